@@ -1,0 +1,1 @@
+"""ccxt behind the feed and exchange ports. No raw ccxt dict leaves this folder."""

@@ -1,0 +1,1 @@
+"""Model artefacts on disk and the registry that vouches for them."""

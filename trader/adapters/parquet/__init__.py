@@ -1,0 +1,1 @@
+"""Candle history in Parquet files. Imports pyarrow only inside functions: the live process never loads it."""

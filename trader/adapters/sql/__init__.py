@@ -1,0 +1,1 @@
+"""The ledger's database: SQLite through SQLAlchemy Core, one writer thread."""

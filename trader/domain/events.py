@@ -1,0 +1,178 @@
+"""What the engine eats. Every event carries `ts_ms`: the engine's now, stamped once by the inbox, never going back.
+
+Producers leave `ts_ms` and `seq` at 0; `engine.inbox` fills them.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from trader.domain.account import Balance, Position
+from trader.domain.market import Book, Candle, Trade
+from trader.domain.orders import Fill, OrderReport
+from trader.domain.signals import Forecast, ModelInfo
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Root of all inputs of the core. `seq` numbers them without a hole."""
+
+    ts_ms: int = 0
+    seq: int = 0
+
+
+# --- the market -------------------------------------------------------------------------------------------
+
+
+class CandleClosed(Event, frozen=True):
+    """A candle is proven closed and continuous with the one before."""
+
+    candle: Candle
+
+
+class BookUpdated(Event, frozen=True):
+    """The newest top of a book. The inbox keeps only the newest one per symbol that is still unread."""
+
+    book: Book
+
+
+class TradePrinted(Event, frozen=True):
+    """A public trade. Feeds matching and recording; the engine ignores it."""
+
+    trade: Trade
+
+
+class StreamState(StrEnum):
+    LIVE = "live"
+    STALE = "stale"  # past its silence budget: the symbol only reduces
+    GAP = "gap"  # candles are missing and not yet confirmed: no decisions
+
+
+class StreamChanged(Event, frozen=True):
+    """The data of a symbol became trustworthy or stopped being so."""
+
+    symbol: str
+    state: StreamState
+    reason: str
+
+
+# --- the model --------------------------------------------------------------------------------------------
+
+
+class ForecastMade(Event, frozen=True):
+    forecast: Forecast
+
+
+class ModelChanged(Event, frozen=True):
+    """From now on forecasts come from this model."""
+
+    model: ModelInfo
+
+
+# --- our orders and account -------------------------------------------------------------------------------
+
+
+class OrderReported(Event, frozen=True):
+    """The exchange stated something about an order, ours or not. `report.fills` are applied too."""
+
+    report: OrderReport
+
+
+class OrderRefused(Event, frozen=True):
+    """Definitive: the exchange did not take the order."""
+
+    client_id: str
+    code: str
+    reason: str
+
+
+class OutcomeLost(Event, frozen=True):
+    """No usable answer to a submit; the shell is looking for evidence."""
+
+    client_id: str
+    reason: str
+
+
+class OrderAbsent(Event, frozen=True):
+    """Evidence that the exchange never had this order: the receive window has passed and no query shows it."""
+
+    client_id: str
+    evidence: str
+
+
+class CancelRefused(Event, frozen=True):
+    """A cancel found nothing to cancel; the order's true state follows as an `OrderReported`."""
+
+    client_id: str
+    reason: str
+
+
+class FillArrived(Event, frozen=True):
+    fill: Fill
+
+
+class BalancesReported(Event, frozen=True):
+    """`is_complete`: every currency is listed; otherwise only those that changed."""
+
+    balances: tuple[Balance, ...]
+    is_complete: bool
+
+
+class Reconciled(Event, frozen=True):
+    """Orders, fills, positions and balances were asked for and have all been told to the engine.
+
+    The complete balances and positions come with it: everything before this event is part of the picture.
+    """
+
+    balances: tuple[Balance, ...]
+    positions: tuple[Position, ...] = ()  # perpetuals; spot positions live in the balances
+    open_client_ids: tuple[str, ...] = ()  # every order of ours the exchange lists as open
+    is_startup: bool = False
+
+
+class AccountUnreachable(Event, frozen=True):
+    """The account stream or a reconciliation failed; what we believe may be out of date."""
+
+    reason: str
+
+
+# --- time and people --------------------------------------------------------------------------------------
+
+
+class Ticked(Event, frozen=True):
+    """The risk task's heartbeat, at least once a second of real time."""
+
+
+class TimerFired(Event, frozen=True):
+    timer_id: str
+
+
+class CommandName(StrEnum):
+    PAUSE = "pause"  # open nothing new, keep protecting
+    RESUME = "resume"
+    FLATTEN = "flatten"  # close every position, stay active
+    KILL = "kill"  # cancel all, flatten, halt
+    STOP = "stop"  # the daemon is shutting down: open nothing new, keep protection in place
+
+
+class CommandReceived(Event, frozen=True):
+    command_id: str
+    name: CommandName
+    origin: str  # who asked: "uid 1000", "SIGTERM"
+
+
+MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged
+AccountEvent = OrderReported | FillArrived | BalancesReported | AccountUnreachable
+AnyEvent = (
+    MarketEvent
+    | AccountEvent
+    | ForecastMade
+    | ModelChanged
+    | OrderRefused
+    | OutcomeLost
+    | OrderAbsent
+    | CancelRefused
+    | Reconciled
+    | Ticked
+    | TimerFired
+    | CommandReceived
+)

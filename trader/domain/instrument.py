@@ -1,0 +1,80 @@
+"""The instrument: what can be traded, and the only crossing between float64 and exact Decimal."""
+
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+
+import msgspec
+
+ZERO = Decimal(0)
+
+
+class InstrumentKind(StrEnum):
+    SPOT = "spot"
+    PERPETUAL = "perpetual"  # linear, settled in the quote currency
+
+
+class Rounding(StrEnum):
+    DOWN = "down"
+    UP = "up"
+    NEAREST = "nearest"
+
+
+_MODES = {Rounding.DOWN: ROUND_FLOOR, Rounding.UP: ROUND_CEILING, Rounding.NEAREST: ROUND_HALF_EVEN}
+
+
+def exact(value: float | Decimal) -> Decimal:
+    """`value` as the Decimal a person would write: a float by its shortest representation, never its binary tail."""
+    return value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+
+
+def round_to(value: float | Decimal, step: Decimal, rounding: Rounding) -> Decimal:
+    """`value` on the grid of `step` (> 0)."""
+    units = (exact(value) / step).to_integral_value(_MODES[rounding])
+    return (units * step).quantize(step) if step.as_tuple().exponent else units * step
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """One tradable pair with the exchange's limits. Quantities are in base units, prices in quote units."""
+
+    symbol: str  # unified name: "BTC/USDT", "BTC/USDT:USDT" for the perpetual
+    base: str
+    quote: str
+    kind: InstrumentKind
+    price_tick: Decimal
+    quantity_step: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal  # 0 = the exchange states none
+    min_notional: Decimal  # quote
+    maker_fee_frac: float
+    taker_fee_frac: float
+
+    @property
+    def can_short(self) -> bool:
+        return self.kind is InstrumentKind.PERPETUAL
+
+    def round_price(self, price: float | Decimal, rounding: Rounding = Rounding.NEAREST) -> Decimal:
+        """`price` on the tick grid."""
+        return round_to(price, self.price_tick, rounding)
+
+    def round_quantity(self, quantity: float | Decimal) -> Decimal:
+        """`quantity` rounded down to the step, capped at the maximum; never negative."""
+        rounded = max(ZERO, round_to(quantity, self.quantity_step, Rounding.DOWN))
+        if self.max_quantity and rounded > self.max_quantity:
+            rounded = round_to(self.max_quantity, self.quantity_step, Rounding.DOWN)
+        return rounded
+
+    def refusal(self, quantity: Decimal, price: Decimal) -> str | None:
+        """Why the exchange would refuse this quantity at this price, or None."""
+        if quantity <= 0 or quantity < self.min_quantity:
+            return f"quantity {quantity} below minimum {self.min_quantity} {self.base}"
+        if self.max_quantity and quantity > self.max_quantity:
+            return f"quantity {quantity} above maximum {self.max_quantity} {self.base}"
+        if quantity % self.quantity_step:
+            return f"quantity {quantity} not on step {self.quantity_step}"
+        if price % self.price_tick:
+            return f"price {price} not on tick {self.price_tick}"
+        notional = quantity * price
+        if notional < self.min_notional:
+            shown = notional.quantize(Decimal("0.01"), ROUND_DOWN)
+            return f"notional {shown} below minimum {self.min_notional} {self.quote}"
+        return None

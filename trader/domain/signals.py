@@ -1,0 +1,114 @@
+"""What the model says and what the strategy makes of it."""
+
+from enum import StrEnum
+
+import msgspec
+
+from trader.domain.orders import Side
+
+
+class Regime(StrEnum):
+    BULL_TREND = "bull_trend"
+    BEAR_TREND = "bear_trend"
+    HIGH_VOLATILITY = "high_volatility"
+    LOW_VOLATILITY = "low_volatility"
+    RANGE_BOUND = "range_bound"
+
+
+class MarketContext(msgspec.Struct, frozen=True):
+    """The published indicators the strategy reads, at the close of the forecast's candle.
+
+    Each field is the feature column of the same name; `CONTEXT_COLUMNS` lists them in order.
+    """
+
+    close: float  # quote
+    atr_14: float  # quote
+    adx: float  # 0..100
+    hist_vol_20: float  # annualised, fraction
+    sma_50: float  # quote
+    ema_9: float  # quote
+    ema_21: float  # quote
+    rsi_14: float  # 0..100
+    bb_position: float  # 0 at the lower band, 1 at the upper
+    bb_width: float  # (upper - lower) / middle
+    bb_width_ratio: float  # bb_width / its 50-candle mean; below 1 = squeeze
+    atr_ratio: float  # atr_14 / its 50-candle mean
+    volume_ratio: float  # volume / its 20-candle mean
+
+
+CONTEXT_COLUMNS: tuple[str, ...] = MarketContext.__struct_fields__
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """The ensemble's view of one symbol at one candle close."""
+
+    symbol: str
+    candle_open_ms: int
+    candle_close_ms: int
+    prediction: float  # expected log return over the model's horizon, as a fraction
+    win_probability: float  # calibrated probability of the barrier outcome, 0..1
+    confidence: float  # 1 / (1 + std of members); reported, never used for size
+    model_id: str
+    feature_hash: str  # of the row the model saw
+    context: MarketContext
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """What the live process must know of the model it trades with; measured out of fold at training."""
+
+    model_id: str
+    timeframe: str
+    horizon_candles: int
+    slope: float  # of realised on predicted return, already shrunk by max(0, 1 - 1/t^2)
+    slope_t: float
+    base_rate: float  # out-of-fold share of barrier wins
+    average_win_frac: float  # mean net win of the barrier outcomes, > 0
+    average_loss_frac: float  # mean net loss, > 0
+    no_edge: bool  # the calibrator has no skill over the base rate
+    verdict: str  # "trade" or "observe"
+    reasons: tuple[str, ...] = ()  # why it observes: "effective_days 13<30", ...
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """A wish to hold a position, with the evidence for it."""
+
+    symbol: str
+    side: Side
+    regime: Regime
+    edge_frac: float  # calibrated expected return of the trade before costs
+    cost_frac: float  # round trip: fees, spread, funding
+    stop_frac: float  # initial stop distance / price
+    take_profit_frac: float
+    size_multiplier: float
+    confirmations: tuple[str, ...]
+
+
+class Verdict(StrEnum):
+    """What came of one forecast."""
+
+    ENTER = "enter"
+    HOLD = "hold"
+    EXIT = "exit"
+    SKIP = "skip"  # no trade, for the reasons given
+
+
+class DecisionRecord(msgspec.Struct, frozen=True):
+    """One row per symbol per candle, trade or not."""
+
+    decision_id: str
+    ts_ms: int
+    symbol: str
+    candle_open_ms: int
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    regime: str
+    prediction: float
+    win_probability: float
+    edge_bps: float
+    cost_bps: float
+    model_id: str
+    side: str = ""
+    quantity: str = ""
+    algorithm: str = ""
+    parent_id: str = ""
+    feature_hash: str = ""

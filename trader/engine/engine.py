@@ -1,0 +1,1 @@
+"""`Engine.process(event) -> list[Decision]`: the one place where decisions are made."""

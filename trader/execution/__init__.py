@@ -1,0 +1,1 @@
+"""From a wanted position to orders: impact, plans, algorithms, order tracking, reconciliation."""

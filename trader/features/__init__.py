@@ -1,0 +1,1 @@
+"""One definition per feature, two drivers: batch and stream."""

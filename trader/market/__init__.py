@@ -1,0 +1,1 @@
+"""Candles and books made trustworthy: closed-candle proof, resampling, quality."""

@@ -1,0 +1,1 @@
+"""What runs live: the compiled ensemble and its artefact. numpy and numba only."""

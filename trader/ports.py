@@ -1,0 +1,146 @@
+"""Every seam of the house on one page. Adapters and simulations implement these; the core never sees them.
+
+All methods that wait may raise `Unavailable`; the ones that change something at the exchange say what else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from trader.domain.account import Balance, Position
+from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, Level, TradingState
+from trader.domain.events import AccountEvent, AnyEvent, MarketEvent
+from trader.domain.instrument import Instrument
+from trader.domain.market import Candle
+from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport
+from trader.domain.signals import DecisionRecord
+
+MarketSink = Callable[[MarketEvent], None]
+AccountSink = Callable[[AccountEvent], None]
+
+
+class Clock(Protocol):
+    """Market time. Scaled in an accelerated sandbox; network waits never use it."""
+
+    @property
+    def speed(self) -> float:
+        """Market milliseconds per real millisecond."""
+
+    def now_ms(self) -> int:
+        """Market time, ms UTC."""
+
+
+class MarketFeed(Protocol):
+    """Public data of one exchange."""
+
+    async def instruments(self) -> Mapping[str, Instrument]:
+        """The configured symbols that exist and can trade; raises `Misconfigured` for one that does not."""
+
+    async def candles(self, symbol: str, timeframe: str, since_ms: int, limit: int) -> list[Candle]:
+        """Up to `limit` closed candles from `since_ms` on, oldest first, without gap or repetition.
+
+        A candle the exchange confirms not to have is flat, with `is_gap`.
+        """
+
+    async def run(self, sink: MarketSink) -> None:
+        """Stream until cancelled: closed candles (continuous), books, trades, stream states."""
+
+    async def close(self) -> None:
+        """Release sockets. Safe to call twice."""
+
+
+class Exchange(Protocol):
+    """One account at one exchange, real or simulated."""
+
+    @property
+    def can_replace(self) -> bool:
+        """Whether `replace` is one request at the exchange (no naked moment)."""
+
+    async def submit(self, order: Approved) -> OrderReport:
+        """Send one order. Raises `Rejected` (not placed) or `OutcomeUnknown`; never `Unavailable`
+        unless the request provably never left."""
+
+    async def replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]:
+        """Cancel `old` and place `order`; reports of both. `Rejected`: `order` was not placed, and only a
+        query tells whether `old` still rests."""
+
+    async def cancel(self, ref: OrderRef) -> OrderReport:
+        """Cancel. Raises `Rejected` when there is nothing to cancel (query it), `OutcomeUnknown` on no answer."""
+
+    async def order(self, ref: OrderRef) -> OrderReport | None:
+        """The exchange's record of an order; None when it says that it has none."""
+
+    async def open_orders(self) -> list[OrderReport]:
+        """All open orders of the configured symbols, foreign ones too."""
+
+    async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
+        """All executions of the account in `symbol` from `since_ms` on, oldest first, complete."""
+
+    async def balances(self) -> list[Balance]:
+        """All non-zero balances."""
+
+    async def positions(self) -> list[Position]:
+        """Open perpetual positions of the configured symbols; empty on spot."""
+
+    async def run_account(self, sink: AccountSink) -> None:
+        """Stream own orders, fills and balances until cancelled. On any interruption tells
+        `AccountUnreachable`, reconnects, and goes on; the runner then reconciles."""
+
+    async def clock_offset_ms(self) -> float:
+        """Exchange time minus our market time, ms."""
+
+    async def close(self) -> None:
+        """Release sockets. Safe to call twice."""
+
+
+class Recovered(Protocol):
+    """What the journal remembers at start."""
+
+    last_seq: int
+    orders: Sequence[Order]  # open ones and those that ended in the last days
+    fill_ids: frozenset[tuple[str, str]]  # (symbol, fill_id) of every fill of the last days
+    last_fill_ms: Mapping[str, int]  # symbol -> newest fill
+    positions: Sequence[Position]
+    balances: Sequence[Balance]  # the ledger's totals; empty on a first start
+    state: Mapping[tuple[str, str], bytes]  # (kind, key) -> msgpack
+    trading_state: TradingState
+    trading_reasons: tuple[str, ...]
+    equity: EquitySnapshot | None
+
+
+class Journal(Protocol):
+    """Durable memory of the engine. One writer; batches are atomic and in order."""
+
+    async def recover(self) -> Recovered:
+        """Everything needed to go on."""
+
+    async def write(self, steps: Sequence[tuple[AnyEvent, Sequence[Decision]]], *, durable: bool) -> None:
+        """One transaction. With `durable`, returns only once it would survive a power cut."""
+
+    async def close(self) -> None:
+        """Write what is queued and close."""
+
+
+class LedgerReader(Protocol):
+    """Read-only view of the journal's database for the command line; works while the daemon runs and when not."""
+
+    def positions(self) -> list[Position]: ...
+    def orders(self, *, limit: int, open_only: bool = False) -> list[Order]: ...
+    def fills(self, *, limit: int) -> list[Fill]: ...
+    def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]: ...
+    def trades(self, *, limit: int) -> list[ClosedTrade]: ...
+    def balances(self) -> list[Balance]: ...
+    def equity(self, *, limit: int) -> list[EquitySnapshot]: ...
+    def trading_state(self) -> tuple[TradingState, tuple[str, ...]]: ...
+
+
+class CandleStore(Protocol):
+    """History on disk."""
+
+    def read(self, symbol: str, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]: ...
+    def write(self, timeframe: str, candles: Sequence[Candle]) -> None: ...
+
+
+class Notifier(Protocol):
+    """Tells a person."""
+
+    def notify(self, level: Level, event: str, message: str, fields: Mapping[str, str]) -> None: ...

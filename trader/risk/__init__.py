@@ -1,0 +1,1 @@
+"""Pre-trade review, stops, exits, correlation, breakers."""

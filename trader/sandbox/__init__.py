@@ -1,0 +1,1 @@
+"""A local exchange server that speaks Binance's wire protocol over the simulation's matching."""

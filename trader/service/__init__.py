@@ -1,0 +1,1 @@
+"""What makes the daemon a service: control socket, single-writer lock, child processes."""

@@ -1,0 +1,1 @@
+"""How much: fractional Kelly and every cap."""

@@ -1,0 +1,1 @@
+"""Regime and signal: what the forecast means for a position."""

@@ -1,0 +1,1 @@
+"""Labels, splits, the stacked ensemble and its calibration. The only room with learning libraries; never live."""
