@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """One block of the file: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ExchangeSettings(Section):
@@ -164,11 +164,13 @@ class StrategySettings(Section):
     minimum_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 20.0
     """A trade needs at least this calibrated edge, and at least its round-trip cost."""
     require_confirmation: bool = True
-    """A signal also needs one of its regime's confirmations (MA crossover, RSI, Bollinger, squeeze, volume)."""
+    """A signal also needs its regime's confirmations (MA crossover, RSI, Bollinger, squeeze, volume)."""
     rsi_low: Annotated[float, Field(ge=0, le=100)] = 40.0
     """RSI below which a dip is confirmed."""
     rsi_high: Annotated[float, Field(ge=0, le=100)] = 60.0
     """RSI above which a peak is confirmed."""
+    bollinger_extreme: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Distance from a Bollinger band, as a share of the bands' width, that counts as extreme."""
     volume_spike: Positive = 1.5
     """Volume / its 20-candle mean that confirms a breakout."""
     regimes: dict[Regime, RegimeRule] = Field(default_factory=_default_rules)
@@ -298,6 +300,11 @@ class Settings(Section):
     risk: RiskSettings = RiskSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def account_dir(self) -> Path:
+        """Where this account's ledger and sockets live; another mode or exchange is another account."""
+        return self.storage.state_dir / f"{self.mode}-{self.exchange.id}-{self.exchange.market}"
 
     @property
     def is_loopback(self) -> bool:
