@@ -1,0 +1,202 @@
+"""Candle history on disk: our own store, and recorded sets made elsewhere. pyarrow is loaded on first use."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trader.adapters.parquet.files import check_candles, read_columns, write_table
+from trader.domain.candle_arrays import CandleArrays
+from trader.domain.errors import Misconfigured
+from trader.domain.market import Candle, timeframe_ms
+
+Gaps = NDArray[np.bool_]
+
+
+class ParquetCandleStore:
+    """`ports.CandleStore` in one file per symbol and timeframe: `<root>/<timeframe>/<symbol>.parquet`.
+
+    Safe to read while it is written. One process writes at a time.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, symbol: str, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]:
+        """Stored candles with `since_ms` <= open time < `until_ms`, oldest first; empty if there are none."""
+        candles, is_gap = self._load(symbol, timeframe)
+        first, last = np.searchsorted(candles.open_ms, (since_ms, until_ms))
+        return _as_rows(symbol, timeframe_ms(timeframe), candles.take(slice(first, last)), is_gap[first:last])
+
+    def read_arrays(self, symbol: str, timeframe: str) -> CandleArrays:
+        """Everything stored, oldest first; may have holes where nothing was downloaded."""
+        return self._load(symbol, timeframe)[0]
+
+    def write(self, timeframe: str, candles: Sequence[Candle]) -> None:
+        """Merge `candles` (any symbols, any order) into the store; on the same open time the new one wins.
+
+        Raises ValueError, and writes nothing of that symbol, if a candle is impossible or off the grid.
+        """
+        by_symbol: dict[str, list[Candle]] = {}
+        for candle in candles:
+            by_symbol.setdefault(candle.symbol, []).append(candle)
+        for symbol, rows in by_symbol.items():
+            self._merge(symbol, timeframe, *_as_columns(rows))
+
+    def write_arrays(self, symbol: str, timeframe: str, candles: CandleArrays) -> None:
+        """`write` for columns; a flat candle without volume is stored as a gap."""
+        is_gap = (candles.volume == 0) & (candles.high == candles.low)
+        self._merge(symbol, timeframe, candles, is_gap)
+
+    def symbols(self, timeframe: str) -> list[str]:
+        """What is stored at `timeframe`, sorted."""
+        from urllib.parse import unquote
+
+        return sorted(unquote(path.stem) for path in (self.root / timeframe).glob("*.parquet"))
+
+    def _path(self, symbol: str, timeframe: str) -> Path:
+        return self.root / timeframe / f"{quote(symbol, safe='')}.parquet"
+
+    def _load(self, symbol: str, timeframe: str) -> tuple[CandleArrays, Gaps]:
+        path = self._path(symbol, timeframe)
+        if not path.exists():
+            return empty_arrays(), np.zeros(0, np.bool_)
+        *columns, is_gap = read_columns(path, [*CandleArrays._fields, "is_gap"])
+        candles = _typed(columns)
+        _require_valid(path, candles, timeframe_ms(timeframe))
+        return candles, is_gap.astype(np.bool_)
+
+    def _merge(self, symbol: str, timeframe: str, new: CandleArrays, new_gaps: Gaps) -> None:
+        new, new_gaps = _newest_unique(new, new_gaps)
+        check_candles(symbol, new, timeframe_ms(timeframe))
+        old, old_gaps = self._load(symbol, timeframe)
+        merged = _joined(old, new)
+        candles, is_gap = _newest_unique(merged, np.concatenate((old_gaps, new_gaps)))
+        write_table(self._path(symbol, timeframe), candles, is_gap)
+
+
+class RecordedCandles:
+    """Candles recorded elsewhere, read only: `<root>/<SYMBOL>-<timeframe>.parquet`, SYMBOL without separators.
+
+    Columns: timestamp (open time), open, high, low, close, volume. A timeframe that was not recorded is made
+    from the longest recorded one that divides it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise Misconfigured(f"{root} is not a folder of recorded candles (<SYMBOL>-<timeframe>.parquet)")
+        self.root = root
+
+    def read(self, symbol: str, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]:
+        """Candles with `since_ms` <= open time < `until_ms`, continuous, oldest first."""
+        candles = self.read_arrays(symbol, timeframe)
+        first, last = np.searchsorted(candles.open_ms, (since_ms, until_ms))
+        part = candles.take(slice(first, last))
+        return _as_rows(symbol, timeframe_ms(timeframe), part, (part.volume == 0) & (part.high == part.low))
+
+    def read_arrays(self, symbol: str, timeframe: str) -> CandleArrays:
+        """The whole recording, continuous: what the exchange lacked is flat at the last close, without volume.
+
+        Raises `Misconfigured` if nothing was recorded that `timeframe` can be made from.
+        """
+        wanted = timeframe_ms(timeframe)
+        recorded = self._recorded_timeframes(symbol)
+        usable = [name for name in recorded if wanted % timeframe_ms(name) == 0]
+        if not usable:
+            raise Misconfigured(f"{symbol} {timeframe}: {self.root} has {', '.join(recorded) or 'no candles'} of it")
+        source = max(usable, key=timeframe_ms)
+        path = self.root / f"{_recorded_name(symbol)}-{source}.parquet"
+        candles = _typed(read_columns(path, ["timestamp", "open", "high", "low", "close", "volume"]))
+        _require_valid(path, candles, timeframe_ms(source))
+        return resample(fill_gaps(candles, timeframe_ms(source)), timeframe_ms(source), wanted)
+
+    def _recorded_timeframes(self, symbol: str) -> list[str]:
+        prefix = f"{_recorded_name(symbol)}-"
+        names = [path.stem.removeprefix(prefix) for path in self.root.glob(f"{prefix}*.parquet")]
+        return sorted(names, key=timeframe_ms)
+
+
+def fill_gaps(candles: CandleArrays, step_ms: int) -> CandleArrays:
+    """`candles` on every grid point from first to last; a missing one is flat at the last close, volume 0."""
+    if len(candles.open_ms) == 0 or (np.diff(candles.open_ms) == step_ms).all():
+        return candles
+    grid = np.arange(candles.open_ms[0], candles.open_ms[-1] + 1, step_ms, dtype=np.int64)
+    source = np.searchsorted(candles.open_ms, grid, side="right") - 1
+    _, opens, highs, lows, closes, volumes = candles.take(source)
+    missing = candles.open_ms[source] != grid
+    opens, highs, lows = (np.where(missing, closes, column) for column in (opens, highs, lows))
+    return CandleArrays(grid, opens, highs, lows, closes, np.where(missing, 0.0, volumes))
+
+
+def resample(candles: CandleArrays, step_ms: int, wanted_ms: int) -> CandleArrays:
+    """Exact longer candles from continuous ones; only complete ones, on the longer grid."""
+    ratio = wanted_ms // step_ms
+    if ratio == 1 or len(candles.open_ms) == 0:
+        return candles
+    first = int(-candles.open_ms[0] // step_ms % ratio)
+    count = max(0, (len(candles.open_ms) - first) // ratio)
+    part = candles.take(slice(first, first + count * ratio))
+    starts = slice(None, None, ratio)
+    return CandleArrays(
+        part.open_ms[starts],
+        part.open[starts],
+        part.high.reshape(count, ratio).max(axis=1),
+        part.low.reshape(count, ratio).min(axis=1),
+        part.close[ratio - 1 :: ratio],
+        part.volume.reshape(count, ratio).sum(axis=1),
+    )
+
+
+def empty_arrays() -> CandleArrays:
+    """No candles."""
+    none = np.zeros(0)
+    return CandleArrays(np.zeros(0, np.int64), none, none, none, none, none)
+
+
+def _recorded_name(symbol: str) -> str:
+    return symbol.split(":", maxsplit=1)[0].replace("/", "")
+
+
+def _typed(columns: list[np.ndarray[tuple[int], np.dtype[np.generic]]]) -> CandleArrays:
+    opens, highs, lows, closes, volumes = (np.asarray(column, np.float64) for column in columns[1:])
+    return CandleArrays(np.asarray(columns[0], np.int64), opens, highs, lows, closes, volumes)
+
+
+def _joined(first: CandleArrays, second: CandleArrays) -> CandleArrays:
+    return CandleArrays(
+        np.concatenate((first.open_ms, second.open_ms)),
+        np.concatenate((first.open, second.open)),
+        np.concatenate((first.high, second.high)),
+        np.concatenate((first.low, second.low)),
+        np.concatenate((first.close, second.close)),
+        np.concatenate((first.volume, second.volume)),
+    )
+
+
+def _require_valid(path: Path, candles: CandleArrays, step_ms: int) -> None:
+    try:
+        check_candles(str(path), candles, step_ms)
+    except ValueError as error:
+        raise Misconfigured(f"{error}; delete the file and download again") from error
+
+
+def _newest_unique(candles: CandleArrays, is_gap: Gaps) -> tuple[CandleArrays, Gaps]:
+    """Sorted by open time; of candles with the same one, the last given stays."""
+    order = np.argsort(candles.open_ms, kind="stable")
+    times = candles.open_ms[order]
+    keep = order[np.concatenate((times[1:] != times[:-1], [True]))] if len(times) else order
+    return candles.take(keep), is_gap[keep]
+
+
+def _as_rows(symbol: str, step_ms: int, candles: CandleArrays, is_gap: Gaps) -> list[Candle]:
+    rows = zip(*(column.tolist() for column in candles), is_gap.tolist(), strict=True)
+    return [Candle(symbol, open_ms, open_ms + step_ms, *values) for open_ms, *values in rows]
+
+
+def _as_columns(rows: Sequence[Candle]) -> tuple[CandleArrays, Gaps]:
+    times = np.array([row.open_ms for row in rows], np.int64)
+    values = np.array([(row.open, row.high, row.low, row.close, row.volume) for row in rows], np.float64)
+    opens, highs, lows, closes, volumes = values.T.copy()
+    return CandleArrays(times, opens, highs, lows, closes, volumes), np.array([row.is_gap for row in rows], np.bool_)
