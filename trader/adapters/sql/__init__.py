@@ -1,1 +1,6 @@
 """The ledger's database: SQLite through SQLAlchemy Core, one writer thread."""
+
+from trader.adapters.sql.journal import RecoveredLedger, SqlJournal
+from trader.adapters.sql.reader import SqlLedgerReader
+
+__all__ = ["RecoveredLedger", "SqlJournal", "SqlLedgerReader"]

@@ -1,0 +1,66 @@
+"""The ledger for people: read-only, while the daemon runs and when it does not."""
+
+from pathlib import Path
+
+from trader.adapters.sql import selects
+from trader.adapters.sql.database import open_for_reading
+from trader.domain.account import Balance, Position
+from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
+from trader.domain.orders import Fill, Order
+from trader.domain.signals import DecisionRecord
+
+
+class SqlLedgerReader:
+    """`ports.LedgerReader` over the journal's file. Lists are newest first.
+
+    Raises `Misconfigured` when there is no ledger at `path` or none that can be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._engine = open_for_reading(path)
+
+    def positions(self) -> list[Position]:
+        """Positions that are not flat."""
+        with self._engine.connect() as connection:
+            return selects.positions(connection)
+
+    def orders(self, *, limit: int, open_only: bool = False) -> list[Order]:
+        with self._engine.connect() as connection:
+            return selects.orders(connection, limit=limit, open_only=open_only)
+
+    def fills(self, *, limit: int) -> list[Fill]:
+        with self._engine.connect() as connection:
+            return selects.fills(connection, limit=limit)
+
+    def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]:
+        with self._engine.connect() as connection:
+            return selects.decisions(connection, limit=limit, symbol=symbol)
+
+    def trades(self, *, limit: int) -> list[ClosedTrade]:
+        with self._engine.connect() as connection:
+            return selects.trades(connection, limit=limit)
+
+    def executions(self, *, limit: int) -> list[ExecutionReport]:
+        with self._engine.connect() as connection:
+            return selects.executions(connection, limit=limit)
+
+    def balances(self) -> list[Balance]:
+        """Balances that are not zero."""
+        with self._engine.connect() as connection:
+            return [balance for balance in selects.balances(connection) if balance.total]
+
+    def equity(self, *, limit: int) -> list[EquitySnapshot]:
+        with self._engine.connect() as connection:
+            return selects.equity(connection, limit=limit)
+
+    def trading_state(self) -> tuple[TradingState, tuple[str, ...]]:
+        with self._engine.connect() as connection:
+            return selects.trading_state(connection)
+
+    def ledger_id(self) -> str:
+        """The name made once for this ledger."""
+        with self._engine.connect() as connection:
+            return selects.meta(connection, "ledger_id") or ""
+
+    def close(self) -> None:
+        self._engine.dispose()

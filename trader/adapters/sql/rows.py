@@ -1,0 +1,66 @@
+"""Domain values to table rows and back. Exact: a value read is equal to the one written."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import nan
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Float, RowMapping, Table
+
+from trader.adapters.sql import schema
+from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus
+
+Row = dict[str, Any]
+Stored = Mapping[str, Any] | RowMapping
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+_INTENT_FIELDS = OrderIntent.__struct_fields__
+_ORDER_FIELDS = tuple(name for name in Order.__struct_fields__ if name != "intent")
+
+
+def row_of(value: msgspec.Struct) -> Row:
+    """A flat struct as a row: its fields are the columns."""
+    return {name: _stored(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def value_of(kind: type[Value], table: Table, row: Stored) -> Value:
+    """The flat struct a row holds; a column that is NULL takes the field's default."""
+    return msgspec.convert(_fields(kind.__struct_fields__, table, row), kind)
+
+
+def order_row(order: Order) -> Row:
+    """An order and its intent side by side."""
+    row = row_of(order.intent)
+    for name in _ORDER_FIELDS:
+        row[name] = _stored(getattr(order, name))
+    return row
+
+
+def intent_row(approved: Approved, now_ms: int) -> Row:
+    """The row of an order that is about to be sent."""
+    return order_row(Order(approved.intent, OrderStatus.PENDING, created_ms=now_ms, updated_ms=now_ms))
+
+
+def order_of(row: Stored) -> Order:
+    fields = _fields(_ORDER_FIELDS, schema.orders, row)
+    return msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, tuple):
+        return msgspec.json.encode(value).decode()
+    return value
+
+
+def _fields(names: tuple[str, ...], table: Table, row: Stored) -> Row:
+    fields: Row = {}
+    for name in names:
+        value, column = row[name], table.c[name]
+        if value is None and isinstance(column.type, Float):
+            fields[name] = nan
+        elif value is not None:
+            fields[name] = msgspec.json.decode(value) if column.info.get("json") else value
+    return fields

@@ -1,0 +1,107 @@
+"""Reading domain values from an open connection; newest first where rows have a time."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, func, or_, select
+
+from trader.adapters.sql import schema
+from trader.adapters.sql.rows import order_of, value_of
+from trader.domain.account import Balance, Position
+from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
+from trader.domain.orders import Fill, Order, OrderStatus
+from trader.domain.signals import DecisionRecord
+
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+DAY_MS = 86_400_000
+_OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
+    return connection.execute(query).mappings().all()
+
+
+def _values(connection: Connection, kind: type[Value], table: Table, query: Select[Any] | None = None) -> list[Value]:
+    return [value_of(kind, table, row) for row in _rows(connection, select(table) if query is None else query)]
+
+
+def positions(connection: Connection) -> list[Position]:
+    return _values(connection, Position, schema.positions, select(schema.positions).order_by(schema.positions.c.symbol))
+
+
+def balances(connection: Connection) -> list[Balance]:
+    return _values(connection, Balance, schema.balances, select(schema.balances).order_by(schema.balances.c.currency))
+
+
+def orders(connection: Connection, *, limit: int, open_only: bool = False) -> list[Order]:
+    query = select(schema.orders).order_by(schema.orders.c.updated_ms.desc()).limit(limit)
+    if open_only:
+        query = query.where(schema.orders.c.status.in_(_OPEN))
+    return [order_of(row) for row in _rows(connection, query)]
+
+
+def remembered_orders(connection: Connection, *, days: int) -> list[Order]:
+    """Open orders, ended ones whose fills are not complete, and what ended in the last `days` before the newest."""
+    table = schema.orders
+    newest = select(func.max(table.c.updated_ms)).scalar_subquery()
+    recent = table.c.updated_ms >= newest - days * DAY_MS
+    unsettled = table.c.status.in_(_OPEN) | (table.c.filled != table.c.reported_filled)
+    query = select(table).where(or_(recent, unsettled)).order_by(table.c.created_ms, table.c.client_id)
+    return [order_of(row) for row in _rows(connection, query)]
+
+
+def fills(connection: Connection, *, limit: int) -> list[Fill]:
+    query = select(schema.fills).order_by(schema.fills.c.ts_ms.desc(), schema.fills.c.fill_id.desc()).limit(limit)
+    return _values(connection, Fill, schema.fills, query)
+
+
+def remembered_fills(connection: Connection, *, days: int) -> tuple[frozenset[tuple[str, str]], dict[str, int]]:
+    """(symbol, fill_id) of each symbol's last `days` before its own newest fill, and that fill's time."""
+    table = schema.fills
+    newest = select(table.c.symbol, func.max(table.c.ts_ms).label("ts_ms")).group_by(table.c.symbol).subquery()
+    recent = and_(newest.c.symbol == table.c.symbol, table.c.ts_ms >= newest.c.ts_ms - days * DAY_MS)
+    ids = connection.execute(select(table.c.symbol, table.c.fill_id).join(newest, recent)).all()
+    last = connection.execute(select(newest)).all()
+    return frozenset((symbol, fill_id) for symbol, fill_id in ids), dict(tuple(row) for row in last)
+
+
+def decisions(connection: Connection, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]:
+    table = schema.decisions
+    query = select(table).order_by(table.c.ts_ms.desc(), table.c.decision_id.desc()).limit(limit)
+    if symbol is not None:
+        query = query.where(table.c.symbol == symbol)
+    return _values(connection, DecisionRecord, table, query)
+
+
+def trades(connection: Connection, *, limit: int) -> list[ClosedTrade]:
+    query = select(schema.trades).order_by(schema.trades.c.number.desc()).limit(limit)
+    return _values(connection, ClosedTrade, schema.trades, query)
+
+
+def executions(connection: Connection, *, limit: int) -> list[ExecutionReport]:
+    query = select(schema.executions).order_by(schema.executions.c.ended_ms.desc()).limit(limit)
+    return _values(connection, ExecutionReport, schema.executions, query)
+
+
+def equity(connection: Connection, *, limit: int) -> list[EquitySnapshot]:
+    query = select(schema.equity).order_by(schema.equity.c.ts_ms.desc()).limit(limit)
+    return _values(connection, EquitySnapshot, schema.equity, query)
+
+
+def trading_state(connection: Connection) -> tuple[TradingState, tuple[str, ...]]:
+    """ACTIVE without reasons where nothing was ever written."""
+    row = connection.execute(select(schema.trading_state)).mappings().first()
+    if row is None:
+        return TradingState.ACTIVE, ()
+    return TradingState(row["state"]), tuple(msgspec.json.decode(row["reasons"], type=list[str]))
+
+
+def state(connection: Connection) -> dict[tuple[str, str], bytes]:
+    return {(row["kind"], row["key"]): row["value"] for row in _rows(connection, select(schema.state))}
+
+
+def meta(connection: Connection, name: str) -> str | None:
+    value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == name)).scalar()
+    return None if value is None else str(value)
