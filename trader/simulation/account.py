@@ -1,0 +1,115 @@
+"""The simulated exchange's own account. Spot here; a perpetual account replaces it behind `Account`."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from trader.domain.account import Balance
+from trader.domain.errors import InvariantBroken, Rejected
+from trader.domain.instrument import ZERO, Instrument
+from trader.domain.orders import OrderType, Side
+from trader.simulation.orders import SimOrder, SimTrade
+
+
+class Account(Protocol):
+    """The rules of an account: what an order needs, what it locks, what a trade does."""
+
+    def admit(self, order: SimOrder, cost: Decimal) -> None:
+        """Raise `Rejected` (insufficient_funds) unless a new order can be carried.
+
+        `cost`: quote an order that locks nothing (a market buy) will spend at once.
+        """
+
+    def budget(self, order: SimOrder) -> Decimal | None:
+        """Most quote this order may still spend from free funds; None where its lock covers it."""
+
+    def change(self, before: SimOrder | None, after: SimOrder, trade: SimTrade | None) -> None:
+        """An order went from `before` (None: it is new) to `after`, by `trade` if there was one."""
+
+    def balances(self) -> list[Balance]:
+        """Every currency ever held, by name."""
+
+    def take_changed(self) -> list[Balance]:
+        """The balances changed since the last call, by name."""
+
+
+class SpotAccount:
+    """Free and locked amounts per currency.
+
+    Locked, exactly: for every open order the base it still sells, or the quote it still buys for at its limit
+    (or stop) price. A triggered buy stop and a market buy lock nothing: they pay from what is free.
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument], balances: Iterable[Balance]) -> None:
+        self._instruments = instruments
+        self._free: dict[str, Decimal] = {}
+        self._locked: dict[str, Decimal] = {}
+        self._changed: set[str] = set()
+        for balance in balances:
+            self._free[balance.currency] = balance.free
+            self._locked[balance.currency] = balance.locked
+
+    def admit(self, order: SimOrder, cost: Decimal) -> None:
+        currency, amount = self._held(order)
+        self._require(currency, amount)
+        self._require(self._instruments[order.symbol].quote, cost)
+
+    def budget(self, order: SimOrder) -> Decimal | None:
+        if order.side is Side.SELL or order.type is OrderType.LIMIT:
+            return None
+        return self._free.get(self._instruments[order.symbol].quote, ZERO)
+
+    def change(self, before: SimOrder | None, after: SimOrder, trade: SimTrade | None) -> None:
+        if before is not None:
+            currency, amount = self._held(before)
+            self._move(currency, free=amount, locked=-amount)
+        if trade is not None:
+            self._settle(trade)
+        currency, amount = self._held(after)
+        self._move(currency, free=-amount, locked=amount)
+        self._check(currency)
+
+    def balances(self) -> list[Balance]:
+        return [self._balance(currency) for currency in sorted(self._free)]
+
+    def take_changed(self) -> list[Balance]:
+        changed = [self._balance(currency) for currency in sorted(self._changed)]
+        self._changed.clear()
+        return changed
+
+    def _held(self, order: SimOrder) -> tuple[str, Decimal]:
+        instrument = self._instruments[order.symbol]
+        if order.side is Side.SELL:
+            return instrument.base, order.remaining if order.is_open else ZERO
+        price = order.price if order.type is OrderType.LIMIT else order.stop_price
+        if price is None or not order.is_open or order.is_triggered:
+            return instrument.quote, ZERO
+        return instrument.quote, order.remaining * price
+
+    def _settle(self, trade: SimTrade) -> None:
+        instrument = self._instruments[trade.symbol]
+        sign = trade.side.sign
+        self._move(instrument.base, free=sign * trade.quantity)
+        self._move(instrument.quote, free=-sign * trade.quote_quantity)
+        self._move(trade.fee_currency, free=-trade.fee)
+        self._check(instrument.quote)
+
+    def _move(self, currency: str, *, free: Decimal, locked: Decimal = ZERO) -> None:
+        if not free and not locked:
+            return
+        self._free[currency] = self._free.get(currency, ZERO) + free
+        self._locked[currency] = self._locked.get(currency, ZERO) + locked
+        self._changed.add(currency)
+
+    def _balance(self, currency: str) -> Balance:
+        return Balance(currency, self._free[currency], self._locked.get(currency, ZERO))
+
+    def _require(self, currency: str, amount: Decimal) -> None:
+        free = self._free.get(currency, ZERO)
+        if amount > free:
+            raise Rejected(f"needs {amount} {currency}, {free} is free", code="insufficient_funds")
+
+    def _check(self, currency: str) -> None:
+        free, locked = self._free.get(currency, ZERO), self._locked.get(currency, ZERO)
+        if free < 0 or locked < 0:
+            raise InvariantBroken(f"simulated account: {currency} free {free}, locked {locked}")

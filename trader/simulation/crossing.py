@@ -1,0 +1,113 @@
+"""What the market's events do to our waiting orders, and how a taker order executes."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from trader.domain.instrument import ZERO, exact
+from trader.domain.market import Candle
+from trader.domain.orders import OrderStatus, Side
+from trader.simulation.candles import is_traded_through, stop_fill_price
+from trader.simulation.clearing import Clearing
+from trader.simulation.matching import Displayed, Resting, SymbolMarket, Take, floor_to, is_reached
+from trader.simulation.orders import SimOrder, SimTrade
+
+
+class Crossing:
+    """Matches the orders of one symbol; the books of the exchange are kept by `clearing`."""
+
+    def __init__(self, market: SymbolMarket, clearing: Clearing) -> None:
+        self._market = market
+        self._clearing = clearing
+
+    def execute(self, order: SimOrder, takes: Sequence[Take]) -> tuple[SimOrder, list[SimTrade]]:
+        """Fill `order` as taker with what it was found to take, one trade a level."""
+        trades = []
+        for take in takes:
+            order, trade = self._clearing.fill(
+                self._market.instrument, order, take.price, take.quantity, is_maker=False
+            )
+            trades.append(trade)
+        self._market.opposite(order.side).remove(takes)
+        return order, trades
+
+    def displayed(self) -> None:
+        """The book was replaced: what it offers at a resting order's price or better fills that order, at its price."""
+        market = self._market
+        for side in (Side.BUY, Side.SELL):
+            opposite, own = market.opposite(side), market.own(side)
+            for resting in list(market.resting(side)):
+                if not opposite.reaches(resting.price):
+                    break
+                self._meet(resting, opposite)
+            for resting in market.resting(side):
+                resting.watch_level(own)
+
+    def traded(self, price: float, quantity: float, buyer_is_taker: bool) -> None:
+        """Others traded: what went through our price, or through the queue at it, filled us."""
+        side = Side.SELL if buyer_is_taker else Side.BUY
+        left = exact(quantity)
+        for resting in list(self._market.resting(side)):
+            if left <= 0 or side.sign * (resting.price - price) < 0:
+                break
+            left -= self._fill(resting, resting.trade_reaches(price, left))
+
+    def candle(self, candle: Candle, slippage_frac: float) -> None:
+        """A candle without a book: see `simulation.candles` for the order of things."""
+        market = self._market
+        left = exact(candle.volume)
+        for stop in list(market.stops):
+            price = stop_fill_price(market.instrument, stop, candle, slippage_frac)
+            if price is not None and left > 0:
+                market.opposite(stop.side).show(((price, float(left)),))
+                left -= self._trigger(stop)
+        for side in (Side.BUY, Side.SELL):
+            for resting in list(market.resting(side)):
+                if is_traded_through(resting.order, candle):
+                    left -= self._fill(resting, left)
+
+    def stops(self) -> None:
+        """Stops that the newest price reaches become market orders."""
+        market = self._market
+        if not market.stops or market.reference is None:
+            return
+        for stop in list(market.stops):
+            assert stop.stop_price is not None
+            if stop.is_triggered or is_reached(stop.side, stop.stop_price, market.reference):
+                self._trigger(stop)
+
+    def _trigger(self, stop: SimOrder) -> Decimal:
+        """Execute a stop; without anything displayed it waits, triggered. Returns what it filled."""
+        market = self._market
+        if not stop.is_triggered:
+            market.remove(stop)
+            stop = self._clearing.trigger(stop)
+            market.add_stop(stop)
+        opposite = market.opposite(stop.side)
+        if not opposite.levels:
+            return ZERO
+        step, budget = market.instrument.quantity_step, self._clearing.account.budget(stop)
+        takes = opposite.walk(step, quantity=stop.remaining, budget=budget)
+        market.remove(stop)
+        stop, trades = self.execute(stop, takes)
+        if stop.is_open:
+            self._clearing.end(stop, OrderStatus.EXPIRED)
+        return sum((trade.quantity for trade in trades), ZERO)
+
+    def _meet(self, resting: Resting, opposite: Displayed) -> None:
+        order, step = resting.order, self._market.instrument.quantity_step
+        takes = opposite.walk(step, quantity=order.remaining, limit=resting.price)
+        if takes:
+            self._fill(resting, sum((take.quantity for take in takes), ZERO))
+            opposite.remove(takes)
+
+    def _fill(self, resting: Resting, offered: Decimal) -> Decimal:
+        """Fill up to `offered` as maker, at the order's own price; returns how much that was."""
+        order = resting.order
+        assert order.price is not None
+        quantity = floor_to(min(offered, order.remaining), self._market.instrument.quantity_step)
+        if quantity <= 0:
+            return ZERO
+        resting.order, _ = self._clearing.fill(self._market.instrument, order, order.price, quantity, is_maker=True)
+        if not resting.order.is_open:
+            self._market.remove(order)
+        return quantity
