@@ -1,11 +1,14 @@
 """The instrument: what can be traded, and the only crossing between float64 and exact Decimal."""
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 import msgspec
 
 ZERO = Decimal(0)
+
+# Sums of products of prices and quantities are exact under this context; Python's own 28 digits can round them.
+EXACT = Context(prec=60)
 
 
 class InstrumentKind(StrEnum):

@@ -123,6 +123,7 @@ class Order(msgspec.Struct, frozen=True):
     reported_filled: Decimal = ZERO  # what the exchange's order reports claim
     filled: Decimal = ZERO  # sum of the fills we hold
     filled_quote: Decimal = ZERO  # sum of price x quantity of the fills we hold
+    fees: tuple[tuple[str, Decimal], ...] = ()  # (currency, amount) of the fills we hold, one entry per currency
     cancel_requested: bool = False
     reason: str = ""
 

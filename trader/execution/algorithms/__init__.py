@@ -1,0 +1,42 @@
+"""Execution algorithms: small state machines that turn a parent order into child orders, timers and cancels.
+
+`step(state, input, view) -> (state, actions)` holds no task and no sleep. The state is all there is: a restart
+feeds it `Started()` again, which re-arms its timers, and the same input delivered twice changes nothing twice.
+"""
+
+from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake, timer_owner
+from trader.execution.algorithms.inputs import (
+    Abort,
+    AlgorithmInput,
+    AlgorithmView,
+    BookChanged,
+    ChildChanged,
+    ChildRefused,
+    Started,
+    WokeUp,
+)
+from trader.execution.algorithms.state import AlgorithmState, Child, LimitState, MarketState, TwapState
+from trader.execution.algorithms.step import step
+
+__all__ = [
+    "Abort",
+    "Action",
+    "AlgorithmInput",
+    "AlgorithmState",
+    "AlgorithmView",
+    "BookChanged",
+    "Cancel",
+    "Child",
+    "ChildChanged",
+    "ChildRefused",
+    "Finished",
+    "LimitState",
+    "MarketState",
+    "Place",
+    "Started",
+    "TwapState",
+    "Wake",
+    "WokeUp",
+    "step",
+    "timer_owner",
+]

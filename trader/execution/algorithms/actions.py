@@ -1,0 +1,37 @@
+"""What an algorithm wants done."""
+
+import msgspec
+
+from trader.domain.orders import OrderIntent, OrderRef
+
+
+class Place(msgspec.Struct, frozen=True):
+    intent: OrderIntent
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    ref: OrderRef
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Call `step` with `WokeUp(timer_id)` at `due_ms` (market time). Asking again moves it.
+
+    `timer_id` is "<parent id>/<name>".
+    """
+
+    timer_id: str
+    due_ms: int
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The parent is over and holds no live child. `reason` is "filled" or says what is missing and why."""
+
+    reason: str
+
+
+Action = Place | Cancel | Wake | Finished
+
+
+def timer_owner(timer_id: str) -> str:
+    """The parent id in a timer id."""
+    return timer_id.partition("/")[0]

@@ -1,0 +1,54 @@
+"""What an algorithm is told, and what it may look at."""
+
+import msgspec
+
+from trader.config.schema import ExecutionSettings
+from trader.domain.instrument import Instrument
+from trader.domain.market import Book
+from trader.domain.orders import Order
+
+
+class Started(msgspec.Struct, frozen=True):
+    """Begin; after a restart: go on (timers are armed again, nothing is placed twice)."""
+
+
+class WokeUp(msgspec.Struct, frozen=True):
+    """A timer the algorithm asked for is due."""
+
+    timer_id: str
+
+
+class ChildChanged(msgspec.Struct, frozen=True):
+    """News of one of its orders; orders of other parents are ignored."""
+
+    order: Order
+
+
+class ChildRefused(msgspec.Struct, frozen=True):
+    """The pre-trade review refused the intent: it was never sent. The parent ends."""
+
+    client_id: str
+    reason: str
+
+
+class BookChanged(msgspec.Struct, frozen=True):
+    """`AlgorithmView.book` is new. Optional: algorithms also look at it when they wake."""
+
+
+class Abort(msgspec.Struct, frozen=True):
+    """Cancel what rests, place nothing more, finish with `reason`."""
+
+    reason: str
+
+
+AlgorithmInput = Started | WokeUp | ChildChanged | ChildRefused | BookChanged | Abort
+
+
+class AlgorithmView(msgspec.Struct, frozen=True):
+    """The world at one step. `book` is None while it cannot be trusted; then nothing is placed."""
+
+    now_ms: int
+    book: Book | None
+    instrument: Instrument
+    settings: ExecutionSettings
+    ledger_id: str  # part of every client id: two installations never share one

@@ -1,0 +1,51 @@
+"""The one function that moves an algorithm on."""
+
+import msgspec
+
+from trader.execution.algorithms import limit, market, twap
+from trader.execution.algorithms.actions import Action
+from trader.execution.algorithms.children import cancel_live, finish, hear
+from trader.execution.algorithms.inputs import (
+    Abort,
+    AlgorithmInput,
+    AlgorithmView,
+    ChildChanged,
+    ChildRefused,
+    Started,
+    WokeUp,
+)
+from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState
+
+
+def step(state: AlgorithmState, news: AlgorithmInput, view: AlgorithmView) -> tuple[AlgorithmState, list[Action]]:
+    """The state after `news` and what is to be done.
+
+    Inputs only state facts; what to do follows from the state, the time and the book. So the same input twice, or
+    one that is late, does nothing twice. A finished parent still counts late fills and does nothing else.
+    """
+    state = _told(state, news, view.now_ms)
+    if state.finished:
+        return state, []
+    if isinstance(news, ChildRefused):
+        return finish(state, f"refused: {news.reason}")
+    if state.abort_reason:
+        return cancel_live(state, view) if state.live is not None else finish(state, state.abort_reason)
+    if isinstance(state, MarketState):
+        return market.advance(state, view)
+    if isinstance(state, LimitState):
+        return limit.advance(state, view)
+    return twap.advance(state, view)
+
+
+def _told(state: AlgorithmState, news: AlgorithmInput, now_ms: int) -> AlgorithmState:
+    """`state` with the facts of `news`."""
+    if isinstance(news, ChildChanged):
+        return hear(state, news.order, now_ms)
+    if isinstance(news, ChildRefused):
+        unsent = tuple(child for child in state.children if child.client_id != news.client_id)
+        return msgspec.structs.replace(state, children=unsent)
+    if isinstance(news, Abort) and not state.abort_reason:
+        return msgspec.structs.replace(state, abort_reason=news.reason or "aborted")
+    if isinstance(news, Started) or (isinstance(news, WokeUp) and news.timer_id == state.timer_id):
+        return msgspec.structs.replace(state, wake_ms=None)
+    return state

@@ -1,0 +1,108 @@
+"""Time-weighted slices: each an IOC at the opposite touch, what it leaves is carried to the next."""
+
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from trader.config.schema import ExecutionSettings
+from trader.domain.instrument import Instrument, Rounding
+from trader.domain.orders import Side
+from trader.execution.algorithms.actions import Action
+from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, refusal, wake
+from trader.execution.algorithms.inputs import AlgorithmView
+from trader.execution.algorithms.market import advance as advance_market
+from trader.execution.algorithms.market import as_market
+from trader.execution.algorithms.state import MarketState, TwapState
+
+EXTRA_SLICES = 3  # tries for the remainder inside the last interval
+_JITTER = 0.25  # largest shift of a slice, share of the interval
+_EXTRA_FROM, _EXTRA_STEP = 0.4, 0.2  # the extra tries after the last slice, share of the interval
+
+# A slice is made this much larger than the minimum, so that a falling price does not make it too small.
+_MIN_HEADROOM = Decimal("1.1")
+
+
+def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketState, list[Action]]:
+    """Place the slice that is due, carrying over what earlier ones left. After the last try: as `_leave`."""
+    if state.live is not None:
+        if view.now_ms >= state.deadline_ms:
+            return cancel_live(state, view)
+        return wake(state, state.deadline_ms)
+    done = finish_done(state, view)
+    if done is not None:
+        return done
+    if view.now_ms >= state.deadline_ms or state.next_slice >= state.slices + EXTRA_SLICES:
+        return _leave(state, view)
+    due = due_slice(state, view)
+    if due < state.next_slice:
+        return wake(state, due_ms(state, state.next_slice, view.settings))
+    if view.book is None or view.now_ms < state.retry_ms:
+        return wake(state, min(max(state.retry_ms, view.now_ms + RETRY_MS), state.deadline_ms))
+    state = msgspec.structs.replace(state, next_slice=due + 1)
+    quantity = view.instrument.round_quantity(_target(state, due) - state.filled)
+    if refusal(state, view, quantity) is not None:
+        return wake(state, _next_ms(state, view.settings))
+    rest = state.remaining - quantity
+    if rest > 0 and refusal(state, view, rest) is not None:
+        quantity = view.instrument.round_quantity(state.remaining)  # the rest could never be traded alone
+    price = view.instrument.round_price(
+        view.book.ask if state.side is Side.BUY else view.book.bid,
+        Rounding.UP if state.side is Side.BUY else Rounding.DOWN,
+    )
+    return place(state, view, quantity, price)
+
+
+def slice_count(quantity: Decimal, price: float, instrument: Instrument, wanted: int) -> int:
+    """`wanted` slices, or fewer so that each reaches the minimum notional and quantity; at least 1."""
+    notional = quantity * instrument.round_price(price)
+    most = wanted
+    if instrument.min_notional:
+        most = min(most, int(notional / (instrument.min_notional * _MIN_HEADROOM)))
+    smallest = max(instrument.min_quantity, instrument.quantity_step)
+    return max(1, min(most, int(quantity / smallest)))
+
+
+def due_ms(state: TwapState, index: int, settings: ExecutionSettings) -> int:
+    """When slice `index` is due. Slices from `slices` on are the extra tries for the remainder."""
+    interval = settings.twap_duration_s * 1000 / state.slices
+    if index == 0:
+        return state.started_ms
+    if index < state.slices:
+        return state.started_ms + round(interval * (index + _jitter(state.parent_id, index)))
+    shift = _EXTRA_FROM + _EXTRA_STEP * (index - state.slices)
+    return state.started_ms + round(interval * (state.slices - 1 + shift))
+
+
+def due_slice(state: TwapState, view: AlgorithmView) -> int:
+    """The newest slice that is due now."""
+    due = state.next_slice - 1
+    while due + 1 < state.slices + EXTRA_SLICES and due_ms(state, due + 1, view.settings) <= view.now_ms:
+        due += 1
+    return due
+
+
+def _jitter(parent_id: str, index: int) -> float:
+    """A shift in -0.25..0.25 of the interval, the same in every run."""
+    digest = blake2b(f"{parent_id}/{index}".encode(), digest_size=8).digest()
+    return _JITTER * (int.from_bytes(digest, "big") / 2**63 - 1)
+
+
+def _target(state: TwapState, index: int) -> Decimal:
+    """How much should be filled after slice `index`."""
+    if index >= state.slices - 1:
+        return state.quantity
+    return state.quantity * (index + 1) / state.slices
+
+
+def _next_ms(state: TwapState, settings: ExecutionSettings) -> int:
+    if state.next_slice >= state.slices + EXTRA_SLICES:
+        return state.deadline_ms
+    return min(state.deadline_ms, due_ms(state, state.next_slice, settings))
+
+
+def _leave(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketState, list[Action]]:
+    """What is left after the last try: an entry gives it up, anything else takes the market."""
+    if state.purpose.reduces:
+        return advance_market(as_market(state, view.now_ms), view)
+    return finish(state, f"filled {state.filled} of {state.quantity} in {state.next_slice} slices")

@@ -1,0 +1,47 @@
+"""What taking a quantity out of a book costs against its best price."""
+
+import math
+from collections.abc import Sequence
+
+Levels = Sequence[Sequence[float]]  # (price, quantity), best first
+
+# Quantities of levels add up with binary rounding; a rest smaller than this share of the whole is none.
+_ROUNDING = 1e-12
+
+
+def estimate_impact(levels: Levels, quantity: float) -> float:
+    """|average fill - best| / best for taking `quantity` (base, >= 0) from `levels`, as a fraction >= 0.
+
+    `levels` are (price, quantity) best first, of either side. `inf` if they hold less than `quantity`.
+    Raises ValueError for a quantity that is negative or not a number.
+    """
+    if quantity == 0:
+        return 0.0
+    average, filled = walk(levels, quantity)
+    if filled < quantity:
+        return math.inf
+    best = float(levels[0][0])
+    return abs(average - best) / best
+
+
+def walk(levels: Levels, quantity: float) -> tuple[float, float]:
+    """(average price, filled quantity) of taking up to `quantity` from `levels`; (nan, 0.0) when nothing fills.
+
+    A filled quantity equal to `quantity` means that the book holds it all.
+    """
+    if not quantity >= 0:
+        raise ValueError(f"quantity {quantity} must be 0 or more")
+    if not len(levels) or quantity == 0:
+        return math.nan, 0.0
+    best = float(levels[0][0])
+    if not (best > 0 and math.isfinite(best)):
+        raise ValueError(f"best price {best} must be above 0")
+    remaining, extra = float(quantity), 0.0  # `extra`: quote paid beyond the best price
+    for price, held in levels:
+        taken = min(remaining, max(0.0, float(held)))
+        extra += taken * (float(price) - best)
+        remaining -= taken
+        if remaining <= _ROUNDING * quantity:
+            return best + extra / quantity, float(quantity)
+    filled = quantity - remaining
+    return (best + extra / filled, filled) if filled > 0 else (math.nan, 0.0)

@@ -1,0 +1,266 @@
+"""Every order we ever wanted, and the only code that changes one."""
+
+from collections.abc import Iterable
+from decimal import Decimal, localcontext
+
+import msgspec
+
+from trader.domain.errors import InvariantBroken
+from trader.domain.instrument import EXACT, ZERO
+from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, may_follow
+
+_S = OrderStatus
+_NEVER_PLACED = (_S.REJECTED, _S.NOT_PLACED)
+_FILL_GENERATION_MS = 4 * 86_400_000  # fill ids are remembered for four to eight days
+
+FillKey = tuple[str, str]  # (symbol, fill id)
+
+
+class OrderTracker:
+    """The state of all orders, moved only by evidence.
+
+    Methods that bring news return the changed order, or None when nothing changed (repetitions, late news,
+    orders that are not ours). News that contradicts what is known changes nothing and becomes an anomaly.
+    Settled orders are forgotten after `keep_settled` newer ones.
+    """
+
+    def __init__(self, keep_settled: int = 1_000) -> None:
+        self._keep_settled = keep_settled
+        self._live: dict[str, Order] = {}  # by client id: not yet settled
+        self._settled: dict[str, Order] = {}  # by client id, oldest first
+        self._client_ids: dict[tuple[str, str], str] = {}  # (symbol, exchange id) -> client id
+        self._fill_ids: set[FillKey] = set()
+        self._older_fill_ids: set[FillKey] = set()
+        self._generation_ms: int | None = None
+        self._anomalies: list[str] = []
+        self.anomaly_count = 0
+
+    # --- what is known ----------------------------------------------------------------------------------------
+
+    def by_client_id(self, client_id: str) -> Order | None:
+        return self._live.get(client_id) or self._settled.get(client_id)
+
+    def by_exchange_id(self, symbol: str, exchange_id: str) -> Order | None:
+        client_id = self._client_ids.get((symbol, exchange_id))
+        return self.by_client_id(client_id) if client_id else None
+
+    def is_known(self, client_id: str) -> bool:
+        return client_id in self._live or client_id in self._settled
+
+    def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
+        """Orders that have not ended, PENDING and UNKNOWN ones included, oldest first."""
+        return tuple(
+            order
+            for order in self._live.values()
+            if not order.status.is_terminal and (symbol is None or order.symbol == symbol)
+        )
+
+    def unsettled(self) -> tuple[Order, ...]:
+        """Orders that have ended while fills the exchange reported have not arrived: ask for their fills."""
+        return tuple(order for order in self._live.values() if order.status.is_terminal)
+
+    def unknown(self) -> tuple[Order, ...]:
+        """Orders without evidence: ask what became of them."""
+        return tuple(order for order in self._live.values() if order.status is _S.UNKNOWN)
+
+    def unknown_in(self, symbol: str) -> bool:
+        """Whether an order of `symbol` is without evidence, or its fills are: nothing new is opened there."""
+        return any(
+            order.symbol == symbol and (order.status is _S.UNKNOWN or order.status.is_terminal)
+            for order in self._live.values()
+        )
+
+    def has_fill(self, fill: Fill) -> bool:
+        """Whether this execution was counted before."""
+        key = (fill.symbol, fill.fill_id)
+        return key in self._fill_ids or key in self._older_fill_ids
+
+    def take_anomalies(self) -> list[str]:
+        """What contradicted since the last call; `anomaly_count` goes on counting."""
+        taken, self._anomalies = self._anomalies, []
+        return taken
+
+    # --- news -------------------------------------------------------------------------------------------------
+
+    def intend(self, intent: OrderIntent, now_ms: int) -> Order:
+        """A new order, PENDING. Raises `InvariantBroken` when its client id was used before."""
+        if self.is_known(intent.client_id):
+            raise InvariantBroken(f"client id {intent.client_id} already names an order; every intent has its own")
+        order = Order(intent, _S.PENDING, created_ms=now_ms, updated_ms=now_ms)
+        self._live[intent.client_id] = order
+        return order
+
+    def reported(self, report: OrderReport, now_ms: int) -> Order | None:
+        """The exchange's statement. Its `fills` are not applied here: give each to `filled` (and to the ledger)."""
+        order = self.by_client_id(report.client_id) or self.by_exchange_id(report.symbol, report.exchange_id)
+        if order is None:
+            return None
+        status = order.status
+        if may_follow(status, report.status):
+            status = report.status
+        elif self._contradicts(order, report.status):
+            self._anomaly(f"order {order.client_id} is {order.status}, the exchange reports {report.status}")
+        return self._change(
+            order,
+            now_ms,
+            status=status,
+            exchange_id=report.exchange_id or order.exchange_id,
+            reported_filled=max(order.reported_filled, report.filled),
+            reason=report.reason or order.reason,
+        )
+
+    def filled(self, fill: Fill, now_ms: int) -> Order | None:
+        """One execution. Remembered even when the order is not ours, so that the ledger counts it once."""
+        if self.has_fill(fill):
+            return None
+        self._remember_fill(fill, now_ms)
+        order = self.by_client_id(fill.client_id) or self.by_exchange_id(fill.symbol, fill.exchange_order_id)
+        if order is None:
+            return None
+        if order.status in _NEVER_PLACED:
+            self._anomaly(f"order {order.client_id} is {order.status}, yet fill {fill.fill_id} of {fill.quantity} came")
+        with localcontext(EXACT):
+            filled = order.filled + fill.quantity
+            filled_quote = order.filled_quote + fill.quantity * fill.price
+            fees = _with_fee(order.fees, fill)
+        if filled > order.intent.quantity:
+            self._anomaly(f"order {order.client_id} of {order.intent.quantity} has fills of {filled}")
+        reached = _S.FILLED if filled >= order.intent.quantity else _S.PARTIALLY_FILLED
+        return self._change(
+            order,
+            now_ms,
+            status=reached if may_follow(order.status, reached) else order.status,
+            exchange_id=fill.exchange_order_id or order.exchange_id,
+            filled=filled,
+            filled_quote=filled_quote,
+            fees=fees,
+        )
+
+    def refused(self, client_id: str, code: str, reason: str, now_ms: int) -> Order | None:
+        """The exchange definitively did not take it."""
+        return self._ended(client_id, _S.REJECTED, f"{code}: {reason}" if reason else code, now_ms)
+
+    def absent(self, client_id: str, evidence: str, now_ms: int) -> Order | None:
+        """Evidence that the exchange never had it."""
+        return self._ended(client_id, _S.NOT_PLACED, evidence, now_ms)
+
+    def lost(self, client_id: str, reason: str, now_ms: int) -> Order | None:
+        """No usable answer to the submit. Evidence that came by another way first is not undone."""
+        order = self._live.get(client_id)
+        if order is None or order.status is not _S.PENDING:
+            return None
+        return self._change(order, now_ms, status=_S.UNKNOWN, reason=reason)
+
+    def cancel_requested(self, client_id: str, now_ms: int) -> Order | None:
+        """We asked for its end; the order lives until the exchange says otherwise."""
+        order = self._live.get(client_id)
+        if order is None or order.status.is_terminal:
+            return None
+        return self._change(order, now_ms, cancel_requested=True)
+
+    def cancel_refused(self, client_id: str, reason: str, now_ms: int) -> Order | None:
+        """The cancel found nothing to cancel: it may be asked again once the order's state is known."""
+        order = self._live.get(client_id)
+        if order is None:
+            return None
+        return self._change(order, now_ms, cancel_requested=False, reason=reason or order.reason)
+
+    def restore(self, orders: Iterable[Order], fill_ids: Iterable[FillKey], now_ms: int = 0) -> tuple[Order, ...]:
+        """Go on after a restart. Orders that were PENDING become UNKNOWN (their answer can no longer come); they
+        are returned."""
+        self._fill_ids.update(fill_ids)
+        doubtful: list[Order] = []
+        for order in orders:
+            if order.status is _S.PENDING:
+                order = msgspec.structs.replace(order, status=_S.UNKNOWN, updated_ms=max(now_ms, order.updated_ms))
+                doubtful.append(order)
+            self._keep(order)
+        return tuple(doubtful)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _ended(self, client_id: str, status: OrderStatus, reason: str, now_ms: int) -> Order | None:
+        order = self.by_client_id(client_id)
+        if order is None:
+            return None
+        if order.filled or order.reported_filled or not may_follow(order.status, status):
+            self._anomaly(f"order {client_id} is {order.status} with {order.filled} filled, told {status}: {reason}")
+            return None
+        return self._change(order, now_ms, status=status, reason=reason)
+
+    @staticmethod
+    def _contradicts(order: Order, told: OrderStatus) -> bool:
+        """Whether `told` cannot be merely late. Older states may arrive after newer ones; other ends may not."""
+        if told in (_S.PENDING, _S.UNKNOWN):
+            return False
+        return order.status in _NEVER_PLACED or told.is_terminal
+
+    def _anomaly(self, text: str) -> None:
+        self.anomaly_count += 1
+        self._anomalies.append(text)
+
+    def _change(
+        self,
+        order: Order,
+        now_ms: int,
+        *,
+        status: OrderStatus | None = None,
+        exchange_id: str | None = None,
+        reported_filled: Decimal | None = None,
+        filled: Decimal | None = None,
+        filled_quote: Decimal | None = None,
+        fees: tuple[tuple[str, Decimal], ...] | None = None,
+        cancel_requested: bool | None = None,
+        reason: str | None = None,
+    ) -> Order | None:
+        """Keep `order` with what is given; None when that is what it was."""
+        changed = Order(
+            intent=order.intent,
+            status=order.status if status is None else status,
+            created_ms=order.created_ms,
+            updated_ms=order.updated_ms,
+            exchange_id=order.exchange_id if exchange_id is None else exchange_id,
+            reported_filled=order.reported_filled if reported_filled is None else reported_filled,
+            filled=order.filled if filled is None else filled,
+            filled_quote=order.filled_quote if filled_quote is None else filled_quote,
+            fees=order.fees if fees is None else fees,
+            cancel_requested=order.cancel_requested if cancel_requested is None else cancel_requested,
+            reason=order.reason if reason is None else reason,
+        )
+        if changed == order:
+            return None
+        changed = msgspec.structs.replace(changed, updated_ms=max(order.updated_ms, now_ms))
+        self._keep(changed)
+        return changed
+
+    def _keep(self, order: Order) -> None:
+        """Where the order belongs now; the oldest settled ones are forgotten."""
+        if order.exchange_id:
+            self._client_ids[(order.symbol, order.exchange_id)] = order.client_id
+        if not order.is_settled:
+            self._settled.pop(order.client_id, None)
+            self._live[order.client_id] = order
+            return
+        self._live.pop(order.client_id, None)
+        self._settled[order.client_id] = order
+        while len(self._settled) > self._keep_settled:
+            forgotten = self._settled.pop(next(iter(self._settled)))
+            if forgotten.exchange_id:
+                self._client_ids.pop((forgotten.symbol, forgotten.exchange_id), None)
+
+    def _remember_fill(self, fill: Fill, now_ms: int) -> None:
+        """Two generations of ids: constant work and bounded memory."""
+        if self._generation_ms is None:
+            self._generation_ms = now_ms
+        elif now_ms - self._generation_ms > _FILL_GENERATION_MS:
+            self._older_fill_ids, self._fill_ids = self._fill_ids, set()
+            self._generation_ms = now_ms
+        self._fill_ids.add((fill.symbol, fill.fill_id))
+
+
+def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+    if fill.fee == 0:
+        return fees
+    totals = dict(fees)
+    totals[fill.fee_currency] = totals.get(fill.fee_currency, ZERO) + fill.fee
+    return tuple(totals.items())

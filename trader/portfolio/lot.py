@@ -1,0 +1,60 @@
+"""The cost of one open position, exact: what was paid in, what came out, what is left."""
+
+from decimal import Context, Decimal
+
+import msgspec
+
+from trader.domain.account import Position
+from trader.domain.instrument import ZERO
+
+# Averages are for reading and for a restart; sums stay exact because only the removed part of a cost is rounded.
+_AVERAGE = Context(prec=28)
+_COST_QUANTUM = Decimal("1e-18")
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """Sums since the position was opened from flat; all >= 0, whatever the side. `cost` is for what is still held."""
+
+    held: Decimal = ZERO
+    cost: Decimal = ZERO
+    entered_base: Decimal = ZERO
+    entered_quote: Decimal = ZERO
+    exited_base: Decimal = ZERO
+    exited_quote: Decimal = ZERO
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average cost of what is held; of what was entered once nothing is."""
+        return average(self.cost, self.held) if self.held else average(self.entered_quote, self.entered_base)
+
+    def entered(self, base: Decimal, quote: Decimal) -> "Lot":
+        return msgspec.structs.replace(
+            self,
+            held=self.held + base,
+            cost=self.cost + quote,
+            entered_base=self.entered_base + base,
+            entered_quote=self.entered_quote + quote,
+        )
+
+    def exited(self, base: Decimal, quote: Decimal) -> tuple["Lot", Decimal]:
+        """(the lot without `base`, the cost that went with it); the last exit takes the whole rest of the cost."""
+        cost = self.cost if base == self.held else (self.cost * base / self.held).quantize(_COST_QUANTUM)
+        lot = msgspec.structs.replace(
+            self,
+            held=self.held - base,
+            cost=self.cost - cost,
+            exited_base=self.exited_base + base,
+            exited_quote=self.exited_quote + quote,
+        )
+        return lot, cost
+
+
+def lot_of(position: Position) -> Lot:
+    """The lot of a position read back; exits before the restart are no longer in it."""
+    held = abs(position.quantity)
+    return Lot().entered(held, held * position.entry_price)
+
+
+def average(quote: Decimal, base: Decimal) -> Decimal:
+    """Quote per base to 28 digits; 0 for nothing."""
+    return _AVERAGE.divide(quote, base) if base else ZERO

@@ -1,0 +1,133 @@
+"""Circuit breakers: when trading shrinks or stops, and when it may go on."""
+
+import math
+
+import msgspec
+
+from trader.config.schema import RiskSettings
+from trader.domain.decisions import TradingState
+
+_DAY_MS = 86_400_000
+
+
+class BreakerState(msgspec.Struct, frozen=True):
+    """What the breakers remember. `day_start` and `peak` are equity in quote, None before the first look."""
+
+    trading_state: TradingState = TradingState.ACTIVE
+    reasons: tuple[str, ...] = ()
+    day: int = -1  # days since 1970, UTC
+    day_start: float | None = None
+    peak: float | None = None
+    losses_in_a_row: int = 0
+    is_paused: bool = False
+    halt_reason: str = ""  # set = halted until a person resumes
+
+
+class BreakerView(msgspec.Struct, frozen=True):
+    """What the breakers look at. `equity` is marked to market with unknown orders at their worst; None = not known."""
+
+    now_ms: int
+    equity: float | None
+    account_is_live: bool = True
+    data_is_live: bool = True  # False when the whole market's data is stale; one symbol is the review's matter
+    errors_last_minute: int = 0
+    clock_offset_ms: float = 0.0
+
+
+def evaluate(
+    state: BreakerState, view: BreakerView, settings: RiskSettings
+) -> tuple[BreakerState, TradingState, tuple[str, ...]]:
+    """(new state, trading state, its reasons).
+
+    HALTED stays until `resume`. Every reason for REDUCING clears by itself: with the data, or with the new day.
+    """
+    state = _marked(state, view)
+    halt = state.halt_reason or _halting(state, view, settings)
+    reducing = _reducing(state, view, settings)
+    if halt:
+        trading, reasons = TradingState.HALTED, (halt, *reducing)
+    elif reducing:
+        trading, reasons = TradingState.REDUCING, reducing
+    else:
+        trading, reasons = TradingState.ACTIVE, ()
+    state = msgspec.structs.replace(state, trading_state=trading, reasons=reasons, halt_reason=halt)
+    return state, trading, reasons
+
+
+def trade_closed(state: BreakerState, profit_quote: float) -> BreakerState:
+    """Count a closed trade; a profit ends the row of losses."""
+    losses = state.losses_in_a_row + 1 if profit_quote < 0 else 0
+    return msgspec.structs.replace(state, losses_in_a_row=losses)
+
+
+def pause(state: BreakerState) -> BreakerState:
+    """A person asked to open nothing new."""
+    return msgspec.structs.replace(state, is_paused=True)
+
+
+def halt(state: BreakerState, reason: str) -> BreakerState:
+    """Stop for good: a kill command, or books that disagree."""
+    return msgspec.structs.replace(state, halt_reason=state.halt_reason or reason)
+
+
+def resume(state: BreakerState, equity: float | None) -> BreakerState:
+    """A person lets it trade again: limits are measured anew from `equity`, or from the next known one."""
+    return msgspec.structs.replace(
+        state, is_paused=False, halt_reason="", losses_in_a_row=0, day_start=equity, peak=equity
+    )
+
+
+def _marked(state: BreakerState, view: BreakerView) -> BreakerState:
+    """Peak and day start after the newest equity. A new UTC day also forgives the row of losses."""
+    equity = view.equity
+    if equity is None or not math.isfinite(equity):
+        return state
+    day = view.now_ms // _DAY_MS
+    if state.day != day:
+        state = msgspec.structs.replace(
+            state, day=day, day_start=equity, losses_in_a_row=state.losses_in_a_row if state.day < 0 else 0
+        )
+    if state.day_start is None:
+        state = msgspec.structs.replace(state, day_start=equity)
+    if state.peak is None or equity > state.peak:
+        state = msgspec.structs.replace(state, peak=equity)
+    return state
+
+
+def _loss_frac(start: float | None, equity: float | None) -> float:
+    """Loss since `start` as a fraction of it; 0 when either is not known."""
+    if start is None or equity is None or not (start > 0 and math.isfinite(equity)):
+        return 0.0
+    return max(0.0, 1 - equity / start)
+
+
+def _halting(state: BreakerState, view: BreakerView, settings: RiskSettings) -> str:
+    daily, drawdown = _loss_frac(state.day_start, view.equity), _loss_frac(state.peak, view.equity)
+    if daily > 0 and daily >= 2 * settings.daily_loss_frac:
+        return f"daily loss {daily:.1%}, at most {2 * settings.daily_loss_frac:.1%}"
+    if drawdown > 0 and drawdown >= settings.drawdown_frac:
+        return f"drawdown {drawdown:.1%}, at most {settings.drawdown_frac:.1%}"
+    return ""
+
+
+def _reducing(state: BreakerState, view: BreakerView, settings: RiskSettings) -> tuple[str, ...]:
+    reasons = []
+    daily = _loss_frac(state.day_start, view.equity)
+    if state.is_paused:
+        reasons.append("paused by command")
+    if view.equity is None or not math.isfinite(view.equity):
+        reasons.append("equity is not known")
+    if daily > 0 and daily >= settings.daily_loss_frac:
+        reasons.append(f"daily loss {daily:.1%}, at most {settings.daily_loss_frac:.1%}")
+    if state.losses_in_a_row >= settings.consecutive_losses:
+        reasons.append(f"{state.losses_in_a_row} losses in a row")
+    if not view.account_is_live:
+        reasons.append("account stream is not live")
+    if not view.data_is_live:
+        reasons.append("market data is stale")
+    if view.errors_last_minute > settings.max_errors_per_minute:
+        reasons.append(f"{view.errors_last_minute} errors in a minute, at most {settings.max_errors_per_minute}")
+    if not abs(view.clock_offset_ms) <= settings.max_clock_offset_ms:
+        limit = f"at most {settings.max_clock_offset_ms:.0f} ms"
+        reasons.append(f"clock {view.clock_offset_ms:+.0f} ms from the exchange's, {limit}")
+    return tuple(reasons)

@@ -1,0 +1,78 @@
+"""When a position is left, in whole or in part."""
+
+import msgspec
+
+from trader.config.schema import RiskSettings
+from trader.domain.orders import Side
+from trader.risk.stops import PositionPlan, tighten
+
+_HOUR_MS = 3_600_000
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """Close `fraction` (0..1] of what is held now. `reason`: stop, break_even, trailing_stop, take_profit,
+    partial, horizon, time."""
+
+    reason: str
+    fraction: float = 1.0
+
+
+def on_price(
+    plan: PositionPlan, bid: float, ask: float, now_ms: int, settings: RiskSettings
+) -> tuple[PositionPlan, Exit | None]:
+    """The plan after the touch `bid`/`ask` and the first exit that is due, if any.
+
+    Checked in the order stop, take profit, partial, trail, horizon, time, at the price the position could be
+    closed at (a long's bid, a short's ask). The partial exit marks itself done; the others are returned at every
+    call until the position is gone, so whoever acts on them must know of an exit under way.
+    """
+    price = bid if plan.side is Side.BUY else ask
+    if (price - plan.best_price) * plan.side.sign > 0:
+        plan = msgspec.structs.replace(plan, best_price=price)
+    if (price - plan.stop_price) * plan.side.sign <= 0:
+        return plan, Exit(_stop_reason(plan))
+    if _at_take_profit(plan, price):
+        return plan, Exit("take_profit")
+    if not plan.partial_done and plan.profit_in_r(price) >= settings.partial_at_r:
+        plan = tighten(msgspec.structs.replace(plan, partial_done=True), plan.entry_price)
+        return plan, Exit("partial", settings.partial_frac) if settings.partial_frac else None
+    plan = _trail(plan, settings)
+    if now_ms >= plan.horizon_end_ms:
+        return plan, Exit("horizon")
+    if plan.is_losing(price) and now_ms - plan.opened_ms >= settings.losing_time_exit_h * _HOUR_MS:
+        return plan, Exit("time")
+    return plan, None
+
+
+def on_candle(plan: PositionPlan, close: float, settings: RiskSettings) -> PositionPlan:
+    """The plan after a candle closed at `close`: a stop of the initial width follows it, only ever nearer."""
+    return tighten(_trail(plan, settings), close * (1 - plan.side.sign * plan.atr_width_frac))
+
+
+def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
+    """The plan with its horizon moved to `until_ms`, because the edge still holds; never earlier than it was."""
+    return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
+
+
+def _at_take_profit(plan: PositionPlan, price: float) -> bool:
+    """The target is for the remainder: before the partial exit it does not apply."""
+    if plan.take_profit_price is None or not plan.partial_done:
+        return False
+    return (price - plan.take_profit_price) * plan.side.sign >= 0
+
+
+def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:
+    """From `trail_at_r` on, the stop keeps `trail_frac` behind the best price and the target is dropped."""
+    if not plan.trailing:
+        if plan.profit_in_r(plan.best_price) < settings.trail_at_r:
+            return plan
+        plan = msgspec.structs.replace(plan, trailing=True, take_profit_price=None)
+    return tighten(plan, plan.best_price * (1 - plan.side.sign * settings.trail_frac))
+
+
+def _stop_reason(plan: PositionPlan) -> str:
+    if plan.trailing:
+        return "trailing_stop"
+    if (plan.stop_price - plan.entry_price) * plan.side.sign >= 0:
+        return "break_even"
+    return "stop"

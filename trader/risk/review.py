@@ -1,0 +1,154 @@
+"""The one pre-trade review. It alone makes an `Approved`, and only an `Approved` can be sent."""
+
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from trader.config.schema import RiskSettings, SizingSettings
+from trader.domain.decisions import TradingState
+from trader.domain.instrument import ZERO, Instrument, InstrumentKind
+from trader.domain.market import Book
+from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+
+
+class ReviewView(msgspec.Struct, frozen=True):
+    """What the review must know of the moment. Amounts in quote unless named otherwise.
+
+    `exposure_quote` and `correlated_quote` count open entry orders and unknown orders at their worst.
+    `open_reducing_quantity`: what other live orders that reduce this position could still fill, the resting
+    protective stop left out (base).
+    """
+
+    now_ms: int
+    instrument: Instrument
+    book: Book | None
+    equity: float
+    exposure_quote: float
+    free_quote: float
+    position_quantity: Decimal  # signed, base
+    trading_state: TradingState
+    stream_is_live: bool
+    unknown_in_symbol: bool
+    orders_last_minute: int
+    is_known_client_id: Callable[[str], bool]
+    open_reducing_quantity: Decimal = ZERO
+    correlated_quote: float = 0.0  # |exposure| in symbols correlated with this one, itself included
+    leverage: float = 1.0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """An intent that will not be sent, and every reason why."""
+
+    intent: OrderIntent
+    reasons: tuple[str, ...]
+
+
+def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings) -> Approved | Refused:
+    """`intent` approved, or refused with all reasons.
+
+    What only reduces a position is refused for being malformed, repeated, or larger than the position, and for
+    nothing else: protection is never held back by a limit.
+    """
+    reasons = _malformed(intent, view)
+    if intent.purpose.reduces:
+        reasons += _larger_than_position(intent, view)
+    else:
+        reasons += _state_reasons(view, settings)
+        reasons += _price_reasons(intent, view, settings)
+        reasons += _amount_reasons(intent, view, settings, sizing)
+    return Refused(intent, tuple(reasons)) if reasons else Approved(intent, view.now_ms)
+
+
+def _malformed(intent: OrderIntent, view: ReviewView) -> list[str]:
+    reasons = []
+    if not _CLIENT_ID.fullmatch(intent.client_id):
+        reasons.append(f"client id {intent.client_id!r} is not 1 to 36 characters of A-Z a-z 0-9 -")
+    elif view.is_known_client_id(intent.client_id):
+        reasons.append(f"client id {intent.client_id} was used before")
+    if intent.symbol != view.instrument.symbol:
+        return [*reasons, f"symbol {intent.symbol} reviewed as {view.instrument.symbol}"]
+    if intent.type is OrderType.LIMIT and (intent.price is None or intent.price <= 0):
+        reasons.append(f"limit order at price {intent.price}")
+    if intent.type is OrderType.STOP_MARKET and (intent.stop_price is None or intent.stop_price <= 0):
+        reasons.append(f"stop order at stop price {intent.stop_price}")
+    if not reasons:
+        refusal = _instrument_refusal(intent, view)
+        reasons += [refusal] if refusal else []
+    return reasons
+
+
+def _instrument_refusal(intent: OrderIntent, view: ReviewView) -> str | None:
+    """The exchange's filters. Perpetual orders that can only reduce have no minimum notional."""
+    instrument = view.instrument
+    if intent.purpose.reduces and intent.reduce_only and instrument.kind is InstrumentKind.PERPETUAL:
+        instrument = msgspec.structs.replace(instrument, min_notional=ZERO)
+    price = intent.price if intent.type is OrderType.LIMIT else intent.stop_price
+    if price is None:  # a market order: the exchange values it at the market
+        if view.book is None:
+            return None
+        price = instrument.round_price(view.book.mid)
+    return instrument.refusal(intent.quantity, price)
+
+
+def _larger_than_position(intent: OrderIntent, view: ReviewView) -> list[str]:
+    held = view.position_quantity
+    if held * intent.side.sign >= 0:
+        return [f"{intent.purpose.value} {intent.side.value} reduces nothing: the position is {held}"]
+    taken = ZERO if intent.purpose is Purpose.STOP else view.open_reducing_quantity
+    if intent.quantity + taken > abs(held):
+        others = f" with {taken} in other exits" if taken else ""
+        return [f"{intent.purpose.value} of {intent.quantity}{others} exceeds the position of {abs(held)}"]
+    return []
+
+
+def _state_reasons(view: ReviewView, settings: RiskSettings) -> list[str]:
+    reasons = []
+    if view.trading_state is not TradingState.ACTIVE:
+        reasons.append(f"trading state is {view.trading_state.value}")
+    if not view.stream_is_live:
+        reasons.append("market data is not live")
+    if view.unknown_in_symbol:
+        reasons.append("an order of this symbol is without evidence")
+    if view.orders_last_minute >= settings.max_orders_per_minute:
+        reasons.append(f"{view.orders_last_minute} orders in a minute, at most {settings.max_orders_per_minute}")
+    return reasons
+
+
+def _price_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings) -> list[str]:
+    if view.book is None:
+        return ["there is no book to price against"]
+    price = intent.price if intent.price is not None else intent.stop_price
+    if price is None:
+        return []
+    distance = abs(float(price) / view.book.mid - 1)
+    if distance <= settings.price_band_frac:
+        return []
+    return [f"price {price} is {distance:.1%} from the market, at most {settings.price_band_frac:.1%}"]
+
+
+def _amount_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings) -> list[str]:
+    if view.book is None:
+        return []  # refused already
+    if not (math.isfinite(view.equity) and view.equity > 0):
+        return [f"equity {view.equity} is not above 0"]
+    price = float(intent.price) if intent.price is not None else view.book.mid
+    notional = float(intent.quantity) * price
+    limits = [
+        ("order", notional, settings.max_order_notional_frac * view.equity),
+        ("exposure", view.exposure_quote + notional, sizing.exposure_limit_frac * view.equity),
+        ("correlated exposure", view.correlated_quote + notional, settings.correlated_exposure_frac * view.equity),
+        ("free balance", notional, view.free_quote * view.leverage),
+    ]
+    reasons = [
+        f"{name} {asked:.2f} above the limit of {limit:.2f} {view.instrument.quote}"
+        for name, asked, limit in limits
+        if not asked <= limit
+    ]
+    if intent.side is Side.SELL and not view.instrument.can_short:
+        reasons.append("spot cannot short")
+    return reasons

@@ -1,0 +1,128 @@
+"""How far the stop is, and the plan that guards a position from then on."""
+
+import math
+from decimal import Decimal
+
+import msgspec
+
+from trader.config.schema import RiskSettings
+from trader.domain.instrument import Instrument, Rounding
+from trader.domain.orders import Side
+from trader.domain.signals import Regime
+
+YEAR_MS = 365 * 86_400_000  # crypto trades around the clock
+
+
+class PositionPlan(msgspec.Struct, frozen=True):
+    """What guards one position. Prices in quote, times ms UTC; R is `r_frac` x `entry_price`."""
+
+    symbol: str
+    side: Side  # BUY = long
+    entry_price: float
+    r_frac: float  # initial stop distance / entry price, > 0
+    stop_price: float  # only ever tightens
+    take_profit_price: float | None  # for what the partial exit leaves; None once the stop trails
+    best_price: float  # best executable price seen since entry
+    atr_width_frac: float  # width of the stop that follows candle closes
+    opened_ms: int
+    horizon_end_ms: int
+    decision_id: str
+    regime: Regime
+    partial_done: bool = False
+    trailing: bool = False
+
+    @property
+    def r_quote(self) -> float:
+        """R as a price distance."""
+        return self.entry_price * self.r_frac
+
+    def profit_in_r(self, price: float) -> float:
+        """Profit at `price` in multiples of R."""
+        return (price - self.entry_price) * self.side.sign / self.r_quote
+
+    def is_losing(self, price: float) -> bool:
+        return (price - self.entry_price) * self.side.sign < 0
+
+
+def horizon_sigma_frac(annual_vol: float, horizon_ms: int) -> float:
+    """Standard deviation of the return over `horizon_ms` from annualised volatility (square root of time)."""
+    return annual_vol * math.sqrt(max(0, horizon_ms) / YEAR_MS)
+
+
+def initial_stop_frac(
+    atr_frac: float, regime_stop_frac: float, horizon_sigma_frac: float, settings: RiskSettings
+) -> float:
+    """The widest of `stop_atr` ATRs, the regime's stop, and `stop_sigma` sigma of the horizon's move.
+
+    All are fractions of the price. Raises ValueError for one that is negative or not finite: a stop nobody can
+    compute is no stop.
+    """
+    for name, value in (("atr", atr_frac), ("regime stop", regime_stop_frac), ("sigma", horizon_sigma_frac)):
+        if not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{name} {value} must be a fraction of the price, 0 or more")
+    return max(settings.stop_atr * atr_frac, regime_stop_frac, settings.stop_sigma * horizon_sigma_frac)
+
+
+def barriers(
+    atr_frac: float,
+    regime_stop_frac: float,
+    regime_take_profit_frac: float,
+    horizon_sigma_frac: float,
+    settings: RiskSettings,
+) -> tuple[float, float]:
+    """(stop distance, take-profit distance) as fractions of the entry price; labels in training use the same."""
+    stop = initial_stop_frac(atr_frac, regime_stop_frac, horizon_sigma_frac, settings)
+    return stop, max(regime_take_profit_frac, settings.take_profit_at_r * stop)
+
+
+def open_plan(
+    *,
+    symbol: str,
+    side: Side,
+    entry_price: float,
+    stop_frac: float,
+    take_profit_frac: float,
+    opened_ms: int,
+    horizon_end_ms: int,
+    decision_id: str,
+    regime: Regime,
+) -> PositionPlan:
+    """The plan of a position just entered at `entry_price` (> 0), with 0 < `stop_frac` < 1."""
+    if not (entry_price > 0 and 0 < stop_frac < 1):
+        raise ValueError(f"entry price {entry_price} must be above 0 and stop distance {stop_frac} within 0..1")
+    return PositionPlan(
+        symbol=symbol,
+        side=side,
+        entry_price=entry_price,
+        r_frac=stop_frac,
+        stop_price=entry_price * (1 - side.sign * stop_frac),
+        take_profit_price=entry_price * (1 + side.sign * take_profit_frac),
+        best_price=entry_price,
+        atr_width_frac=stop_frac,
+        opened_ms=opened_ms,
+        horizon_end_ms=horizon_end_ms,
+        decision_id=decision_id,
+        regime=regime,
+    )
+
+
+def with_entry(plan: PositionPlan, entry_price: float) -> PositionPlan:
+    """`plan` after further fills of the entry moved the average to `entry_price`. The stop never loosens."""
+    if not entry_price > 0:
+        raise ValueError(f"entry price {entry_price} must be above 0")
+    scale = entry_price / plan.entry_price
+    target = plan.take_profit_price * scale if plan.take_profit_price is not None else None
+    moved = msgspec.structs.replace(plan, entry_price=entry_price, take_profit_price=target)
+    return tighten(moved, entry_price * (1 - plan.side.sign * plan.r_frac))
+
+
+def tighten(plan: PositionPlan, stop_price: float) -> PositionPlan:
+    """`plan` with its stop at `stop_price` if that is nearer to the market, else unchanged."""
+    if (stop_price - plan.stop_price) * plan.side.sign <= 0:
+        return plan
+    return msgspec.structs.replace(plan, stop_price=stop_price)
+
+
+def resting_stop_price(plan: PositionPlan, instrument: Instrument) -> Decimal:
+    """The plan's stop on the tick grid, rounded towards the market: the order never risks more than the plan."""
+    return instrument.round_price(plan.stop_price, Rounding.UP if plan.side is Side.BUY else Rounding.DOWN)

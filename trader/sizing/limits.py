@@ -1,0 +1,141 @@
+"""From a signal to a quantity: Kelly, its scalings, and every cap, in that order."""
+
+import math
+from decimal import Decimal
+
+import msgspec
+
+from trader.config.schema import SizingSettings
+from trader.domain.instrument import Instrument, Rounding
+from trader.domain.orders import Side
+from trader.domain.signals import Forecast, ModelInfo, Signal
+from trader.sizing.kelly import kelly_fraction, shrunk_probability
+
+# The portfolio's risk never exceeds this share of equity, whatever is configured.
+HARD_PORTFOLIO_RISK_FRAC = 0.20
+
+# An exchange reserves the limit price, which lies beyond the touch, so the last half percent is not spendable.
+_SPENDABLE = 0.995
+
+
+class SizingView(msgspec.Struct, frozen=True):
+    """What sizing must know. Amounts in quote, from the ledger, unknown orders counted at their worst.
+
+    `price`: the touch the entry would pay, > 0. `stop_frac`: |price - stop| / price, > 0.
+    """
+
+    equity: float
+    free_quote: float
+    exposure_quote: float  # sum of |position value|
+    open_risk_quote: float  # what all open positions lose if every stop is hit
+    position_count: int
+    price: float
+    stop_frac: float
+    atr_frac: float  # ATR / price
+    leverage: float = 1.0
+
+
+class Sized(msgspec.Struct, frozen=True):
+    """A quantity (base, on the instrument's step) and what it risks; `limits` names the caps that shrank it."""
+
+    quantity: Decimal
+    risk_frac: float  # of equity, if the stop is hit
+    notional: float  # quote
+    limits: tuple[str, ...] = ()
+
+
+class Unsized(msgspec.Struct, frozen=True):
+    """No trade, and why."""
+
+    reason: str
+
+
+def size_position(
+    signal: Signal,
+    forecast: Forecast,
+    model: ModelInfo,
+    view: SizingView,
+    instrument: Instrument,
+    settings: SizingSettings,
+) -> Sized | Unsized:
+    """The quantity to trade for `signal`: risk budget / |price - stop|, capped, rounded down."""
+    blocked = _blocked(model, view, settings)
+    if blocked is not None:
+        return Unsized(blocked)
+    risk_frac = _risk_frac(signal, forecast, model, view, settings)
+    if risk_frac <= 0:
+        return Unsized(f"kelly: no edge at win probability {forecast.win_probability:.2f}")
+    wanted = risk_frac * view.equity / (view.price * view.stop_frac)
+    quantity, limits = _capped(wanted, view, instrument, settings)
+    return _rounded(signal, quantity, limits, view, instrument)
+
+
+def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> str | None:
+    if not (math.isfinite(view.equity) and view.equity > 0):
+        return f"equity {view.equity:.2f} is not above 0"
+    if not (view.price > 0 and view.stop_frac > 0 and math.isfinite(view.price) and math.isfinite(view.stop_frac)):
+        return f"price {view.price} and stop distance {view.stop_frac} must be above 0"
+    if not (view.atr_frac >= 0 and math.isfinite(view.atr_frac)):
+        return f"ATR {view.atr_frac} is not available"
+    if view.position_count >= settings.max_positions:
+        return f"{view.position_count} positions open, at most {settings.max_positions}"
+    if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
+        return "the model has no record of wins and losses"
+    return None
+
+
+def _risk_frac(
+    signal: Signal, forecast: Forecast, model: ModelInfo, view: SizingView, settings: SizingSettings
+) -> float:
+    """Share of equity to risk: Kelly scaled by volatility, exposure and regime; never above the cap."""
+    kelly = kelly_fraction(
+        shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink),
+        model.average_win_frac,
+        model.average_loss_frac,
+        fraction=settings.kelly_fraction,
+        floor=min(settings.floor_frac, settings.cap_frac),
+        cap=settings.cap_frac,
+    )
+    exposure_limit = settings.exposure_limit_frac * view.equity
+    by_volatility = 1 / (1 + 10 * view.atr_frac)
+    by_exposure = max(0.5, 1 - view.exposure_quote / exposure_limit)
+    return min(settings.cap_frac, kelly * by_volatility * by_exposure * signal.size_multiplier)
+
+
+def _capped(
+    wanted: float, view: SizingView, instrument: Instrument, settings: SizingSettings
+) -> tuple[float, tuple[str, ...]]:
+    """(`wanted` (base) under every cap, the names of the caps that lowered it, in the order applied)."""
+    risk_cap_frac = min(settings.portfolio_risk_frac, HARD_PORTFOLIO_RISK_FRAC)
+    risk_left = risk_cap_frac * view.equity - max(0.0, view.open_risk_quote)
+    fee = instrument.taker_fee_frac
+    caps_quote = {
+        "position_notional": settings.position_notional_cap_frac * view.equity,
+        "portfolio_risk": risk_left / view.stop_frac,
+        "exposure": settings.exposure_limit_frac * view.equity - view.exposure_quote,
+        "free_balance": view.free_quote * view.leverage * _SPENDABLE / (1 + fee),
+    }
+    quantity, limits = wanted, []
+    for name, cap_quote in caps_quote.items():
+        cap = max(0.0, cap_quote) / view.price
+        if cap < quantity:
+            quantity = cap
+            limits.append(name)
+    if instrument.max_quantity and quantity > float(instrument.max_quantity):
+        limits.append("max_quantity")
+    return quantity, tuple(limits)
+
+
+def _rounded(
+    signal: Signal, quantity: float, limits: tuple[str, ...], view: SizingView, instrument: Instrument
+) -> Sized | Unsized:
+    """Rounded down to the step; below the instrument's minimum there is no trade."""
+    rounded = instrument.round_quantity(quantity)
+    # A buy below the view's price would be smaller in quote: the refusal is asked at the price rounded against us.
+    price = instrument.round_price(view.price, Rounding.DOWN if signal.side is Side.BUY else Rounding.UP)
+    refusal = instrument.refusal(rounded, price)
+    if refusal is not None:
+        cause = f" ({', '.join(limits)})" if limits else ""
+        return Unsized(f"{refusal}{cause}")
+    notional = float(rounded) * view.price
+    return Sized(rounded, notional * view.stop_frac / view.equity, notional, limits)

@@ -1,0 +1,153 @@
+"""From a forecast to a signal: calibrated edge against cost, the regime's bias and its confirmations."""
+
+import math
+
+import msgspec
+
+from trader.config.schema import RegimeRule, StrategySettings
+from trader.domain.orders import Side
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime, Signal
+
+_BPS = 1e4
+
+
+class NoSignal(msgspec.Struct, frozen=True):
+    """Why a forecast leads to no position. `edge_frac` >= 0 points to `side`; None when there is no edge at all."""
+
+    reasons: tuple[str, ...]
+    edge_frac: float
+    cost_frac: float
+    side: Side | None = None
+
+
+def evaluate(
+    forecast: Forecast,
+    model: ModelInfo,
+    regime: Regime,
+    cost_frac: float,
+    *,
+    can_short: bool,
+    settings: StrategySettings,
+) -> Signal | NoSignal:
+    """The signal of `forecast`, or every reason against one.
+
+    The edge is prediction x out-of-fold slope (already shrunk, see `ModelInfo`) and must reach
+    max(`minimum_edge_bps`, `cost_frac`); `cost_frac` is the whole round trip (fees, spread, funding, and impact
+    once the quantity is known). A model without edge never signals.
+    """
+    edge = calibrated_edge(forecast, model)
+    side = _side_of(edge)
+    if side is None:
+        return NoSignal((_no_edge_reason(forecast, model),), 0.0, cost_frac)
+    rule = settings.regimes[regime]
+    confirmed = confirmations(rule, side, forecast.context, settings)
+    reasons = [
+        *_edge_reasons(abs(edge), cost_frac, settings),
+        *_side_reasons(side, regime, rule, can_short),
+        *_confirmation_reasons(rule, side, confirmed, settings),
+    ]
+    if reasons:
+        return NoSignal(tuple(reasons), abs(edge), cost_frac, side)
+    return Signal(
+        symbol=forecast.symbol,
+        side=side,
+        regime=regime,
+        edge_frac=abs(edge),
+        cost_frac=cost_frac,
+        stop_frac=rule.stop_loss_frac,
+        take_profit_frac=rule.take_profit_frac,
+        size_multiplier=rule.size_multiplier,
+        confirmations=confirmed,
+    )
+
+
+def calibrated_edge(forecast: Forecast, model: ModelInfo) -> float:
+    """Expected return over the horizon, signed, as a fraction; 0 when the model has no proven edge."""
+    if model.no_edge or not model.slope > 0 or not math.isfinite(forecast.prediction):
+        return 0.0
+    return forecast.prediction * model.slope
+
+
+def edge_holds(forecast: Forecast, model: ModelInfo, side: Side, cost_frac: float, settings: StrategySettings) -> bool:
+    """Whether the edge would still justify holding `side`: the bar is the same as for a new position."""
+    return calibrated_edge(forecast, model) * side.sign >= needed_edge(cost_frac, settings)
+
+
+def needed_edge(cost_frac: float, settings: StrategySettings) -> float:
+    """The smallest edge worth trading, as a fraction."""
+    return max(settings.minimum_edge_bps / _BPS, cost_frac)
+
+
+def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[str, ...]:
+    """The names of the regime's confirmations that hold for `side`, in the order of `wanted_confirmations`."""
+    checks = {
+        "ma_crossover": (context.ema_9 - context.ema_21) * side.sign > 0,
+        "rsi_dip": context.rsi_14 < settings.rsi_low,
+        "rsi_peak": context.rsi_14 > settings.rsi_high,
+        "bollinger_extreme": _at_band(side, context, settings),
+        "atr_expansion": context.atr_ratio > 1,
+        "volume": context.volume_ratio > 1,
+        "squeeze": context.bb_width_ratio < 1,
+        "volume_spike": context.volume_ratio >= settings.volume_spike,
+    }
+    return tuple(name for name in wanted_confirmations(rule, side)[0] if checks[name])
+
+
+def wanted_confirmations(rule: RegimeRule, side: Side) -> tuple[tuple[str, ...], bool]:
+    """(the confirmations a regime's bias asks for, whether all of them are needed)."""
+    rsi = "rsi_dip" if side is Side.BUY else "rsi_peak"
+    if rule.bias in ("long", "short"):
+        return ("ma_crossover", rsi), False
+    if rule.bias == "mean_reversion":
+        return ("bollinger_extreme", rsi), False
+    if rule.bias == "neutral":
+        return ("atr_expansion", "volume"), True
+    return ("squeeze", "volume_spike"), True
+
+
+def _at_band(side: Side, context: MarketContext, settings: StrategySettings) -> bool:
+    if side is Side.BUY:
+        return context.bb_position <= settings.bollinger_extreme
+    return context.bb_position >= 1 - settings.bollinger_extreme
+
+
+def _side_of(edge: float) -> Side | None:
+    if edge == 0:
+        return None
+    return Side.BUY if edge > 0 else Side.SELL
+
+
+def _no_edge_reason(forecast: Forecast, model: ModelInfo) -> str:
+    if not math.isfinite(forecast.prediction):
+        return "prediction is not finite"
+    if model.no_edge:
+        return "model has no edge over the base rate"
+    if not model.slope > 0:
+        return f"model slope {model.slope:.2f} is not positive"
+    return "prediction is zero"
+
+
+def _edge_reasons(edge_frac: float, cost_frac: float, settings: StrategySettings) -> list[str]:
+    needed = needed_edge(cost_frac, settings)
+    if edge_frac >= needed:
+        return []
+    return [f"edge {edge_frac * _BPS:.1f}bp < needed {needed * _BPS:.1f}bp"]
+
+
+def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[str]:
+    reasons = []
+    if side is Side.SELL and not can_short:
+        reasons.append("spot cannot short")
+    if (rule.bias == "long" and side is Side.SELL) or (rule.bias == "short" and side is Side.BUY):
+        reasons.append(f"regime {regime.value} wants {rule.bias}")
+    return reasons
+
+
+def _confirmation_reasons(
+    rule: RegimeRule, side: Side, confirmed: tuple[str, ...], settings: StrategySettings
+) -> list[str]:
+    wanted, needs_all = wanted_confirmations(rule, side)
+    enough = len(confirmed) == len(wanted) if needs_all else bool(confirmed)
+    if enough or not settings.require_confirmation:
+        return []
+    return [f"no confirmation ({', '.join(name for name in wanted if name not in confirmed)})"]
