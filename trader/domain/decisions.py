@@ -44,9 +44,13 @@ class CancelOrder(Decision, frozen=True):
 
 
 class QueryOrder(Decision, frozen=True):
-    """Ask the exchange what became of an order; the answer is an `OrderReported` or `OrderAbsent`."""
+    """Ask the exchange what became of an order; the answer is an `OrderReported` (with its fills) or `OrderAbsent`.
+
+    `after_s` is network time: how long to wait before asking.
+    """
 
     ref: OrderRef
+    after_s: float = 0.0
 
 
 class RequestReconcile(Decision, frozen=True):

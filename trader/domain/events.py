@@ -139,7 +139,10 @@ class AccountUnreachable(Event, frozen=True):
 
 
 class Ticked(Event, frozen=True):
-    """The risk task's heartbeat, at least once a second of real time."""
+    """The risk task's heartbeat, at least once a second of real time, with what only the shell can measure."""
+
+    errors_last_minute: int = 0  # failed requests, real minute
+    clock_offset_ms: float = 0.0  # exchange time minus ours, real milliseconds
 
 
 class TimerFired(Event, frozen=True):

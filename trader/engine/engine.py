@@ -1,1 +1,202 @@
 """`Engine.process(event) -> list[Decision]`: the one place where decisions are made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trader.config.schema import Settings
+from trader.domain.decisions import Decision, Level
+from trader.domain.errors import InvariantBroken
+from trader.domain.events import (
+    AccountUnreachable,
+    AnyEvent,
+    BalancesReported,
+    BookUpdated,
+    CancelRefused,
+    CandleClosed,
+    CommandReceived,
+    FillArrived,
+    ForecastMade,
+    ModelChanged,
+    OrderAbsent,
+    OrderRefused,
+    OrderReported,
+    OutcomeLost,
+    Reconciled,
+    StreamChanged,
+    Ticked,
+    TimerFired,
+    TradePrinted,
+)
+from trader.engine import account, algorithms, control, entries, exits, orders
+from trader.engine.desk import Desk, ref_of
+from trader.engine.protection import protect
+from trader.engine.scope import ReconcileScope
+from trader.engine.state import EngineState
+from trader.risk.correlation import rolling_correlations
+from trader.risk.exits import on_candle
+
+_FILL_MARGIN_MS = 120_000  # fills are asked for again from this long before the newest known one
+
+
+class Engine:
+    """Synchronous and deterministic: the same events give the same decisions.
+
+    It does no I/O, reads no clock, never sleeps, never awaits. Its now is the event's `ts_ms`.
+    """
+
+    def __init__(self, settings: Settings, state: EngineState) -> None:
+        self.state = state
+        self._desk = Desk(settings, state)
+        self._settings = settings
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            BookUpdated: self._on_book,
+            Ticked: self._on_tick,
+            CandleClosed: self._on_candle,
+            ForecastMade: self._on_forecast,
+            OrderReported: self._on_report,
+            FillArrived: self._on_fill,
+            OrderRefused: self._on_refused,
+            OutcomeLost: self._on_lost,
+            OrderAbsent: self._on_absent,
+            CancelRefused: self._on_cancel_refused,
+            TimerFired: self._on_timer,
+            StreamChanged: self._on_stream,
+            BalancesReported: self._on_balances,
+            Reconciled: self._on_reconciled,
+            AccountUnreachable: self._on_unreachable,
+            ModelChanged: self._on_model,
+            CommandReceived: self._on_command,
+            TradePrinted: _ignored,
+        }
+
+    def process(self, event: AnyEvent) -> list[Decision]:
+        """Everything that follows from one event, in the order it must be journalled and acted on."""
+        desk = self._desk
+        desk.out = []
+        self.state.now_ms = event.ts_ms
+        try:
+            self._handlers[type(event)](event)
+            while desk.finished:
+                ended = desk.finished.pop(0)
+                exits.on_finished(desk, ended)
+                entries.on_entry_finished(desk, ended)
+            for text in self.state.tracker.take_anomalies():
+                desk.notify(Level.ALERT, "order.anomaly", text)
+        except InvariantBroken as error:
+            self._halt(error)
+        return desk.out
+
+    def reconcile_scope(self) -> ReconcileScope:
+        """What the shell must ask the exchange for to know the whole account."""
+        state = self.state
+        since = {
+            symbol: max(0, state.last_fill_ms.get(symbol, state.opened_ms) - _FILL_MARGIN_MS)
+            for symbol in state.markets
+        }
+        unended = (*state.tracker.open_orders(), *state.tracker.unsettled())
+        return ReconcileScope(tuple(ref_of(order) for order in unended), since if state.is_opened else {})
+
+    def is_settled(self) -> bool:
+        """No order without a known state, no stop that still has to be placed."""
+        orders_open = self.state.tracker.open_orders()
+        if any(order.status in ("pending", "unknown") for order in orders_open) or self.state.tracker.unsettled():
+            return False
+        return not any(not algorithm.purpose.reduces for algorithm in self.state.algorithms.values())
+
+    def _halt(self, error: InvariantBroken) -> None:
+        """Our own records disagree: open nothing, keep protecting, tell a person."""
+        desk = self._desk
+        desk.notify(Level.ALERT, "invariant.broken", str(error))
+        control.halt(desk, f"invariant broken: {error}")
+
+    # --- market -------------------------------------------------------------------------------------------
+
+    def _on_book(self, event: BookUpdated) -> None:
+        symbol = event.book.symbol
+        self.state.markets[symbol].book = event.book
+        if symbol in self.state.plans:
+            exits.judge(self._desk, symbol)
+
+    def _on_tick(self, event: Ticked) -> None:
+        control.on_tick(self._desk, event)
+        for symbol in list(self.state.plans):
+            exits.judge(self._desk, symbol)
+
+    def _on_candle(self, event: CandleClosed) -> None:
+        candle = event.candle
+        market = self.state.markets[candle.symbol]
+        market.candle = candle
+        market.closes.append(candle.close)
+        plan = self.state.plans.get(candle.symbol)
+        if plan is not None:
+            moved = on_candle(plan, candle.close, self._settings.risk)
+            if moved is not plan:
+                self.state.plans[candle.symbol] = moved
+                self._desk.keep("plan", candle.symbol, moved)
+                protect(self._desk, candle.symbol)
+        if candle.symbol == next(iter(self.state.markets)):
+            self.state.correlations = rolling_correlations(
+                {s: np.array(m.closes) for s, m in self.state.markets.items()}, self._settings.risk.correlation_candles
+            )
+
+    def _on_stream(self, event: StreamChanged) -> None:
+        market = self.state.markets[event.symbol]
+        market.stream, market.stream_reason = event.state, event.reason
+
+    # --- model --------------------------------------------------------------------------------------------
+
+    def _on_forecast(self, event: ForecastMade) -> None:
+        entries.on_forecast(self._desk, event.forecast)
+
+    def _on_model(self, event: ModelChanged) -> None:
+        self.state.model = event.model
+
+    # --- orders and account -------------------------------------------------------------------------------
+
+    def _on_report(self, event: OrderReported) -> None:
+        orders.on_report(self._desk, event.report)
+
+    def _on_fill(self, event: FillArrived) -> None:
+        orders.on_fill(self._desk, event.fill)
+
+    def _on_refused(self, event: OrderRefused) -> None:
+        orders.on_refused(self._desk, event.client_id, event.code, event.reason)
+
+    def _on_lost(self, event: OutcomeLost) -> None:
+        orders.on_lost(self._desk, event.client_id, event.reason)
+
+    def _on_absent(self, event: OrderAbsent) -> None:
+        orders.on_absent(self._desk, event.client_id, event.evidence)
+
+    def _on_cancel_refused(self, event: CancelRefused) -> None:
+        order = self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms)
+        self._desk.keep_order(order)
+
+    def _on_balances(self, event: BalancesReported) -> None:
+        account.on_balances(self._desk, event)
+
+    def _on_reconciled(self, event: Reconciled) -> None:
+        self.state.account_is_live = True
+        account.on_reconciled(self._desk, event)
+        control.revalue(self._desk)
+
+    def _on_unreachable(self, event: AccountUnreachable) -> None:
+        self.state.account_is_live = False
+        self._desk.notify(Level.WARNING, "account.unreachable", event.reason)
+
+    # --- time and people ----------------------------------------------------------------------------------
+
+    def _on_timer(self, event: TimerFired) -> None:
+        if event.timer_id.startswith("exit/"):
+            exits.drive(self._desk, event.timer_id.removeprefix("exit/"))
+        else:
+            algorithms.wake_algorithm(self._desk, event.timer_id)
+
+    def _on_command(self, event: CommandReceived) -> None:
+        control.on_command(self._desk, event)
+
+
+def _ignored(event: TradePrinted) -> None:
+    """Public trades feed matching and recording, not decisions."""

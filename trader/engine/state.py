@@ -1,1 +1,184 @@
-"""All changing state of the core, in one place, each part with one writer."""
+"""All changing state of the core, in one place. Each part has one writer; changed parts are told to the journal."""
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from trader.config.schema import Settings
+from trader.domain.decisions import EquitySnapshot, KeepState, TradingState
+from trader.domain.events import StreamState
+from trader.domain.instrument import Instrument
+from trader.domain.market import Book, Candle
+from trader.domain.orders import Order, Purpose, Side
+from trader.domain.signals import MarketContext, ModelInfo, Regime
+from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.tracker import OrderTracker
+from trader.portfolio.ledger import Ledger
+from trader.ports import Recovered
+from trader.risk.breakers import BreakerState
+from trader.risk.correlation import Correlations
+from trader.risk.stops import PositionPlan
+
+
+class EntryTicket(msgspec.Struct, frozen=True):
+    """What an entry under way will turn into: kept until its algorithm has finished."""
+
+    symbol: str
+    side: Side
+    parent_id: str
+    decision_id: str
+    regime: Regime
+    stop_frac: float
+    take_profit_frac: float
+    horizon_end_ms: int
+
+
+class PendingExit(msgspec.Struct, frozen=True):
+    """A wish to sell (part of) a position. `parent_id` is empty until the quantity is free to be sold."""
+
+    symbol: str
+    quantity: Decimal
+    reason: str
+    purpose: Purpose
+    asked_ms: int
+    parent_id: str = ""
+    attempt: int = 0
+
+
+class OpenedKept(msgspec.Struct, frozen=True):
+    """When the ledger began."""
+
+    opened_ms: int
+
+
+class DustKept(msgspec.Struct, frozen=True):
+    """Currency -> quantity too small to be sold."""
+
+    amounts: dict[str, Decimal]
+
+
+class RegimeKept(msgspec.Struct, frozen=True):
+    regime: Regime
+
+
+KEPT_TYPES: Mapping[str, object] = {
+    "plan": PositionPlan,
+    "algorithm": AlgorithmState,
+    "ticket": EntryTicket,
+    "exit": PendingExit,
+    "regime": RegimeKept,
+    "breakers": BreakerState,
+    "opened": OpenedKept,
+    "dust": DustKept,
+}
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in KEPT_TYPES.items()}
+
+
+class Market:
+    """What the engine knows of one symbol's market."""
+
+    __slots__ = ("book", "candle", "closes", "context", "instrument", "regime", "stream", "stream_reason")
+
+    def __init__(self, instrument: Instrument, closes_kept: int) -> None:
+        self.instrument = instrument
+        self.book: Book | None = None
+        self.candle: Candle | None = None
+        self.closes: deque[float] = deque(maxlen=closes_kept)
+        self.context: MarketContext | None = None
+        self.regime: Regime | None = None
+        self.stream = StreamState.STALE
+        self.stream_reason = "no data yet"
+
+    @property
+    def mid(self) -> float | None:
+        """Best estimate of the price now, quote."""
+        if self.book is not None:
+            return self.book.mid
+        return self.candle.close if self.candle is not None else None
+
+
+class EngineState:
+    """Changed only inside `Engine.process`. `speed` is market time per real time, constant for a run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instruments: Mapping[str, Instrument],
+        *,
+        ledger_id: str,
+        speed: float = 1.0,
+    ) -> None:
+        self.ledger_id = ledger_id
+        self.speed = speed
+        self.now_ms = 0
+        self.markets = {
+            symbol: Market(instrument, settings.risk.correlation_candles + 1)
+            for symbol, instrument in instruments.items()
+        }
+        self.ledger = Ledger()
+        self.tracker = OrderTracker()
+        self.plans: dict[str, PositionPlan] = {}
+        self.algorithms: dict[str, AlgorithmState] = {}
+        self.tickets: dict[str, EntryTicket] = {}
+        self.exits: dict[str, PendingExit] = {}
+        self.breakers = BreakerState()
+        self.model: ModelInfo | None = None
+        self.trading_state = TradingState.ACTIVE
+        self.trading_reasons: tuple[str, ...] = ()
+        self.equity: EquitySnapshot | None = None
+        self.equity_recorded_ms = 0
+        self.opened_ms = 0  # when this ledger began; no fill of ours is older
+        self.is_opened = False  # the ledger knows what the account held when it began
+        self.dust_kept: dict[str, Decimal] = {}
+        self.is_ready = False  # reconciled at least once
+        self.is_stopping = False
+        self.account_is_live = True
+        self.last_reconciled_ms = 0
+        self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
+        self.last_fill_ms: dict[str, int] = {}
+        self.suspects: frozenset[str] = frozenset()  # differences seen once; named when seen twice
+        self.stop_failures: dict[str, int] = {}  # refused protective stops in a row, per symbol
+        self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
+        self.correlations = Correlations()
+
+    def restore(self, remembered: Recovered) -> list[Order]:
+        """Go on from what the journal remembers. Returns the orders whose fate is now unknown."""
+        dust: dict[str, Decimal] = {}
+        for (kind, key), blob in remembered.state.items():
+            value = _DECODERS[kind].decode(blob)
+            match value:
+                case PositionPlan():
+                    self.plans[key] = value
+                case EntryTicket():
+                    self.tickets[key] = value
+                case PendingExit():
+                    self.exits[key] = value
+                case RegimeKept(regime=regime):
+                    if key in self.markets:
+                        self.markets[key].regime = regime
+                case BreakerState():
+                    self.breakers = value
+                case OpenedKept(opened_ms=opened_ms):
+                    self.is_opened, self.opened_ms = True, opened_ms
+                case DustKept(amounts=amounts):
+                    dust = amounts
+                case _:
+                    self.algorithms[key] = value
+        self.dust_kept = dict(dust)
+        self.ledger.restore(remembered.positions, remembered.balances, dust)
+        self.last_fill_ms = dict(remembered.last_fill_ms)
+        self.trading_state, self.trading_reasons = remembered.trading_state, remembered.trading_reasons
+        self.equity = remembered.equity
+        return list(self.tracker.restore(remembered.orders, remembered.fill_ids))
+
+    def prices(self) -> dict[str, float]:
+        """Mid price of every symbol that has one."""
+        return {symbol: mid for symbol, market in self.markets.items() if (mid := market.mid) is not None}
+
+
+def kept(kind: str, key: str, value: msgspec.Struct | None) -> KeepState:
+    """The decision that remembers (or, with None, forgets) one part of the state."""
+    return KeepState(kind, key, None if value is None else _ENCODER.encode(value))

@@ -1,0 +1,114 @@
+"""Reconciliation: what the exchange says of the whole account against what our ledger says."""
+
+from trader.domain.account import Balance
+from trader.domain.decisions import KeepBalance, Level, RequestReconcile
+from trader.domain.events import BalancesReported, Reconciled
+from trader.domain.orders import OrderStatus, Purpose
+from trader.engine import algorithms, exits
+from trader.engine.desk import Desk
+from trader.engine.protection import protect
+from trader.engine.state import OpenedKept, PendingExit
+from trader.execution.reconcile import Discrepancy, compare
+
+
+def on_reconciled(desk: Desk, event: Reconciled) -> None:
+    """Open the gate the first time; afterwards name every difference that was seen twice."""
+    state = desk.state
+    state.last_reconciled_ms = desk.now_ms
+    if not state.is_opened:
+        _open_ledger(desk, event.balances)
+    elif not _is_moving(desk):
+        _compare(desk, event)
+    if not state.is_ready:
+        state.is_ready = True
+        _resume(desk)
+    for symbol in state.plans:
+        protect(desk, symbol)
+
+
+def on_balances(desk: Desk, event: BalancesReported) -> None:
+    """A pushed balance that does not fit our ledger while nothing is under way deserves a full look."""
+    if not desk.state.is_opened or _is_moving(desk):
+        return
+    ledger = desk.state.ledger
+    if any(ledger.total(balance.currency) != balance.total for balance in event.balances):
+        desk.emit(RequestReconcile("a balance changed without a fill of ours"))
+
+
+def _open_ledger(desk: Desk, balances: tuple[Balance, ...]) -> None:
+    desk.state.ledger.open_with(balances)
+    desk.state.is_opened = True
+    desk.state.opened_ms = desk.now_ms
+    desk.keep("opened", "", OpenedKept(desk.now_ms))
+    for balance in balances:
+        desk.emit(KeepBalance(Balance(balance.currency, balance.total)))
+    held = ", ".join(f"{b.total.normalize():f} {b.currency}" for b in balances) or "nothing"
+    desk.notify(Level.INFO, "ledger.opened", f"first start with {held}")
+
+
+def _is_moving(desk: Desk) -> bool:
+    """Whether fills may be on their way: a comparison would only see them half."""
+    tracker = desk.state.tracker
+    return any(order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN) for order in tracker.open_orders()) or bool(
+        tracker.unsettled()
+    )
+
+
+def _compare(desk: Desk, event: Reconciled) -> None:
+    state = desk.state
+    found = compare(
+        balances=state.ledger.balances,
+        positions=state.ledger.positions,
+        orders=state.tracker.open_orders(),
+        reported_balances=event.balances,
+        reported_positions=event.positions,
+        open_client_ids=event.open_client_ids,
+        instruments={symbol: market.instrument for symbol, market in state.markets.items()},
+        prices=state.prices(),
+    )
+    texts = {d.text: d for d in found}
+    confirmed = [d for text, d in texts.items() if text in state.suspects]
+    state.suspects = frozenset(texts)
+    if len(confirmed) < len(found):
+        desk.emit(RequestReconcile("a difference must be seen twice"))
+    for discrepancy in confirmed:
+        _accept(desk, discrepancy)
+
+
+def _accept(desk: Desk, discrepancy: Discrepancy) -> None:
+    """A confirmed difference is named, and the ledger follows the exchange: nothing is true until it says so."""
+    state = desk.state
+    desk.notify(Level.ALERT, f"account.{discrepancy.kind}", discrepancy.text, ref=discrepancy.subject)
+    if discrepancy.kind in ("transfer", "manual_trade"):
+        change = state.ledger.adjust(discrepancy.subject, discrepancy.difference, discrepancy.text)
+        for balance in change.balances:
+            desk.emit(KeepBalance(balance))
+
+
+def _resume(desk: Desk) -> None:
+    """After the first reconciliation: algorithms, exits and protection go on from what they remember."""
+    state = desk.state
+    for parent_id in list(state.algorithms):
+        algorithms.resume_algorithm(desk, parent_id)
+    for symbol, ticket in list(state.tickets.items()):
+        if ticket.parent_id not in state.algorithms:
+            del state.tickets[symbol]
+            desk.keep("ticket", symbol, None)
+    for symbol, wanted in list(state.exits.items()):
+        if wanted.parent_id and wanted.parent_id not in state.algorithms:
+            state.exits[symbol] = PendingExit(symbol, wanted.quantity, wanted.reason, wanted.purpose, desk.now_ms)
+        exits.drive(desk, symbol)
+    _answer_unplanned(desk)
+
+
+def _answer_unplanned(desk: Desk) -> None:
+    """A position without a plan cannot be guarded: what happens to it is the start-up policy's choice."""
+    state = desk.state
+    policy = desk.settings.risk.startup_policy
+    for position in state.ledger.positions.values():
+        if position.symbol in state.plans or not desk.held(position.symbol):
+            continue
+        text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
+        desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
+        if policy != "halt":
+            exits.ask_exit(desk, position.symbol, abs(position.quantity), "no plan for it", Purpose.FLATTEN)

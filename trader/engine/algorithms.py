@@ -1,0 +1,125 @@
+"""Runs execution algorithms: feeds them inputs, turns their actions into reviewed orders, timers and reports."""
+
+from decimal import Decimal
+from typing import Literal
+
+from trader.domain.decisions import RecordExecution
+from trader.domain.orders import Order, Purpose, Side
+from trader.engine.desk import Desk
+from trader.execution.algorithms import (
+    Abort,
+    AlgorithmInput,
+    AlgorithmView,
+    ChildChanged,
+    ChildRefused,
+    Started,
+    WokeUp,
+    step,
+)
+from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake, timer_owner
+from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.costs import execution_report
+from trader.execution.planner import start
+
+
+def start_algorithm(
+    desk: Desk,
+    *,
+    parent_id: str,
+    decision_id: str,
+    symbol: str,
+    side: Side,
+    purpose: Purpose,
+    quantity: Decimal,
+    algorithm: Literal["market", "limit", "twap"],
+    first_replaces: Order | None = None,
+) -> None:
+    """Begin a parent order. `first_replaces`: the stop whose place the first child takes in one request."""
+    state, actions = start(
+        algorithm,
+        parent_id=parent_id,
+        decision_id=decision_id,
+        side=side,
+        purpose=purpose,
+        quantity=quantity,
+        view=_view(desk, symbol),
+    )
+    _carry_out(desk, state, actions, first_replaces)
+
+
+def wake_algorithm(desk: Desk, timer_id: str) -> None:
+    _step(desk, timer_owner(timer_id), WokeUp(timer_id))
+
+
+def resume_algorithm(desk: Desk, parent_id: str) -> None:
+    """After a restart: what is known of the children, then its timers again."""
+    state = desk.state.algorithms[parent_id]
+    for child in state.children:
+        order = desk.state.tracker.by_client_id(child.client_id)
+        if order is not None and not child.is_over:
+            child_changed(desk, order)
+    _step(desk, parent_id, Started())
+
+
+def child_changed(desk: Desk, order: Order) -> None:
+    _step(desk, order.intent.parent_id, ChildChanged(order))
+
+
+def abort(desk: Desk, parent_id: str, reason: str) -> None:
+    """Cancel what rests and finish; what was filled stays filled."""
+    _step(desk, parent_id, Abort(reason))
+
+
+def _step(desk: Desk, parent_id: str, event: AlgorithmInput) -> None:
+    state = desk.algorithm_of(parent_id)
+    if state is None:
+        return
+    changed, actions = step(state, event, _view(desk, state.symbol))
+    if changed is not state or actions:
+        _carry_out(desk, changed, actions, None)
+
+
+def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_replaces: Order | None) -> None:
+    _put(desk, state)
+    for action in actions:
+        match action:
+            case Place(intent=intent):
+                reasons = desk.submit(intent, replaces=first_replaces)
+                first_replaces = None
+                if reasons:
+                    _step(desk, state.parent_id, ChildRefused(intent.client_id, reasons[0]))
+                    return
+            case Cancel(ref=ref):
+                order = desk.state.tracker.by_client_id(ref.client_id)
+                if order is not None:
+                    desk.cancel(order)
+            case Wake(timer_id=timer_id, due_ms=due_ms):
+                desk.wake(timer_id, due_ms)
+            case Finished():
+                _finish(desk, state.parent_id)
+                return
+
+
+def _finish(desk: Desk, parent_id: str) -> None:
+    """Write the cost analysis; what the parent was for is told to the engine through `desk.finished`."""
+    state = desk.state.algorithms.pop(parent_id)
+    desk.keep("algorithm", parent_id, None)
+    orders = [o for c in state.children if (o := desk.state.tracker.by_client_id(c.client_id)) is not None]
+    desk.emit(RecordExecution(execution_report(state, orders, desk.market(state.symbol).instrument, desk.now_ms)))
+    desk.finished.append(state)
+
+
+def _put(desk: Desk, state: AlgorithmState) -> None:
+    desk.state.algorithms[state.parent_id] = state
+    desk.keep("algorithm", state.parent_id, state)
+
+
+def _view(desk: Desk, symbol: str) -> AlgorithmView:
+    market = desk.market(symbol)
+    return AlgorithmView(
+        now_ms=desk.now_ms,
+        book=market.book,
+        instrument=market.instrument,
+        settings=desk.settings.execution,
+        ledger_id=desk.state.ledger_id,
+    )

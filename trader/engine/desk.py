@@ -1,0 +1,177 @@
+"""What the handlers share while one event is processed: the state, the settings, and the decisions so far."""
+
+from decimal import Decimal
+
+import msgspec
+
+from trader.config.schema import Settings
+from trader.domain.decisions import (
+    CancelOrder,
+    Decision,
+    KeepOrder,
+    Level,
+    Notify,
+    SetTimer,
+    SubmitOrder,
+)
+from trader.domain.events import StreamState
+from trader.domain.instrument import ZERO
+from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
+from trader.engine.state import EngineState, Market, kept
+from trader.execution.algorithms.state import AlgorithmState
+from trader.risk.correlation import correlated_exposure
+from trader.risk.review import Refused, ReviewView, review
+
+
+class Desk:
+    """One per engine; `out` is emptied for each event."""
+
+    def __init__(self, settings: Settings, state: EngineState) -> None:
+        self.settings = settings
+        self.state = state
+        self.out: list[Decision] = []
+        self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
+        self.replacing: dict[str, str] = {}  # new client id -> the stop it takes the place of
+
+    @property
+    def now_ms(self) -> int:
+        return self.state.now_ms
+
+    def emit(self, decision: Decision) -> None:
+        self.out.append(decision)
+
+    def notify(self, level: Level, event: str, message: str, *, symbol: str = "", ref: str = "") -> None:
+        self.out.append(Notify(level, event, message, symbol, ref))
+
+    def wake(self, timer_id: str, due_ms: int) -> None:
+        self.out.append(SetTimer(timer_id, due_ms))
+
+    def keep(self, kind: str, key: str, value: msgspec.Struct | None) -> None:
+        """Remember one changed part of the state (the caller has changed it)."""
+        self.out.append(kept(kind, key, value))
+
+    def market(self, symbol: str) -> Market:
+        return self.state.markets[symbol]
+
+    # --- orders -------------------------------------------------------------------------------------------
+
+    def submit(self, intent: OrderIntent, replaces: Order | None = None) -> tuple[str, ...]:
+        """Review `intent` and send it; returns the reasons if it was refused."""
+        state = self.state
+        verdict = review(intent, self._review_view(intent, replaces), self.settings.risk, self.settings.sizing)
+        if isinstance(verdict, Refused):
+            state.counters["refused"] += 1
+            self.notify(
+                Level.WARNING, "order.refused", "; ".join(verdict.reasons), symbol=intent.symbol, ref=intent.client_id
+            )
+            return verdict.reasons
+        self.keep_order(state.tracker.intend(intent, self.now_ms))
+        state.submitted_ms.append(self.now_ms)
+        state.counters["orders"] += 1
+        ref = None
+        if replaces is not None:
+            ref = ref_of(replaces)
+            self.replacing[intent.client_id] = replaces.client_id
+        self.emit(SubmitOrder(verdict, ref))
+        return ()
+
+    def cancel(self, order: Order) -> None:
+        """Ask the exchange to cancel, once."""
+        if order.cancel_requested or order.status.is_terminal:
+            return
+        self.keep_order(self.state.tracker.cancel_requested(order.client_id, self.now_ms))
+        self.emit(CancelOrder(ref_of(order)))
+
+    def keep_order(self, order: Order | None) -> None:
+        if order is not None:
+            self.emit(KeepOrder(order))
+
+    def is_being_replaced(self, client_id: str) -> bool:
+        return client_id in self.replacing.values()
+
+    def resting_stops(self, symbol: str) -> list[Order]:
+        """Protective stops in `symbol` that have not ended."""
+        return [o for o in self.state.tracker.open_orders(symbol) if o.intent.purpose is Purpose.STOP]
+
+    # --- the account --------------------------------------------------------------------------------------
+
+    def held(self, symbol: str) -> Decimal:
+        """Position in base units, signed; dust counts as flat."""
+        return self.state.ledger.quantity(symbol)
+
+    def free_quote(self, currency: str) -> float:
+        """Quote currency that no open, pending or unknown buy order may still need."""
+        state = self.state
+        reserved = 0.0
+        for order in state.tracker.open_orders():
+            intent = order.intent
+            if intent.side.sign > 0 and state.markets[intent.symbol].instrument.quote == currency:
+                price = float(intent.price or 0) or intent.reference_price
+                reserved += float(order.remaining) * price
+        return float(state.ledger.total(currency)) - reserved
+
+    def opening_quote(self) -> float:
+        """Value of what open and unknown entry orders may still add to the exposure, quote."""
+        return sum(self._opening_by_symbol().values())
+
+    def correlated_quote(self, symbol: str) -> float:
+        """Exposure in symbols that move with `symbol`, itself and open entries included, quote."""
+        state = self.state
+        exposures = self._opening_by_symbol()
+        for position in state.ledger.positions.values():
+            mid = self.market(position.symbol).mid or float(position.entry_price)
+            exposures[position.symbol] = exposures.get(position.symbol, 0.0) + abs(float(position.quantity)) * mid
+        return correlated_exposure(symbol, exposures, state.correlations, self.settings.risk.correlation_limit)
+
+    def _opening_by_symbol(self) -> dict[str, float]:
+        opening: dict[str, float] = {}
+        for order in self.state.tracker.open_orders():
+            if not order.intent.purpose.reduces:
+                price = float(order.intent.price or 0) or order.intent.reference_price
+                opening[order.symbol] = opening.get(order.symbol, 0.0) + float(order.remaining) * price
+        return opening
+
+    def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
+        return self.state.algorithms.get(parent_id)
+
+    def _review_view(self, intent: OrderIntent, replaces: Order | None) -> ReviewView:
+        state = self.state
+        market = self.market(intent.symbol)
+        minute_ago = self.now_ms - 60_000 * state.speed
+        while state.submitted_ms and state.submitted_ms[0] < minute_ago:
+            state.submitted_ms.popleft()
+        reducing = sum(
+            (
+                order.remaining
+                for order in state.tracker.open_orders(intent.symbol)
+                if order.intent.purpose.reduces and order.intent.purpose is not Purpose.STOP
+            ),
+            ZERO,
+        )
+        equity = state.equity
+        return ReviewView(
+            now_ms=self.now_ms,
+            instrument=market.instrument,
+            book=market.book,
+            equity=equity.equity if equity else 0.0,
+            exposure_quote=(equity.exposure if equity else 0.0) + self.opening_quote(),
+            free_quote=self.free_quote(market.instrument.quote),
+            position_quantity=self.held(intent.symbol),
+            trading_state=state.trading_state,
+            stream_is_live=market.stream is StreamState.LIVE,
+            unknown_in_symbol=state.tracker.unknown_in(intent.symbol),
+            orders_last_minute=len(state.submitted_ms),
+            is_known_client_id=state.tracker.is_known,
+            open_reducing_quantity=reducing,
+            correlated_quote=self.correlated_quote(intent.symbol),
+        )
+
+
+def ref_of(order: Order) -> OrderRef:
+    """How to name `order` to the exchange."""
+    return OrderRef(order.symbol, order.client_id, order.exchange_id, is_stop=order.intent.stop_price is not None)
+
+
+def is_resting(order: Order) -> bool:
+    """Confirmed by the exchange and not ended."""
+    return order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)

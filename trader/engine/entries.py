@@ -1,0 +1,291 @@
+"""From a forecast to a position: regime, signal, size, plan, review; one decision row whatever comes of it."""
+
+import hashlib
+
+import msgspec
+
+from trader.domain.decisions import RecordDecision, TradingState
+from trader.domain.events import StreamState
+from trader.domain.market import Book, timeframe_ms
+from trader.domain.orders import Order, Purpose, Side
+from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Signal, Verdict
+from trader.engine import algorithms
+from trader.engine.desk import Desk
+from trader.engine.exits import ask_exit, forget
+from trader.engine.protection import protect
+from trader.engine.state import EntryTicket, Market, RegimeKept
+from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.costs import round_trip_cost_frac
+from trader.execution.planner import choose_algorithm
+from trader.portfolio.valuation import open_risk_quote
+from trader.risk.exits import extend
+from trader.risk.stops import PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
+from trader.sizing.limits import Sized, SizingView, Unsized, size_position
+from trader.strategy.regime import classify
+from trader.strategy.signals import NoSignal, edge_holds, evaluate
+
+# A forecast older than this many candles is about another market.
+_MAX_AGE_CANDLES = 1.0
+
+
+def on_forecast(desk: Desk, forecast: Forecast) -> None:
+    """Decide on one symbol at one candle close."""
+    market = desk.market(forecast.symbol)
+    market.context = forecast.context
+    _update_regime(desk, market, forecast)
+    desk.state.counters["decisions"] += 1
+    record = _decide(desk, market, forecast)
+    desk.emit(RecordDecision(record))
+
+
+def on_entry_fill(desk: Desk, order: Order) -> None:
+    """The position grew: its plan starts from the average entry price so far."""
+    ticket = desk.state.tickets.get(order.symbol)
+    position = desk.state.ledger.positions.get(order.symbol)
+    if ticket is None or position is None:
+        return
+    plan = desk.state.plans.get(order.symbol)
+    if plan is not None and plan.decision_id == ticket.decision_id:
+        _put_plan(desk, with_entry(plan, float(position.entry_price)))
+        return
+    plan = open_plan(
+        symbol=order.symbol,
+        side=ticket.side,
+        entry_price=float(position.entry_price),
+        stop_frac=ticket.stop_frac,
+        take_profit_frac=ticket.take_profit_frac,
+        opened_ms=position.opened_ms,
+        horizon_end_ms=ticket.horizon_end_ms,
+        decision_id=ticket.decision_id,
+        regime=ticket.regime,
+    )
+    _put_plan(desk, plan)
+
+
+def on_entry_finished(desk: Desk, state: AlgorithmState) -> None:
+    ticket = desk.state.tickets.get(state.symbol)
+    if ticket is not None and ticket.parent_id == state.parent_id:
+        del desk.state.tickets[state.symbol]
+        desk.keep("ticket", state.symbol, None)
+        protect(desk, state.symbol)
+
+
+def forget_plan(desk: Desk, symbol: str) -> None:
+    """The position is closed: nothing is left to plan, to sell or to protect."""
+    if desk.state.plans.pop(symbol, None) is not None:
+        desk.keep("plan", symbol, None)
+    wanted = desk.state.exits.get(symbol)
+    if wanted is not None and not wanted.parent_id:
+        forget(desk, symbol)
+    desk.state.stop_failures.pop(symbol, None)
+
+
+def decision_id_for(ledger_id: str, symbol: str, candle_open_ms: int) -> str:
+    """The same candle of the same ledger always gets the same id."""
+    digest = hashlib.blake2b(f"{ledger_id}|{symbol}|{candle_open_ms}".encode(), digest_size=6)
+    return f"d{digest.hexdigest()}"
+
+
+def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
+    regime = classify(forecast.context, market.regime, desk.settings.strategy)
+    if regime is not market.regime:
+        market.regime = regime
+        desk.keep("regime", forecast.symbol, RegimeKept(regime))
+
+
+def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
+    model, book, regime = desk.state.model, market.book, market.regime
+    assert regime is not None
+    record = DecisionRecord(
+        decision_id=decision_id_for(desk.state.ledger_id, forecast.symbol, forecast.candle_open_ms),
+        ts_ms=desk.now_ms,
+        symbol=forecast.symbol,
+        candle_open_ms=forecast.candle_open_ms,
+        verdict=Verdict.SKIP,
+        reasons=(),
+        regime=regime.value,
+        prediction=forecast.prediction,
+        win_probability=forecast.win_probability,
+        edge_bps=0.0,
+        cost_bps=0.0,
+        model_id=forecast.model_id,
+        feature_hash=forecast.feature_hash,
+    )
+    if model is None or book is None:
+        return _because(record, "no model" if model is None else "no book yet")
+    cost = round_trip_cost_frac(market.instrument, book)
+    signal = evaluate(
+        forecast, model, regime, cost, can_short=market.instrument.can_short, settings=desk.settings.strategy
+    )
+    edge_frac = signal.edge_frac
+    record = msgspec.structs.replace(record, edge_bps=edge_frac * 1e4, cost_bps=cost * 1e4)
+    if desk.held(forecast.symbol):
+        return _hold_or_exit(desk, forecast, model, signal, cost, record)
+    blocked = _blocked(desk, market, forecast, model)
+    if isinstance(signal, NoSignal):
+        return _because(record, *blocked, *signal.reasons)
+    if blocked:
+        return _because(record, *blocked)
+    return _enter(desk, market, book, forecast, model, signal, record)
+
+
+def _hold_or_exit(
+    desk: Desk, forecast: Forecast, model: ModelInfo, signal: Signal | NoSignal, cost: float, record: DecisionRecord
+) -> DecisionRecord:
+    """With a position: close it when the model has turned, or extend it when its time is up and the edge holds."""
+    symbol = forecast.symbol
+    plan = desk.state.plans.get(symbol)
+    if plan is None or symbol in desk.state.exits:
+        reason = "exit under way" if symbol in desk.state.exits else "entry under way"
+        return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(reason,))
+    against = signal.side is plan.side.opposite and signal.edge_frac >= cost
+    if against:
+        ask_exit(desk, symbol, abs(desk.held(symbol)), "signal turned", Purpose.EXIT)
+        return msgspec.structs.replace(
+            record, verdict=Verdict.EXIT, reasons=("signal turned",), side=plan.side.opposite
+        )
+    candle_ms = forecast.candle_close_ms - forecast.candle_open_ms
+    holds = edge_holds(forecast, model, plan.side, cost, desk.settings.strategy)
+    reasons = ["edge holds" if holds else "edge gone, waiting for the exits"]
+    if holds and plan.horizon_end_ms - desk.now_ms < 1.5 * candle_ms:
+        _put_plan(desk, extend(plan, forecast.candle_close_ms + model.horizon_candles * candle_ms))
+        reasons.append("extended by a horizon")
+    return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=tuple(reasons), side=plan.side)
+
+
+def _blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -> tuple[str, ...]:
+    """Every reason why nothing may be opened now, whatever the signal."""
+    state = desk.state
+    symbol = forecast.symbol
+    age_ms = desk.now_ms - forecast.candle_close_ms
+    candle_ms = forecast.candle_close_ms - forecast.candle_open_ms
+    checks = (
+        (not state.is_ready, "account not reconciled yet"),
+        (state.is_stopping, "shutting down"),
+        (
+            state.trading_state is not TradingState.ACTIVE,
+            f"trading is {state.trading_state.value}: {', '.join(state.trading_reasons)}",
+        ),
+        (market.stream is not StreamState.LIVE, f"market data {market.stream.value}: {market.stream_reason}"),
+        (age_ms > _MAX_AGE_CANDLES * candle_ms, f"forecast is {age_ms / 1000:.0f} s old"),
+        (symbol in state.tickets, "entry under way"),
+        (state.tracker.unknown_in(symbol), "an order of unknown outcome"),
+        (desk.settings.model.gate == "enforce" and model.verdict != "trade", _observing(model)),
+    )
+    return tuple(reason for is_so, reason in checks if is_so)
+
+
+def _observing(model: ModelInfo) -> str:
+    return f"model only observes ({', '.join(model.reasons)})"
+
+
+def _enter(
+    desk: Desk,
+    market: Market,
+    book: Book,
+    forecast: Forecast,
+    model: ModelInfo,
+    signal: Signal,
+    record: DecisionRecord,
+) -> DecisionRecord:
+    stop_frac, profit_frac = _barriers(desk, forecast, model, signal)
+    sized = _size(desk, market, book, forecast, model, signal, stop_frac)
+    if isinstance(sized, Unsized):
+        return _because(record, sized.reason)
+    symbol, side, quantity = signal.symbol, signal.side, sized.quantity
+    algorithm, impact = choose_algorithm(book, side, quantity, desk.settings.execution)
+    cost = round_trip_cost_frac(
+        market.instrument, book, maker_entry=algorithm == "limit", impact_frac=0.0 if algorithm == "limit" else impact
+    )
+    if algorithm != "twap" and signal.edge_frac < cost:
+        return _because(record, f"edge {signal.edge_frac * 1e4:.1f}bp < {cost * 1e4:.1f}bp with impact")
+    reason = _too_correlated(desk, symbol, sized)
+    if reason:
+        return _because(record, reason)
+    ticket = EntryTicket(
+        symbol=symbol,
+        side=side,
+        parent_id=record.decision_id,
+        decision_id=record.decision_id,
+        regime=signal.regime,
+        stop_frac=stop_frac,
+        take_profit_frac=profit_frac,
+        horizon_end_ms=forecast.candle_close_ms + model.horizon_candles * timeframe_ms(model.timeframe),
+    )
+    desk.state.tickets[symbol] = ticket
+    desk.keep("ticket", symbol, ticket)
+    desk.state.counters["entries"] += 1
+    algorithms.start_algorithm(
+        desk,
+        parent_id=record.decision_id,
+        decision_id=record.decision_id,
+        symbol=symbol,
+        side=side,
+        purpose=Purpose.ENTRY,
+        quantity=quantity,
+        algorithm=algorithm,
+    )
+    return msgspec.structs.replace(
+        record,
+        verdict=Verdict.ENTER,
+        reasons=(*signal.confirmations, *sized.limits, f"impact {impact * 1e4:.1f}bp"),
+        side=side.value,
+        quantity=str(quantity),
+        algorithm=algorithm,
+        parent_id=record.decision_id,
+    )
+
+
+def _barriers(desk: Desk, forecast: Forecast, model: ModelInfo, signal: Signal) -> tuple[float, float]:
+    context = forecast.context
+    horizon_ms = model.horizon_candles * timeframe_ms(model.timeframe)
+    return barriers(
+        atr_frac=context.atr_14 / context.close,
+        regime_stop_frac=signal.stop_frac,
+        regime_take_profit_frac=signal.take_profit_frac,
+        horizon_sigma_frac=horizon_sigma_frac(context.hist_vol_20, horizon_ms),
+        settings=desk.settings.risk,
+    )
+
+
+def _size(
+    desk: Desk,
+    market: Market,
+    book: Book,
+    forecast: Forecast,
+    model: ModelInfo,
+    signal: Signal,
+    stop_frac: float,
+) -> Sized | Unsized:
+    state = desk.state
+    if state.equity is None:
+        return Unsized("equity is not known yet")
+    view = SizingView(
+        equity=state.equity.equity,
+        free_quote=desk.free_quote(market.instrument.quote),
+        exposure_quote=state.equity.exposure,
+        open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions),
+        position_count=len(state.plans) + len(state.tickets.keys() - state.plans.keys()),
+        price=book.ask if signal.side is Side.BUY else book.bid,
+        stop_frac=stop_frac,
+        atr_frac=forecast.context.atr_14 / forecast.context.close,
+    )
+    return size_position(signal, forecast, model, view, market.instrument, desk.settings.sizing)
+
+
+def _too_correlated(desk: Desk, symbol: str, sized: Sized) -> str:
+    assert desk.state.equity is not None
+    together = desk.correlated_quote(symbol) + sized.notional
+    most = desk.settings.risk.correlated_exposure_frac * desk.state.equity.equity
+    if together <= most:
+        return ""
+    return f"correlated exposure {together:.0f} > {most:.0f} {desk.market(symbol).instrument.quote}"
+
+
+def _put_plan(desk: Desk, plan: PositionPlan) -> None:
+    desk.state.plans[plan.symbol] = plan
+    desk.keep("plan", plan.symbol, plan)
+
+
+def _because(record: DecisionRecord, *reasons: str) -> DecisionRecord:
+    return msgspec.structs.replace(record, reasons=reasons)

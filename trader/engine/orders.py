@@ -1,0 +1,126 @@
+"""What the exchange says about orders and fills: tracker first, then ledger, then whoever waits for it."""
+
+import msgspec
+
+from trader.domain.decisions import (
+    KeepBalance,
+    KeepFill,
+    KeepOrder,
+    KeepPosition,
+    Level,
+    QueryOrder,
+    RecordTrade,
+    RequestReconcile,
+)
+from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
+from trader.engine import algorithms, entries, exits
+from trader.engine.desk import Desk, ref_of
+from trader.engine.protection import protect
+from trader.engine.state import DustKept
+from trader.risk.breakers import trade_closed
+
+# How long fills that an ended order still owes may take over the stream before they are asked for, network seconds.
+_MISSING_FILLS_S = 2.0
+
+
+def on_report(desk: Desk, report: OrderReport) -> None:
+    """An order's state as the exchange states it; its fills count first."""
+    changed = desk.state.tracker.reported(report, desk.now_ms)
+    for fill in report.fills:
+        _book(desk, fill)
+    current = desk.state.tracker.by_client_id(report.client_id)
+    if current is None:
+        return  # not ours; reconciliation names what it did to the account
+    if changed is not None:
+        desk.emit(KeepOrder(current))
+    if current.status.is_terminal and not current.is_settled:
+        desk.emit(QueryOrder(ref_of(current), _MISSING_FILLS_S))
+    if changed is not None or report.fills:
+        _follow_up(desk, current)
+
+
+def on_fill(desk: Desk, fill: Fill) -> None:
+    order = _book(desk, fill)
+    if order is not None:
+        desk.emit(KeepOrder(order))
+        _follow_up(desk, order)
+
+
+def on_refused(desk: Desk, client_id: str, code: str, reason: str) -> None:
+    order = desk.state.tracker.refused(client_id, code, reason, desk.now_ms)
+    _outcome(desk, client_id, order)
+
+
+def on_lost(desk: Desk, client_id: str, reason: str) -> None:
+    order = desk.state.tracker.lost(client_id, reason, desk.now_ms)
+    desk.keep_order(order)
+    if order is not None:
+        desk.notify(Level.WARNING, "order.unknown", reason, symbol=order.symbol, ref=client_id)
+        algorithms.child_changed(desk, order)
+
+
+def on_absent(desk: Desk, client_id: str, evidence: str) -> None:
+    order = desk.state.tracker.absent(client_id, evidence, desk.now_ms)
+    _outcome(desk, client_id, order)
+
+
+def _outcome(desk: Desk, client_id: str, order: Order | None) -> None:
+    desk.replacing.pop(client_id, None)
+    if order is None:
+        return
+    desk.keep_order(order)
+    _follow_up(desk, order)
+
+
+def _book(desk: Desk, fill: Fill) -> Order | None:
+    """Apply a fill once: the order it belongs to, position, balances. Returns the changed order."""
+    state = desk.state
+    if state.tracker.has_fill(fill):
+        return None
+    order = state.tracker.filled(fill, desk.now_ms)
+    if order is None:
+        desk.emit(RequestReconcile("a trade that is not ours"))
+        return None
+    fill = msgspec.structs.replace(fill, client_id=order.client_id)
+    desk.emit(KeepFill(fill))
+    state.counters["fills"] += 1
+    state.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.last_fill_ms.get(fill.symbol, 0))
+    change = state.ledger.apply(fill, desk.market(fill.symbol).instrument)
+    if change.position is not None:
+        desk.emit(KeepPosition(change.position))
+    for balance in change.balances:
+        desk.emit(KeepBalance(balance))
+    if state.ledger.dust != state.dust_kept:
+        state.dust_kept = dict(state.ledger.dust)
+        desk.keep("dust", "", DustKept(state.dust_kept))
+    if order.intent.purpose is Purpose.ENTRY:
+        entries.on_entry_fill(desk, order)
+    if change.closed is not None:
+        trade = msgspec.structs.replace(change.closed, reason=_closing_reason(desk, order))
+        desk.emit(RecordTrade(trade))
+        state.breakers = trade_closed(state.breakers, float(trade.profit_quote))
+        desk.keep("breakers", "", state.breakers)
+    if not desk.held(fill.symbol):
+        entries.forget_plan(desk, fill.symbol)
+    return order
+
+
+def _closing_reason(desk: Desk, order: Order) -> str:
+    wanted = desk.state.exits.get(order.symbol)
+    if order.intent.purpose is Purpose.STOP or wanted is None:
+        return order.intent.purpose.value
+    return wanted.reason
+
+
+def _follow_up(desk: Desk, order: Order) -> None:
+    """Tell the parent, then bring exits and protection in line with what changed."""
+    if order.status is not OrderStatus.PENDING:
+        desk.replacing.pop(order.client_id, None)
+    algorithms.child_changed(desk, order)
+    if order.intent.purpose is Purpose.STOP:
+        if order.status is OrderStatus.OPEN:
+            desk.state.stop_failures.pop(order.symbol, None)
+        elif order.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED) and desk.held(order.symbol):
+            exits.on_stop_refused(desk, order)
+    exits.drive(desk, order.symbol)
+    protect(desk, order.symbol)

@@ -1,0 +1,79 @@
+"""Keeps one protective stop resting at the exchange: the size of the position, at the plan's stop price."""
+
+from decimal import Decimal
+
+from trader.domain.instrument import ZERO
+from trader.domain.orders import Order, OrderIntent, OrderType, Purpose
+from trader.engine.desk import Desk, is_resting
+from trader.execution.client_ids import client_id_for
+from trader.risk.stops import PositionPlan, resting_stop_price
+
+# A resting stop follows the plan only in moves worth a request; the engine itself watches the exact price.
+_MIN_MOVE = Decimal("0.0005")
+
+
+def protect(desk: Desk, symbol: str) -> None:
+    """Bring the resting stop in line with position and plan. Call after anything that changed one of them."""
+    stops = desk.resting_stops(symbol)
+    plan = desk.state.plans.get(symbol)
+    quantity = _wanted_quantity(desk, symbol)
+    if plan is None or quantity <= 0:
+        if not desk.held(symbol):
+            for stop in stops:
+                if is_resting(stop) and not desk.is_being_replaced(stop.client_id):
+                    desk.cancel(stop)
+        return
+    if any(_is_busy(desk, stop) for stop in stops):
+        return  # its outcome comes back here
+    for extra in stops[1:]:
+        desk.cancel(extra)
+    _place_or_move(desk, plan, quantity, stops[0] if stops else None)
+
+
+def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
+    """What the stop should cover: the position less what an exit is about to sell."""
+    exiting = desk.state.exits.get(symbol)
+    leaving = ZERO
+    if exiting is not None:
+        algorithm = desk.algorithm_of(exiting.parent_id)
+        leaving = exiting.quantity - (algorithm.filled if algorithm is not None else ZERO)
+    return desk.market(symbol).instrument.round_quantity(max(ZERO, abs(desk.held(symbol)) - leaving))
+
+
+def _is_busy(desk: Desk, stop: Order) -> bool:
+    return not is_resting(stop) or stop.cancel_requested or desk.is_being_replaced(stop.client_id)
+
+
+def _place_or_move(desk: Desk, plan: PositionPlan, quantity: Decimal, resting: Order | None) -> None:
+    instrument = desk.market(plan.symbol).instrument
+    stop_price = resting_stop_price(plan, instrument)
+    if instrument.refusal(quantity, stop_price) is not None:
+        return  # too small for the exchange to hold; the engine watches it
+    if resting is not None:
+        moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= stop_price * _MIN_MOVE
+        if resting.remaining == quantity and not moved:
+            return
+    intent = OrderIntent(
+        client_id=_new_id(desk, plan),
+        parent_id=plan.decision_id,
+        decision_id=plan.decision_id,
+        symbol=plan.symbol,
+        side=plan.side.opposite,
+        type=OrderType.STOP_MARKET,
+        quantity=quantity,
+        purpose=Purpose.STOP,
+        stop_price=stop_price,
+        reduce_only=instrument.can_short,
+        reference_price=desk.market(plan.symbol).mid or plan.entry_price,
+    )
+    desk.submit(intent, replaces=resting)
+
+
+def _new_id(desk: Desk, plan: PositionPlan) -> str:
+    """A plan has many stops in its life: they are told apart by the time they were wanted."""
+    step = desk.now_ms
+    while desk.state.tracker.is_known(
+        client_id := client_id_for(desk.state.ledger_id, plan.decision_id, Purpose.STOP, step)
+    ):
+        step += 1
+    return client_id
