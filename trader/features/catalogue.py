@@ -1,0 +1,112 @@
+"""Every column of the pipeline in order: what `trader features` prints and what a model is bound to."""
+
+import hashlib
+
+import msgspec
+
+from trader.domain.errors import Misconfigured
+from trader.domain.market import timeframe_ms
+from trader.features import (
+    calendar_time,
+    candlesticks,
+    higher,
+    microstructure,
+    momentum,
+    price_action,
+    statistics,
+    trend,
+    volatility,
+    volume,
+)
+from trader.features.columns import Feature
+
+DEFAULT_HIGHER = ("15m", "1h")
+"""Higher timeframes unless configured otherwise; for base candles above 15m the two next of the ladder."""
+
+_LADDER = ("15m", "1h", "4h", "1d", "3d")
+
+BASE_WARM_UP = 2_000
+"""Candles after which the start of the series matters less than 1e-6 standard deviations in any base feature."""
+
+
+def default_higher(timeframe: str) -> tuple[str, str]:
+    """The two higher timeframes used with base candles of `timeframe`."""
+    base = timeframe_ms(timeframe)
+    fitting = [name for name in _LADDER if timeframe_ms(name) % base == 0]
+    if len(fitting) < 2:
+        raise Misconfigured(f"timeframe {timeframe!r} has no default higher timeframes; name two multiples of it")
+    return fitting[0], fitting[1]
+
+
+def check_higher(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> tuple[str, str]:
+    """The two higher timeframes to use; raises `Misconfigured` unless both are multiples of the base."""
+    if higher_timeframes is None:
+        return default_higher(timeframe)
+    base = timeframe_ms(timeframe)
+    if len(higher_timeframes) != 2 or any(timeframe_ms(name) % base for name in higher_timeframes):
+        given = ", ".join(higher_timeframes) or "none"
+        raise Misconfigured(f"higher_timeframes {given}: exactly two multiples of {timeframe} are needed")
+    near, far = higher_timeframes
+    if near == far:
+        raise Misconfigured(f"higher_timeframes {near}, {far}: the two must differ")
+    return near, far
+
+
+def warm_up(timeframe: str, higher_timeframes: tuple[str, ...] | None = None) -> int:
+    """Candles that give no row: the base warm-up, or until the higher candles that inputs need have closed."""
+    longest = max(timeframe_ms(name) for name in check_higher(timeframe, higher_timeframes))
+    return max(BASE_WARM_UP, (higher.CLOSED_NEEDED + 1) * (longest // timeframe_ms(timeframe)))
+
+
+def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[Feature, ...]:
+    """All columns in order, those of the higher timeframes named after them (`rsi_15m`)."""
+    near, far = higher_timeframes
+    return (
+        *price_action.COLUMNS.features,
+        *momentum.COLUMNS.features,
+        *volatility.COLUMNS.features,
+        *volume.COLUMNS.features,
+        *trend.COLUMNS.features,
+        *_of_timeframe(near),
+        *_of_timeframe(far),
+        *microstructure.COLUMNS.features,
+        *statistics.COLUMNS.features,
+        *candlesticks.COLUMNS.features,
+        *calendar_time.COLUMNS.features,
+    )
+
+
+def _of_timeframe(timeframe: str) -> list[Feature]:
+    return [
+        msgspec.structs.replace(
+            feature,
+            name=f"{feature.name}_{timeframe}",
+            formula=f"{feature.formula} ({timeframe} candles)",
+        )
+        for feature in higher.COLUMNS.features
+    ]
+
+
+def column_names(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[str, ...]:
+    """Names of all columns in order."""
+    return tuple(feature.name for feature in catalogue(higher_timeframes))
+
+
+def model_inputs(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[str, ...]:
+    """Names of the columns a model sees, in order."""
+    return tuple(feature.name for feature in catalogue(higher_timeframes) if feature.is_input)
+
+
+def feature_set_hash(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> str:
+    """Identity of the definitions: names, order, formulas, lookbacks. A model fits exactly one."""
+    definitions = [
+        (feature.name, feature.formula, feature.lookback, feature.is_input) for feature in catalogue(higher_timeframes)
+    ]
+    return hashlib.blake2b(msgspec.json.encode(definitions), digest_size=16).hexdigest()
+
+
+CATALOGUE: tuple[Feature, ...] = catalogue()
+COLUMNS: tuple[str, ...] = column_names()
+MODEL_INPUTS: tuple[str, ...] = model_inputs()
+FEATURE_SET_HASH: str = feature_set_hash()
+WARM_UP = BASE_WARM_UP

@@ -1,0 +1,58 @@
+"""The documentation page, written from the catalogue so that it cannot disagree with it."""
+
+from itertools import groupby
+from math import isinf
+
+from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, MODEL_INPUTS
+from trader.features.higher import CLOSED_NEEDED
+
+_HEAD = f"""# Features
+
+Written from the catalogue by `python -m trader.features.page`; `trader features` prints the same.
+
+{len(CATALOGUE)} columns, of which a model sees {len(MODEL_INPUTS)}. The others are published for people and for the
+strategy's rules: levels of price and volume, and sums that depend on where the series started.
+
+- A row describes the market at the close of its candle. No column uses anything later.
+- The first {BASE_WARM_UP:,} candles give no row (NaN in a batch, None from a stream). With long higher timeframes the
+  warm-up is longer: {CLOSED_NEEDED + 1} candles of the longest one.
+- Higher timeframes are {" and ".join(DEFAULT_HIGHER)} unless configured (base candles above 15m take the next longer
+  ones); columns carry the timeframe in their name.
+- Missing candles are stepped through as flat ones at the last close, without volume.
+- Multiplying all prices or all volumes by a power of two changes no bit of any model input.
+- Where a denominator is zero the formula says which value stands instead.
+"""
+
+
+def range_text(limits: tuple[float, float]) -> str:
+    """Limits as a person writes them."""
+    low, high = limits
+    if isinf(low) and isinf(high):
+        return "any"
+    if isinf(high):
+        return f">= {low:g}"
+    if isinf(low):
+        return f"<= {high:g}"
+    return f"{low:g} to {high:g}"
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    parts = [_HEAD]
+    for family, entries in groupby(CATALOGUE, key=lambda entry: entry.family):
+        parts.append(f"\n## {family.capitalize()}\n\n| name | use | formula | lookback | unit | range | source |\n")
+        parts.append("| --- | --- | --- | ---: | --- | --- | --- |\n")
+        for entry in entries:
+            use = "input" if entry.is_input else "published"
+            formula = entry.formula.replace("|", "\\|")
+            parts.append(
+                f"| {entry.name} | {use} | {formula} | {entry.lookback} | {entry.unit} | {range_text(entry.range)} "
+                f"| {entry.source} |\n"
+            )
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(page())

@@ -1,0 +1,176 @@
+"""The compiled step: one candle in, one row out. Batch and stream both call `run`, so they cannot differ."""
+
+from math import isfinite
+
+import numpy as np
+
+from trader.domain.market import timeframe_ms
+from trader.features import (
+    calendar_time,
+    candlesticks,
+    higher,
+    microstructure,
+    momentum,
+    price_action,
+    statistics,
+    trend,
+    volatility,
+    volume,
+)
+from trader.features.catalogue import COLUMNS, check_higher, warm_up
+from trader.features.compiled import Record, entry_point, kernel
+from trader.features.history import HISTORY, remember
+
+YEAR_MS = 365 * 86_400_000
+MAX_GAP = 5_000
+"""Missing candles in a row that are filled flat; after a longer hole a series has to start anew."""
+
+STATE = np.dtype(
+    [
+        ("base_ms", np.int64),
+        ("warm_up", np.int64),
+        ("history", HISTORY),
+        ("momentum", momentum.MOMENTUM),
+        ("volatility", volatility.VOLATILITY),
+        ("volume", volume.VOLUME),
+        ("trend", trend.TREND),
+        ("near", higher.HIGHER),
+        ("far", higher.HIGHER),
+    ]
+)
+"""Everything the pipeline remembers of one symbol."""
+
+ROW = np.dtype(
+    [
+        ("price_action", price_action.COLUMNS.row),
+        ("momentum", momentum.COLUMNS.row),
+        ("volatility", volatility.COLUMNS.row),
+        ("volume", volume.COLUMNS.row),
+        ("trend", trend.COLUMNS.row),
+        ("near", higher.COLUMNS.row),
+        ("far", higher.COLUMNS.row),
+        ("microstructure", microstructure.COLUMNS.row),
+        ("statistics", statistics.COLUMNS.row),
+        ("candlesticks", candlesticks.COLUMNS.row),
+        ("time", calendar_time.COLUMNS.row),
+    ]
+)
+"""One row, the same memory as len(COLUMNS) float64 in catalogue order."""
+
+# what `run` answers
+FINE, NOT_LATER, OFF_GRID, LONG_GAP, NOT_FINITE, NOT_POSITIVE, NEGATIVE_VOLUME, NOT_INSIDE = range(8)
+
+REFUSALS = {
+    NOT_LATER: "opens no later than the candle before",
+    OFF_GRID: "does not open a whole number of candles after the one before",
+    LONG_GAP: f"follows a hole of more than {MAX_GAP} candles; start a new series there",
+    NOT_FINITE: "has a value that is not finite",
+    NOT_POSITIVE: "has a price that is not above 0",
+    NEGATIVE_VOLUME: "has a negative volume",
+    NOT_INSIDE: "breaks low <= open, close <= high",
+}
+
+
+def new_state(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> np.ndarray:
+    """A state of shape (1,) before the first candle."""
+    near, far = check_higher(timeframe, higher_timeframes)
+    state = np.zeros(1, STATE)
+    state["base_ms"] = timeframe_ms(timeframe)
+    state["warm_up"] = warm_up(timeframe, (near, far))
+    state["volatility"]["candles_per_year"] = YEAR_MS / timeframe_ms(timeframe)
+    state["near"]["period_ms"] = timeframe_ms(near)
+    state["far"]["period_ms"] = timeframe_ms(far)
+    return state
+
+
+def as_rows(matrix: np.ndarray) -> np.ndarray:
+    """The (n, n_columns) float64 matrix seen as n records of ROW; the same memory."""
+    assert matrix.shape[1] == len(COLUMNS)
+    return matrix.view(ROW)[:, 0]
+
+
+@entry_point
+def run(state: np.ndarray, open_ms: np.ndarray, candles: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
+    """Step through candles.
+
+    `state` (1,) of STATE, changed in place; `open_ms` (n,) int64; `candles` (n, 5) float64 open, high, low, close,
+    volume; `rows` (n,) of ROW, written where the warm-up has passed and left alone before. Returns (candles taken,
+    reason): the candle at that position was refused for the reason, or all were taken and the reason is FINE.
+    """
+    one = state[0]
+    for i in range(open_ms.shape[0]):
+        reason = _refusal(one, open_ms[i], candles[i])
+        if reason != FINE:
+            return i, reason
+        _fill_gap(one, open_ms[i])
+        _advance(one, open_ms[i], candles[i, 0], candles[i, 1], candles[i, 2], candles[i, 3], candles[i, 4])
+        if one.history.count > one.warm_up:
+            _write(one, rows[i])
+    return open_ms.shape[0], FINE
+
+
+@kernel
+def _refusal(state: Record, open_ms: int, candle: np.ndarray) -> int:
+    for value in candle:
+        if not isfinite(value):
+            return NOT_FINITE
+    open_, high, low, close, volume = candle
+    if low <= 0.0:
+        return NOT_POSITIVE
+    if volume < 0.0:
+        return NEGATIVE_VOLUME
+    if not (low <= open_ <= high and low <= close <= high):
+        return NOT_INSIDE
+    if state.history.count > 0:
+        passed = open_ms - state.history.open_ms
+        if passed <= 0:
+            return NOT_LATER
+        if passed % state.base_ms != 0:
+            return OFF_GRID
+        if passed // state.base_ms > MAX_GAP + 1:
+            return LONG_GAP
+    return FINE
+
+
+@kernel
+def _fill_gap(state: Record, open_ms: int) -> None:
+    """Candles the exchange lacks are flat at the last close, without volume."""
+    if state.history.count == 0:
+        return
+    close = state.history.close[state.history.end - 1]
+    while state.history.open_ms + state.base_ms < open_ms:
+        _advance(state, state.history.open_ms + state.base_ms, close, close, close, close, 0.0)
+
+
+@kernel
+def _advance(state: Record, open_ms: int, open_: float, high: float, low: float, close: float, volume_: float) -> None:
+    remember(state.history, open_ms, open_, high, low, close, volume_)
+    momentum.advance(state.momentum, state.history)
+    volatility.advance(state.volatility, state.history)
+    volume.advance(state.volume, state.history)
+    trend.advance(state.trend, state.history)
+    higher.advance(state.near, open_ms, state.base_ms, high, low, close)
+    higher.advance(state.far, open_ms, state.base_ms, high, low, close)
+
+
+@kernel
+def _write(state: Record, row: Record) -> None:
+    history = state.history
+    atr = state.volatility.atr_14
+    close = history.close[history.end - 1]
+    price_action.write(history, row.price_action)
+    momentum.write(state.momentum, history, atr, row.momentum)
+    volatility.write(state.volatility, history, row.volatility)
+    volume.write(state.volume, history, row.volume)
+    trend.write(state.trend, history, atr, row.trend)
+    higher.write(state.near, close, row.near)
+    higher.write(state.far, close, row.far)
+    microstructure.write(history, row.microstructure)
+    statistics.write(history, row.statistics)
+    candlesticks.write(history, row.candlesticks)
+    calendar_time.write(history.open_ms, row.time)
+
+
+def compile_kernels() -> None:
+    """Compile everything, or load it from the cache. Safe to call again."""
+    run(new_state("1m", None), np.empty(0, np.int64), np.empty((0, 5)), as_rows(np.empty((0, len(COLUMNS)))))
