@@ -1,0 +1,90 @@
+"""A sandbox exchange inside the test, and a plain ccxt client on it."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from trader.clock import ScaledClock
+from trader.sandbox.options import SandboxOptions
+from trader.sandbox.server import SandboxServer
+from trader.sandbox.status import RunningSandbox
+
+
+class EverythingHere(AbstractResolver):
+    """Resolves every host name to one loopback port."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host="127.0.0.1", port=self._port, family=socket.AF_INET, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+def port_of(running: RunningSandbox) -> int:
+    return urlsplit(running.endpoint).port or 0
+
+
+def market_clock(running: RunningSandbox) -> ScaledClock:
+    return ScaledClock(running.real_epoch_ms, running.market_epoch_ms, running.speed)
+
+
+@asynccontextmanager
+async def sandbox(directory: Path, **options: Any) -> AsyncIterator[RunningSandbox]:
+    """A sandbox on an ephemeral port, stopped at the end; its state stays in `directory`."""
+    server = SandboxServer(SandboxOptions(directory=directory, **options))
+    try:
+        running = await server.start()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.run())
+            try:
+                yield running
+            finally:
+                server.stop_soon()
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def http_session(running: RunningSandbox) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client session whose every host is the sandbox, verified against its CA."""
+    tls = ssl.create_default_context(cafile=str(running.ca_file))
+    connector = aiohttp.TCPConnector(ssl=tls, resolver=EverythingHere(port_of(running)), use_dns_cache=False)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
+
+
+@asynccontextmanager
+async def ccxt_binance(running: RunningSandbox, **config: Any) -> AsyncIterator[Any]:
+    """The unmodified `ccxt.pro.binance`, its hosts routed to the sandbox and its clock set to market time."""
+    import ccxt.pro
+
+    async with http_session(running) as session:
+        settings = {"apiKey": running.api_key, "secret": running.api_secret, "session": session, **config}
+        exchange = ccxt.pro.binance(settings)
+        exchange.milliseconds = market_clock(running).now_ms
+        try:
+            yield exchange
+        finally:
+            await exchange.close()
+
+
+async def eventually(condition: Callable[[], bool], *, attempts: int = 400) -> None:
+    """Wait until `condition` holds; fails after about twenty seconds."""
+    for _ in range(attempts):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{condition} never held")

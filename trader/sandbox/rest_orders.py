@@ -1,0 +1,193 @@
+"""Signed REST of Binance spot: orders, their queries, trades, balances. The ws-api answers with the same functions."""
+
+from trader.domain.errors import Rejected
+from trader.domain.orders import OrderType, Side, TimeInForce
+from trader.sandbox.errors import BinanceError, as_binance, missing, refuse
+from trader.sandbox.params import Params
+from trader.sandbox.rest_market import ORDER_TYPES
+from trader.sandbox.venue import Venue
+from trader.sandbox.wire import account_trade, canceled_order, new_id, placed_order, queried_order
+from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
+
+_NOT_USED = "Parameter '{}' sent when not required."
+_RESPONSE_TYPES = frozenset({"ACK", "RESULT", "FULL"})
+
+
+def new_order(venue: Venue, params: Params) -> object:
+    request = _request(venue, params, params.client_id("newClientOrderId"))
+    venue.limiter.charge_order()
+    try:
+        order, trades = venue.exchange.submit(request, venue.clock.now_ms())
+    except Rejected as refusal:
+        refuse(refusal)
+    return placed_order(order, trades, _response_type(params, request))
+
+
+def check_order(venue: Venue, params: Params) -> object:
+    """order/test: only the parameters are looked at."""
+    _request(venue, params, params.client_id("newClientOrderId"))
+    return {}
+
+
+def cancel_order(venue: Venue, params: Params) -> object:
+    order = _named(venue, params, "orderId", "origClientOrderId")
+    if order is None or not order.is_open:
+        raise BinanceError(-2011, "Unknown order sent.")
+    return _cancel(venue, order, params.client_id("newClientOrderId") or new_id())
+
+
+def cancel_all(venue: Venue, params: Params) -> object:
+    open_orders = venue.exchange.open_orders(venue.symbol(params).symbol)
+    if not open_orders:
+        raise BinanceError(-2011, "Unknown order sent.")
+    return [_cancel(venue, order, new_id()) for order in open_orders]
+
+
+def query_order(venue: Venue, params: Params) -> object:
+    order = _named(venue, params, "orderId", "origClientOrderId")
+    if order is None:
+        raise BinanceError(-2013, "Order does not exist.")
+    return queried_order(order)
+
+
+def open_orders(venue: Venue, params: Params) -> object:
+    symbol = venue.symbol(params).symbol if params.optional("symbol") else None
+    return [queried_order(order) for order in venue.exchange.open_orders(symbol)]
+
+
+def all_orders(venue: Venue, params: Params) -> object:
+    found = venue.exchange.orders(
+        venue.symbol(params).symbol,
+        since_ms=params.integer("startTime"),
+        until_ms=params.integer("endTime"),
+        from_id=params.integer("orderId"),
+        limit=params.limit(500, 1_000),
+    )
+    return [queried_order(order) for order in found]
+
+
+def my_trades(venue: Venue, params: Params) -> object:
+    found = venue.exchange.trades(
+        venue.symbol(params).symbol,
+        since_ms=params.integer("startTime"),
+        until_ms=params.integer("endTime"),
+        from_id=params.integer("fromId"),
+        exchange_id=params.integer("orderId"),
+        limit=params.limit(500, 1_000),
+    )
+    return [account_trade(trade) for trade in found]
+
+
+def cancel_replace(venue: Venue, params: Params) -> object:
+    params.choice(
+        "cancelReplaceMode",
+        frozenset({"STOP_ON_FAILURE"}),
+        BinanceError(-1013, "Only STOP_ON_FAILURE is offered here."),
+    )
+    request = _request(venue, params, params.client_id("newClientOrderId"))
+    old = _named(venue, params, "cancelOrderId", "cancelOrigClientOrderId")
+    venue.limiter.charge_order()
+    if old is None or not old.is_open:
+        raise _replace_error(-2022, cancel=BinanceError(-2011, "Unknown order sent.").body(), new=None, status=400)
+    cancel_id = params.client_id("cancelNewClientOrderId") or new_id()
+    venue.user_feed.cancel_ids[old.exchange_id] = cancel_id
+    try:
+        canceled, order, trades = venue.exchange.replace(request, venue.clock.now_ms(), exchange_id=old.exchange_id)
+    except ReplaceFailed as failure:
+        new_body = as_binance(failure).body()
+        cancel_body = canceled_order(failure.canceled, cancel_id)
+        raise _replace_error(-2021, cancel=cancel_body, new=new_body, status=409) from failure
+    except Rejected as refusal:
+        venue.user_feed.cancel_ids.pop(old.exchange_id, None)
+        raise as_binance(refusal) from refusal
+    return {
+        "cancelResult": "SUCCESS",
+        "newOrderResult": "SUCCESS",
+        "cancelResponse": canceled_order(canceled, cancel_id),
+        "newOrderResponse": placed_order(order, trades, _response_type(params, request)),
+    }
+
+
+def _cancel(venue: Venue, order: SimOrder, cancel_id: str) -> object:
+    venue.user_feed.cancel_ids[order.exchange_id] = cancel_id
+    try:
+        canceled = venue.exchange.cancel(order.symbol, venue.clock.now_ms(), exchange_id=order.exchange_id)
+    except Rejected as refusal:
+        venue.user_feed.cancel_ids.pop(order.exchange_id, None)
+        refuse(refusal)
+    return canceled_order(canceled, cancel_id)
+
+
+def _named(venue: Venue, params: Params, id_name: str, client_name: str) -> SimOrder | None:
+    market = venue.symbol(params)
+    number, client_id = params.integer(id_name), params.optional(client_name)
+    if number is None and client_id is None:
+        raise missing(id_name)
+    found = venue.exchange.order(market.symbol, client_id=client_id, exchange_id=number)
+    is_other = found is not None and client_id is not None and found.client_id != client_id
+    return None if is_other else found
+
+
+def _response_type(params: Params, request: SimRequest) -> str:
+    default = "FULL" if request.type in (OrderType.MARKET, OrderType.LIMIT) else "ACK"
+    value = params.optional("newOrderRespType") or default
+    if value not in _RESPONSE_TYPES:
+        raise BinanceError(-1104, "Invalid newOrderRespType.")
+    return value
+
+
+def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
+    """The order that the parameters describe; everything Binance checks about their form."""
+    symbol = venue.symbol(params).symbol
+    side = params.choice("side", frozenset({"BUY", "SELL"}), BinanceError(-1117, "Invalid side."))
+    kind = params.choice("type", frozenset(ORDER_TYPES), BinanceError(-1116, "Invalid orderType."))
+    force = params.optional("timeInForce")
+    if force is not None and force not in ("GTC", "IOC"):
+        raise BinanceError(-1115, "Invalid timeInForce.")
+    is_limit, is_stop = kind.startswith("LIMIT"), kind == "STOP_LOSS"
+    if force is not None and kind != "LIMIT":
+        raise BinanceError(-1106, _NOT_USED.format("timeInForce"))
+    if kind == "LIMIT" and force is None:
+        raise missing("timeInForce")
+    for name, wanted in (("price", is_limit), ("stopPrice", is_stop)):
+        if params.optional(name) is None and wanted:
+            raise missing(name)
+        if params.optional(name) is not None and not wanted:
+            raise BinanceError(-1106, _NOT_USED.format(name))
+    quantity, quote_quantity = params.decimal("quantity"), params.decimal("quoteOrderQty")
+    if quantity is None and (quote_quantity is None or kind != "MARKET"):
+        raise missing("quantity")
+    if quantity is not None and quote_quantity is not None:
+        raise BinanceError(-1106, _NOT_USED.format("quoteOrderQty"))
+    for name in ("trailingDelta", "icebergQty", "reduceOnly"):
+        if params.optional(name) is not None:
+            raise BinanceError(-1106, _NOT_USED.format(name))
+    return SimRequest(
+        symbol=symbol,
+        client_id=client_id or new_id(),
+        side=Side.BUY if side == "BUY" else Side.SELL,
+        type=OrderType.STOP_MARKET if is_stop else OrderType.LIMIT if is_limit else OrderType.MARKET,
+        quantity=quantity,
+        price=params.decimal("price"),
+        stop_price=params.decimal("stopPrice"),
+        time_in_force=TimeInForce.IOC if force == "IOC" else TimeInForce.GTC,
+        post_only=kind == "LIMIT_MAKER",
+        quote_quantity=quote_quantity,
+    )
+
+
+def _replace_error(code: int, *, cancel: object, new: object, status: int) -> BinanceError:
+    cancel_failed = code == -2022
+    return BinanceError(
+        code,
+        "Order cancel-replace failed." if cancel_failed else "Order cancel-replace partially failed.",
+        status=status,
+        extra={
+            "data": {
+                "cancelResult": "FAILURE" if cancel_failed else "SUCCESS",
+                "newOrderResult": "NOT_ATTEMPTED" if cancel_failed else "FAILURE",
+                "cancelResponse": cancel,
+                "newOrderResponse": new,
+            }
+        },
+    )

@@ -1,0 +1,219 @@
+"""The sandbox exchange as a server: wires market, matching and doors, and runs them until told to stop."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import ssl
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from trader.clock import ScaledClock, wall_ms
+from trader.domain.market import timeframe_ms
+from trader.sandbox import control
+from trader.sandbox.auth import Authenticator
+from trader.sandbox.generated import GeneratedMarket
+from trader.sandbox.hub import Hub
+from trader.sandbox.listing import Listing, listings_for
+from trader.sandbox.market import Market
+from trader.sandbox.options import SandboxOptions
+from trader.sandbox.rest import rest
+from trader.sandbox.source import MarketSource
+from trader.sandbox.status import RunningSandbox, remove_status, write_status
+from trader.sandbox.streams import market_streams
+from trader.sandbox.tls import certificates_in
+from trader.sandbox.userdata import ws_api
+from trader.sandbox.venue import VENUE, Venue
+from trader.simulation.exchange import SimulatedExchange
+from trader.simulation.store import SimulationStore
+
+__all__ = ["SandboxOptions", "SandboxServer", "serve"]
+
+log = structlog.get_logger(__name__)
+
+HOST = "127.0.0.1"
+_CHECKPOINT_S = 1.0
+
+
+class _Keys(msgspec.Struct, frozen=True):
+    api_key: str
+    api_secret: str
+
+
+class SandboxServer:
+    """One exchange on one loopback port. `start`, then `wait`, then `stop`."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options.validated()
+        self._stack = contextlib.AsyncExitStack()
+        self._ticking: asyncio.Task[None] | None = None
+        self._venue: Venue | None = None
+
+    async def start(self) -> RunningSandbox:
+        """Open the state, begin the market, listen. Raises `Misconfigured`, or OSError for a port in use."""
+        options = self.options
+        options.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state_dir = options.directory / options.market_hash()
+        state_dir.mkdir(exist_ok=True, mode=0o700)
+        keys = _keys(options)
+        certificates = certificates_in(options.directory)
+        store = SimulationStore(state_dir / "exchange.db")
+        self._stack.callback(store.close)
+        source, listings = _source(options, store)
+        exchange = SimulatedExchange(
+            {symbol: listing.instrument for symbol, listing in listings.items()},
+            opening_balances=_opening(options, listings),
+            store=store,
+        )
+        now_ms = max(source.start_ms, exchange.now_ms)
+        hub = Hub()
+        # the epochs are taken after the history is made, so that making it costs no market time
+        clock = ScaledClock(wall_ms(), now_ms, options.speed)
+        market = Market(source, listings, clock, exchange, hub, seed=options.seed, now_ms=now_ms)
+        clock.real_epoch_ms = wall_ms()
+        authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
+        self._venue = Venue(options, clock, market, exchange, hub, authenticator)
+        port = await self._listen(self._venue, certificates.server_context())
+        running = RunningSandbox(
+            endpoint=f"https://{HOST}:{port}",
+            ca_file=certificates.ca_file,
+            api_key=keys.api_key,
+            api_secret=keys.api_secret,
+            real_epoch_ms=clock.real_epoch_ms,
+            market_epoch_ms=clock.market_epoch_ms,
+            speed=clock.speed,
+            process_hash=options.process_hash(),
+        )
+        write_status(options.directory, running)
+        self._stack.callback(remove_status, options.directory, running.pid)
+        log.info("sandbox.started", endpoint=running.endpoint, ca_file=str(running.ca_file), speed=options.speed,
+                 symbols=len(listings), market_ms=now_ms, state=str(state_dir))  # fmt: skip
+        return running
+
+    async def run(self) -> None:
+        """Run the market until asked to stop (`/sandbox/shutdown`, `stop_soon`, idleness)."""
+        venue = self._started
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(venue.market.run(self.options.tick_s, self._each_tick()))
+            await venue.stopping.wait()
+            ticking.cancel()
+
+    def stop_soon(self) -> None:
+        self._started.stopping.set()
+
+    async def close(self) -> None:
+        """Stop listening and release the state. Safe to call twice."""
+        if self._venue is not None:
+            self._venue.exchange.checkpoint()
+            self._venue = None
+            log.info("sandbox.stopped")
+        await self._stack.aclose()
+
+    @property
+    def _started(self) -> Venue:
+        if self._venue is None:
+            raise RuntimeError("the sandbox is not started")
+        return self._venue
+
+    def _each_tick(self) -> "_Housekeeping":
+        return _Housekeeping(self._started)
+
+    async def _listen(self, venue: Venue, tls: ssl.SSLContext) -> int:
+        runner = web.AppRunner(application(venue), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        self._stack.push_async_callback(venue.close_sockets)
+        site = web.TCPSite(runner, HOST, self.options.port, ssl_context=tls)
+        await site.start()
+        addresses = runner.addresses
+        return int(addresses[0][1])
+
+
+class _Housekeeping:
+    """What happens after a tick: a checkpoint a second, and the end of an idle sandbox."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._now_s = asyncio.get_running_loop().time
+        self._next_s = self._now_s()
+
+    def __call__(self) -> None:
+        if self._now_s() < self._next_s:
+            return
+        self._next_s = self._now_s() + _CHECKPOINT_S
+        self._venue.exchange.checkpoint()
+        idle_exit_s = self._venue.options.idle_exit_s
+        if idle_exit_s and self._venue.idle_s > idle_exit_s:
+            log.info("sandbox.idle", idle_s=round(self._venue.idle_s))
+            self._venue.stopping.set()
+
+
+def application(venue: Venue) -> web.Application:
+    """Every door on one port; the host name a client asked for does not matter, the path does.
+
+    Faults are to be injected as further middlewares: they see each request before any door does.
+    """
+    app = web.Application(client_max_size=1 << 20, middlewares=[_remember_client])
+    app[VENUE] = venue
+    app.router.add_get("/sandbox/state", control.state)
+    app.router.add_get("/sandbox/clock", control.clock)
+    app.router.add_post("/sandbox/shutdown", control.shutdown)
+    for path in ("/ws", "/ws/{streams:.*}", "/stream"):
+        app.router.add_get(path, market_streams)
+    app.router.add_get("/ws-api/v3", ws_api)
+    app.router.add_route("*", "/{path:.*}", rest)
+    return app
+
+
+@web.middleware
+async def _remember_client(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request.app[VENUE].touch()
+    return await handler(request)
+
+
+async def serve(options: SandboxOptions) -> None:
+    """Run a sandbox until SIGTERM, SIGINT, `/sandbox/shutdown` or idleness. Raises `Misconfigured`."""
+    server = SandboxServer(options)
+    loop = asyncio.get_running_loop()
+    try:
+        await server.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop_soon)
+        await server.run()
+    finally:
+        await server.close()
+
+
+def _source(options: SandboxOptions, store: SimulationStore) -> tuple[MarketSource, dict[str, Listing]]:
+    listings = listings_for(options.symbols)
+    source = GeneratedMarket(
+        listings,
+        seed=options.seed,
+        edge=options.edge,
+        base_ms=timeframe_ms(options.timeframe),
+        history_candles=options.history_candles,
+        blobs=store,
+    )
+    return source, listings
+
+
+def _opening(options: SandboxOptions, listings: dict[str, Listing]) -> dict[str, Decimal]:
+    """The opening balance in each quote currency that is listed."""
+    amount = Decimal(repr(options.quote_balance))
+    return {listing.instrument.quote: amount for listing in listings.values()}
+
+
+def _keys(options: SandboxOptions) -> _Keys:
+    """The given keys, or the directory's own, made up once."""
+    if options.api_key and options.api_secret:
+        return _Keys(options.api_key, options.api_secret)
+    path: Path = options.directory / "keys.json"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.encode(_Keys(secrets.token_hex(32), secrets.token_hex(32))))
+    return msgspec.json.decode(path.read_bytes(), type=_Keys)

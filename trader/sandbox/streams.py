@@ -1,0 +1,70 @@
+"""The websocket market streams: /ws, /ws/<anything>, /stream."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import orjson
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from trader.sandbox.hub import Client, Hub
+from trader.sandbox.venue import VENUE
+
+PING_S = 20.0  # how often the server pings; a client that does not answer is disconnected
+_STREAM = re.compile(r"^[a-z0-9]{2,20}@[a-zA-Z0-9_@]+$")
+_MOST_STREAMS = 1_024
+
+
+async def market_streams(request: web.Request) -> web.WebSocketResponse:
+    """Serve one market data connection until it ends."""
+    venue = request.app[VENUE]
+    socket = web.WebSocketResponse(heartbeat=PING_S, compress=False, max_msg_size=1 << 20)
+    await socket.prepare(request)
+    client = Client(socket, is_combined=request.path.startswith("/stream"))
+    for stream in _streams_of_url(request):
+        venue.hub.subscribe(client, stream)
+    with venue.connected(socket):
+        await serve_client(client, lambda text: _answer(venue.hub, client, text))
+    venue.hub.forget(client)
+    return socket
+
+
+async def serve_client(client: Client, answer: Callable[[str], object]) -> None:
+    """Read and write one socket until either side is done; `answer` is called with every text message."""
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(client.write())
+        async for message in client.socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            if client.is_flooding():
+                await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+                break
+            client.send_json(answer(message.data))
+        writer.cancel()
+
+
+def _streams_of_url(request: web.Request) -> list[str]:
+    named = request.query.get("streams", "").split("/") if request.path.startswith("/stream") else []
+    if request.path.startswith("/ws/"):
+        named = request.path.removeprefix("/ws/").split("/")
+    return [stream for stream in named if _STREAM.match(stream)]
+
+
+def _answer(hub: Hub, client: Client, text: str) -> object:
+    try:
+        message = orjson.loads(text)
+        method, number = message["method"], message.get("id")
+        streams = message.get("params", [])
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}
+    if method == "LIST_SUBSCRIPTIONS":
+        return {"result": sorted(client.streams), "id": number}
+    if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        return {"error": {"code": 2, "msg": f"Invalid request: unknown variant `{method}`"}, "id": number}
+    if not isinstance(streams, list) or not all(isinstance(name, str) and _STREAM.match(name) for name in streams):
+        return {"error": {"code": 2, "msg": "Invalid request: params must be stream names"}, "id": number}
+    if method == "SUBSCRIBE" and len(client.streams | set(streams)) > _MOST_STREAMS:
+        return {"error": {"code": 2, "msg": f"Invalid request: at most {_MOST_STREAMS} streams"}, "id": number}
+    for name in streams:
+        (hub.subscribe if method == "SUBSCRIBE" else hub.unsubscribe)(client, name)
+    return {"result": None, "id": number}

@@ -1,0 +1,42 @@
+"""What the account stream tells: order and balance changes of the simulated exchange, as Binance's events."""
+
+from trader.clock import ScaledClock
+from trader.sandbox.hub import Client
+from trader.sandbox.wire import account_position, execution_report
+from trader.simulation.exchange import SimulatedExchange
+from trader.simulation.orders import OrderChanged, SimEvent
+
+
+class UserFeed:
+    """Subscribed connections and the ids that Binance numbers events with."""
+
+    def __init__(self, exchange: SimulatedExchange, clock: ScaledClock) -> None:
+        self.cancel_ids: dict[int, str] = {}  # exchange id -> client id of the cancel under way
+        self._clock = clock
+        self._subscriptions: dict[Client, int] = {}
+        self._last_execution = clock.now_ms()
+        exchange.subscribe(self._on_change)
+
+    def subscribe(self, client: Client) -> int:
+        """The subscription's id, unique on its connection."""
+        return self._subscriptions.setdefault(client, 0)
+
+    def is_subscribed(self, client: Client) -> bool:
+        return client in self._subscriptions
+
+    def forget(self, client: Client) -> None:
+        self._subscriptions.pop(client, None)
+
+    def tell(self, event: dict[str, object]) -> None:
+        """Push one event to every subscribed connection."""
+        for client, number in self._subscriptions.items():
+            client.send_json({"subscriptionId": number, "event": event})
+
+    def _on_change(self, change: SimEvent) -> None:
+        now_ms = self._clock.now_ms()
+        if isinstance(change, OrderChanged):
+            self._last_execution += 1
+            cancel_id = self.cancel_ids.pop(change.order.exchange_id, None) if change.kind == "canceled" else None
+            self.tell(execution_report(change, now_ms=now_ms, execution_id=self._last_execution, cancel_id=cancel_id))
+        else:
+            self.tell(account_position(change.balances, change.ts_ms, now_ms))

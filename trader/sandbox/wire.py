@@ -1,0 +1,178 @@
+"""The account's records in Binance's words."""
+
+import secrets
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trader.domain.account import Balance
+from trader.domain.instrument import ZERO
+from trader.domain.orders import OrderStatus, OrderType
+from trader.sandbox.numbers import text
+from trader.simulation.orders import OrderChanged, SimOrder, SimTrade
+
+_STATUS = {
+    OrderStatus.OPEN: "NEW",
+    OrderStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
+    OrderStatus.FILLED: "FILLED",
+    OrderStatus.CANCELED: "CANCELED",
+    OrderStatus.EXPIRED: "EXPIRED",
+    OrderStatus.REJECTED: "REJECTED",
+}
+_EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED"}
+
+
+def order_type(order: SimOrder) -> str:
+    if order.type is OrderType.MARKET:
+        return "MARKET"
+    if order.type is OrderType.STOP_MARKET:
+        return "STOP_LOSS"
+    return "LIMIT_MAKER" if order.post_only else "LIMIT"
+
+
+def order_core(order: SimOrder) -> dict[str, object]:
+    """What every answer about an order has."""
+    return {
+        "symbol": order.symbol.replace("/", ""),
+        "orderId": order.exchange_id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "price": text(order.price or ZERO),
+        "origQty": text(order.quantity),
+        "executedQty": text(order.filled),
+        "origQuoteOrderQty": text(ZERO),
+        "cummulativeQuoteQty": text(order.filled_quote),
+        "status": _STATUS[order.status],
+        "timeInForce": order.time_in_force.value.upper(),
+        "type": order_type(order),
+        "side": order.side.value.upper(),
+    }
+
+
+def queried_order(order: SimOrder) -> dict[str, object]:
+    """An element of order, openOrders, allOrders."""
+    return {
+        **order_core(order),
+        "stopPrice": text(order.stop_price or ZERO),
+        "icebergQty": text(ZERO),
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": _is_working(order),
+        "workingTime": order.updated_ms if _is_working(order) else -1,
+        "selfTradePreventionMode": "NONE",
+    }
+
+
+def placed_order(order: SimOrder, trades: Iterable[SimTrade], response_type: str) -> dict[str, object]:
+    """The answer to a new order: ACK, RESULT or FULL."""
+    if response_type == "ACK":
+        return {
+            "symbol": order.symbol.replace("/", ""), "orderId": order.exchange_id, "orderListId": -1,
+            "clientOrderId": order.client_id, "transactTime": order.updated_ms,
+        }  # fmt: skip
+    answer = {
+        **order_core(order),
+        "transactTime": order.updated_ms,
+        "workingTime": order.created_ms if _is_working(order) else -1,
+        "selfTradePreventionMode": "NONE",
+    }
+    if order.stop_price is not None:
+        answer["stopPrice"] = text(order.stop_price)
+    if response_type == "FULL":
+        answer["fills"] = [
+            {
+                "price": text(trade.price), "qty": text(trade.quantity), "commission": text(trade.fee),
+                "commissionAsset": trade.fee_currency, "tradeId": trade.trade_id,
+            }
+            for trade in trades
+        ]  # fmt: skip
+    return answer
+
+
+def canceled_order(order: SimOrder, cancel_id: str) -> dict[str, object]:
+    """The answer to a cancel, which has a client id of its own."""
+    return {
+        **order_core(order),
+        "origClientOrderId": order.client_id,
+        "clientOrderId": cancel_id,
+        "transactTime": order.updated_ms,
+        "selfTradePreventionMode": "NONE",
+    }
+
+
+def account_trade(trade: SimTrade) -> dict[str, object]:
+    """An element of myTrades."""
+    return {
+        "symbol": trade.symbol.replace("/", ""), "id": trade.trade_id, "orderId": trade.exchange_id, "orderListId": -1,
+        "price": text(trade.price), "qty": text(trade.quantity), "quoteQty": text(trade.quote_quantity),
+        "commission": text(trade.fee), "commissionAsset": trade.fee_currency, "time": trade.ts_ms,
+        "isBuyer": trade.side.sign > 0, "isMaker": trade.is_maker, "isBestMatch": True,
+    }  # fmt: skip
+
+
+def execution_report(
+    change: OrderChanged, *, now_ms: int, execution_id: int, cancel_id: str | None
+) -> dict[str, object]:
+    """An `executionReport` event. A cancel names itself in `c` and the order in `C`, as Binance does."""
+    order, trade = change.order, change.trade
+    last = trade.quantity if trade else ZERO
+    price = trade.price if trade else ZERO
+    return {
+        "e": "executionReport",
+        "E": now_ms,
+        "s": order.symbol.replace("/", ""),
+        "c": cancel_id or order.client_id,
+        "S": order.side.value.upper(),
+        "o": order_type(order),
+        "f": order.time_in_force.value.upper(),
+        "q": text(order.quantity),
+        "p": text(order.price or ZERO),
+        "P": text(order.stop_price or ZERO),
+        "F": text(ZERO),
+        "g": -1,
+        "C": order.client_id if cancel_id else "",
+        "x": _EXECUTION[change.kind],
+        "X": _STATUS[order.status],
+        "r": "NONE",
+        "i": order.exchange_id,
+        "l": text(last),
+        "z": text(order.filled),
+        "L": text(price),
+        "n": text(trade.fee) if trade else "0",
+        "N": trade.fee_currency if trade else None,
+        "T": order.updated_ms,
+        "t": trade.trade_id if trade else -1,
+        "I": execution_id,
+        "w": _is_working(order) and order.is_open,
+        "m": bool(trade and trade.is_maker),
+        "M": False,
+        "O": order.created_ms,
+        "Z": text(order.filled_quote),
+        "Y": text(_eight(last * price)),
+        "Q": text(ZERO),
+        "W": order.created_ms,
+        "V": "NONE",
+    }
+
+
+def account_position(balances: Iterable[Balance], ts_ms: int, now_ms: int) -> dict[str, object]:
+    """An `outboundAccountPosition` event: the currencies that changed."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": now_ms,
+        "u": ts_ms,
+        "B": [{"a": b.currency, "f": text(b.free), "l": text(b.locked)} for b in balances],
+    }
+
+
+def new_id() -> str:
+    """A client id the exchange makes up: 22 characters."""
+    return secrets.token_hex(11)
+
+
+def _is_working(order: SimOrder) -> bool:
+    """A stop that has not triggered is not in the book."""
+    return order.type is not OrderType.STOP_MARKET or order.is_triggered
+
+
+def _eight(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.00000001"))
