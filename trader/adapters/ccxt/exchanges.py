@@ -1,0 +1,150 @@
+"""What differs from exchange to exchange, as data. An exchange without an entry gets `DEFAULT`, which suits most.
+
+Facts were read in ccxt 4.5.90 and checked against the exchanges' own documentation; the ccxt version is pinned.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """Where an exchange tells whether an API key may withdraw."""
+
+    method: str  # ccxt's implicit endpoint
+    path: tuple[str | int, ...]  # into the answer
+    word: str = ""  # the right is there when this is in the text or list found; "" = when the value is true
+
+
+class ExchangeFacts(msgspec.Struct, frozen=True):
+    """How one exchange wants to be spoken to through ccxt."""
+
+    client_id_key: str = "clientOrderId"  # parameter of a new order
+    query_id_key: str = "clientOrderId"  # parameter of a query or cancel by client id
+    trade_client_id_keys: tuple[str, ...] = ()  # fields of a raw own trade that hold the order's client id
+    queries_by_client_id: bool = True  # else: by exchange id, or by scanning open and closed orders
+    splits_order_query: bool = False  # fetch_order does not exist: open and closed orders are asked for separately
+    replaces_in_one_request: bool = False
+    replace_cancel_id_key: str = ""  # parameter naming the order to replace by client id
+    replace_stop_key: str = "stopPrice"  # parameter of the stop price in a replacement
+    replace_cancel_answer: str = ""  # field of the answer with the old order's end
+    stop_book: Mapping[str, Any] = {}  # parameters that reach conditional orders kept in a book of their own
+    permission: Permission | None = None
+    spot_options: Mapping[str, Any] = {}
+    perpetual_options: Mapping[str, Any] = {}
+    candle_page: int = 500  # rows a history request may ask for
+    history_rows: int | None = None  # candles the exchange keeps per timeframe; None = all
+    trade_page: int = 100  # own trades a request may ask for
+    trade_window_ms: int = 0  # longest span of one request for own trades; 0 = any
+    trades_from_id_key: str = ""  # parameter that continues own trades after an id
+    open_orders_page: int | None = None  # open orders come in pages of this size
+    book_snapshot: int | None = None  # levels to ask for so that a book stays whole while the price moves
+    subscribes_account: bool = False  # authenticate() without arguments opens the account stream
+    account_end_events: frozenset[str] = frozenset()  # raw events after which an account stream is silent for ever
+    not_placed_codes: frozenset[str] = frozenset()  # error codes that prove an order was not placed
+    duplicate_words: tuple[str, ...] = ("uplicate",)  # texts of a refusal that prove the order exists
+    not_found_words: tuple[str, ...] = ()  # texts of a refusal that mean "no such order"
+    rate_limit_ms: float | None = None  # instead of ccxt's own
+    loopback_rate_limit_ms: float = 1.0
+
+
+DEFAULT = ExchangeFacts()
+
+_BINANCE = ExchangeFacts(
+    client_id_key="newClientOrderId",
+    query_id_key="origClientOrderId",
+    trade_client_id_keys=("c",),
+    replaces_in_one_request=True,
+    replace_cancel_id_key="cancelOrigClientOrderId",
+    replace_cancel_answer="cancelResponse",
+    permission=Permission("sapi_get_account_apirestrictions", ("enableWithdrawals",)),
+    spot_options={
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "streamLimits": {"spot": 5},  # sockets to share; ccxt opens one per subscription up to this
+    },
+    perpetual_options={
+        "defaultType": "swap",
+        "defaultSubType": "linear",
+        "fetchMarkets": {"types": ["linear"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "streamLimits": {"linear": 5},
+    },
+    candle_page=1000,
+    trade_page=1000,
+    trade_window_ms=86_400_000,
+    trades_from_id_key="fromId",
+    book_snapshot=1000,
+    subscribes_account=True,
+    account_end_events=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
+    not_placed_codes=frozenset({"-1008", "-1021", "-1003", "-1015", "-2021", "-2022"}),
+)
+
+_BYBIT = ExchangeFacts(
+    client_id_key="orderLinkId",
+    query_id_key="orderLinkId",
+    trade_client_id_keys=("orderLinkId",),
+    splits_order_query=True,
+    stop_book={"trigger": True, "orderFilter": "tpslOrder"},
+    permission=Permission("private_get_v5_user_query_api", ("result", "permissions", "Wallet"), "Withdraw"),
+    spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
+    perpetual_options={
+        "defaultType": "swap",
+        "defaultSubType": "linear",
+        "fetchMarkets": {"types": ["linear"]},
+        "fetchCurrencies": False,
+    },
+    candle_page=1000,
+    trade_window_ms=7 * 86_400_000,
+    open_orders_page=50,
+    book_snapshot=200,
+    not_placed_codes=frozenset({"10002", "10006", "10018"}),
+)
+
+_OKX = ExchangeFacts(
+    client_id_key="clOrdId",
+    query_id_key="clOrdId",
+    trade_client_id_keys=("clOrdId",),
+    stop_book={"trigger": True},
+    permission=Permission("private_get_account_config", ("data", 0, "perm"), "withdraw"),
+    spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+    perpetual_options={"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
+    candle_page=100,
+    open_orders_page=100,
+    subscribes_account=True,
+    not_placed_codes=frozenset({"50011", "50013", "50102"}),
+)
+
+_KRAKEN = ExchangeFacts(
+    client_id_key="cl_ord_id",
+    query_id_key="cl_ord_id",
+    trade_client_id_keys=("cl_ord_id",),
+    queries_by_client_id=False,
+    spot_options={"defaultType": "spot"},
+    candle_page=720,
+    history_rows=720,
+    trade_page=50,
+    book_snapshot=100,
+    subscribes_account=True,
+    not_found_words=("Unknown order",),
+)
+
+_FACTS: Mapping[str, ExchangeFacts] = {
+    "binance": _BINANCE,
+    "binanceus": _BINANCE,
+    "binanceusdm": msgspec.structs.replace(_BINANCE, replaces_in_one_request=False, stop_book={"trigger": True}),
+    "bybit": _BYBIT,
+    "okx": _OKX,
+    "kraken": _KRAKEN,
+}
+
+
+def facts_for(ccxt_id: str) -> ExchangeFacts:
+    """The facts of one exchange, or the defaults."""
+    return _FACTS.get(ccxt_id, DEFAULT)

@@ -1,0 +1,65 @@
+"""Whether market data can be trusted: book faults, and the state of a symbol from the states of its streams."""
+
+import math
+from collections.abc import Mapping
+
+from trader.domain.events import StreamState
+from trader.domain.market import Levels
+
+
+def book_fault(bids: Levels, asks: Levels) -> str | None:
+    """Why these levels (best first) cannot be the top of a book, or None."""
+    if not bids or not asks:
+        return "bids are empty" if not bids else "asks are empty"
+    if bids[0][0] >= asks[0][0]:
+        return f"crossed: bid {bids[0][0]} >= ask {asks[0][0]}"
+    for levels, falling in ((bids, True), (asks, False)):
+        last = math.inf if falling else 0.0
+        for price, quantity in levels:
+            if not (price < last if falling else price > last):
+                return f"levels out of order at {price}"
+            if not (price > 0 and 0 < quantity < math.inf):
+                return f"level ({price}, {quantity}) is out of range"
+            last = price
+        if not math.isfinite(last):
+            return f"level price {last} is not finite"
+    return None
+
+
+def strays(bids: Levels, asks: Levels, trade_price: float, limit_frac: float) -> bool:
+    """Whether a trade price lies further than `limit_frac` of itself outside the spread of a book."""
+    allowed = trade_price * limit_frac
+    return trade_price > asks[0][0] + allowed or trade_price < bids[0][0] - allowed
+
+
+_WORST_FIRST = (StreamState.GAP, StreamState.STALE)
+
+
+class SymbolHealth:
+    """The state of one symbol: as bad as the worst of its streams, LIVE once all of them are."""
+
+    def __init__(self, streams: tuple[str, ...]) -> None:
+        self._states: dict[str, tuple[StreamState, str] | None] = dict.fromkeys(streams)
+        self._told: StreamState | None = None
+
+    @property
+    def states(self) -> Mapping[str, StreamState | None]:
+        """Stream -> its state; None until it delivered or failed for the first time."""
+        return {stream: entry[0] if entry else None for stream, entry in self._states.items()}
+
+    def set(self, stream: str, state: StreamState, reason: str) -> tuple[StreamState, str] | None:
+        """Note the state of one stream; returns the symbol's new state and its reason if that changed."""
+        self._states[stream] = (state, f"{stream}: {reason}")
+        worst = self._worst()
+        if worst is None or worst[0] is self._told:
+            return None
+        self._told = worst[0]
+        return worst
+
+    def _worst(self) -> tuple[StreamState, str] | None:
+        known = [entry for entry in self._states.values() if entry is not None]
+        for state in _WORST_FIRST:
+            for entry in known:
+                if entry[0] is state:
+                    return entry
+        return known[-1] if len(known) == len(self._states) else None
