@@ -52,6 +52,7 @@ class EnsembleArrays(msgspec.Struct, frozen=True):
     mlp_limit: float  # standardised inputs are clipped to +-this
     intercept: float
     calibration: int  # NO_CALIBRATION, LOGISTIC or ISOTONIC
+    two_sided: bool  # the probability is of a trade in the prediction's direction; else always of a long one
     probability_low: float
     probability_high: float
 

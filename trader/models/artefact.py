@@ -148,6 +148,7 @@ def _decode_arrays(path: Path, stored: Mapping[str, Any], manifest: Manifest) ->
         mlp_limit=constants["mlp_limit"],
         intercept=constants["intercept"],
         calibration=int(constants["calibration"]),
+        two_sided=bool(constants["two_sided"]),
         probability_low=constants["probability_low"],
         probability_high=constants["probability_high"],
     )

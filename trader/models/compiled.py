@@ -36,6 +36,7 @@ class CompiledEnsemble:
         self._mlp = (arrays.mlp_mean, arrays.mlp_scale, arrays.mlp_limit, arrays.mlp_sizes, arrays.mlp_weights)
         self._calibration = (
             arrays.calibration,
+            arrays.two_sided,
             arrays.knots,
             arrays.levels,
             arrays.probability_low,

@@ -148,9 +148,9 @@ def score_rows(X, trees, member_scale, member_offset, mlp_member, mlp, weights, 
             square += (members[row, m] - mean_member) ** 2
         prediction[row] = total
         spread[row] = np.sqrt(square / count)
-    kind, knots, levels, low, high = calibration
+    kind, two_sided, knots, levels, low, high = calibration
     probability = np.empty(n)
-    calibrate(kind, prediction, knots, levels, low, high, probability)
+    calibrate(kind, np.abs(prediction) if two_sided else prediction, knots, levels, low, high, probability)
     for row in range(n):
         if not finite[row]:
             members[row, :] = np.nan

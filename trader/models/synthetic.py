@@ -48,6 +48,7 @@ def synthetic_ensemble(
         mlp_limit=10.0,
         intercept=0.0,
         calibration=LOGISTIC,
+        two_sided=False,
         probability_low=0.05,
         probability_high=0.95,
     )

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trader.adapters.parquet.candles import ParquetCandleStore, RecordedCandles, fill_gaps, resample
+from trader.adapters.parquet.candles import ParquetCandleStore, RecordedCandles
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.domain.market import Candle
+from trader.market.bulk import fill_gaps, resample
 
 MINUTE = 60_000
 

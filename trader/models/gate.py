@@ -1,0 +1,122 @@
+"""Whether a model may trade real money: evidence, or the reasons why there is not enough of it."""
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trader.domain.candle_arrays import Floats, Times
+from trader.models.statistics import DAY_MS, bootstrap_lower_bound
+
+NEVER_DAYS = 36_500.0
+
+
+class GateRules(msgspec.Struct, frozen=True):
+    """What evidence is enough. `configurations`: how many were compared to find this one; divides the level."""
+
+    level: float = 0.05
+    configurations: int = 1
+    active_days: int = 60
+    effective_days: float = 30.0
+    regimes: int = 2
+    slope_t: float = 2.0
+    best_days_left_out: int = 3
+    recent_days: int = 90
+
+
+class Trades(NamedTuple):
+    """Out-of-sample trades, one per row, after costs."""
+
+    day: NDArray[np.int64]  # UTC day number of the exit
+    net: Floats  # return of one trade, fraction
+    regime: NDArray[np.int64]
+
+
+class GateResult(msgspec.Struct, frozen=True):
+    """`trade` or `observe` with every reason. Returns are per active day, sum over that day's trades."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+    trades: int
+    days: int  # of the evaluated window
+    active_days: int
+    effective_days: float  # (sum |day|)^2 / sum day^2: how many equal days carry the result
+    mean_trade_bps: float
+    day_return: float
+    day_return_low: float
+    day_return_high: float
+    low_without_best: float
+    recent_return: float
+    slope_t: float
+    days_to_decision: float | None  # calendar days until the lower bound would pass zero at today's mean; None = never
+
+
+def judge(trades: Trades, days: int, slope_t: float, rules: GateRules) -> GateResult:
+    """The verdict over `days` evaluated calendar days. Days are independent blocks (bootstrap)."""
+    numbers, returns = day_returns(trades)
+    level = rules.level / max(1, rules.configurations)
+    low = bootstrap_lower_bound(returns, level)
+    high = -bootstrap_lower_bound(-returns, level)
+    rest = np.sort(returns)[: max(0, len(returns) - rules.best_days_left_out)]
+    low_rest = bootstrap_lower_bound(rest, level)
+    effective = effective_count(returns)
+    recent = float(returns[numbers > numbers.max() - rules.recent_days].sum()) if len(numbers) else 0.0
+    regimes = len(np.unique(trades.regime))
+    checks = (
+        (len(returns) >= rules.active_days, f"active_days {len(returns)}<{rules.active_days}"),
+        (effective >= rules.effective_days, f"effective_days {effective:.0f}<{rules.effective_days:.0f}"),
+        (regimes >= rules.regimes, f"regimes {regimes}<{rules.regimes}"),
+        (slope_t >= rules.slope_t, f"slope_t {slope_t:.1f}<{rules.slope_t:.1f}"),
+        (low > 0, f"net_low_bps {_bps(low)}<=0"),
+        (low_rest > 0, f"net_low_without_best_{rules.best_days_left_out}_bps {_bps(low_rest)}<=0"),
+        (recent >= 0, f"recent_net_bps {_bps(recent)}<0"),
+    )
+    reasons = tuple(text for passed, text in checks if not passed)
+    return GateResult(
+        verdict="observe" if reasons else "trade",
+        reasons=reasons,
+        trades=len(trades.net),
+        days=days,
+        active_days=len(returns),
+        effective_days=effective,
+        mean_trade_bps=float(trades.net.mean() * 1e4) if len(trades.net) else 0.0,
+        day_return=float(returns.mean()) if len(returns) else 0.0,
+        day_return_low=low,
+        day_return_high=high,
+        low_without_best=low_rest,
+        recent_return=recent,
+        slope_t=slope_t,
+        days_to_decision=_days_to_decision(returns, days, level),
+    )
+
+
+def day_returns(trades: Trades) -> tuple[NDArray[np.int64], Floats]:
+    """(active day numbers, sum of that day's net returns)."""
+    numbers, group = np.unique(trades.day, return_inverse=True)
+    return numbers, np.bincount(group, weights=trades.net, minlength=len(numbers)).astype(np.float64)
+
+
+def effective_count(returns: Floats) -> float:
+    """(sum |r|)^2 / sum r^2: n for n equal days, 1 if one day carries everything."""
+    square = float(returns @ returns)
+    return float(np.abs(returns).sum() ** 2 / square) if square > 0 else 0.0
+
+
+def days_of(times_ms: Times) -> NDArray[np.int64]:
+    """UTC day numbers."""
+    return np.asarray(times_ms // DAY_MS, np.int64)
+
+
+def _days_to_decision(returns: Floats, days: int, level: float) -> float | None:
+    """Days in total at which mean - z sd / sqrt(active days) passes zero, if mean and spread stay as they are."""
+    if len(returns) < 5 or returns.mean() <= 0:
+        return None
+    z = NormalDist().inv_cdf(1 - level)
+    needed = (z * float(returns.std(ddof=1)) / float(returns.mean())) ** 2
+    return min(NEVER_DAYS, max(0.0, (needed - len(returns)) * days / len(returns)))
+
+
+def _bps(value: float) -> str:
+    return "none" if not np.isfinite(value) else f"{value * 1e4:.1f}"

@@ -1,0 +1,168 @@
+"""Candles of many symbols become one table of rows: features, labels with their end, outcomes, weights."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trader.config.schema import Settings
+from trader.domain.candle_arrays import CandleArrays, Floats, Times
+from trader.domain.errors import Misconfigured
+from trader.domain.market import timeframe_ms
+from trader.domain.signals import CONTEXT_COLUMNS, MarketContext, Regime
+from trader.features import compute_matrix
+from trader.features.catalogue import check_higher, column_names, feature_set_hash, model_inputs, warm_up
+from trader.market.bulk import fill_gaps
+from trader.models.kernels import horizon_volatility
+from trader.risk.stops import barriers, horizon_sigma_frac
+from trader.strategy.regime import classify
+from trader.training.labels import Outcome, barrier_outcome, forward_return, scaled_return, uniqueness
+
+REGIMES = tuple(Regime)
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """What a round trip costs before any is measured, as fractions of the position's value."""
+
+    taker_fee_frac: float = 0.001
+    spread_frac: float = 0.0004  # whole spread: half is paid on the way in, half on the way out
+
+    @property
+    def round_trip_frac(self) -> float:
+        return 2 * self.taker_fee_frac + self.spread_frac
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """One row per symbol and candle whose label is known, ordered by time. n rows, f features."""
+
+    X: Floats  # (n, f)
+    y: Floats  # (n,) forward log return / scale, clipped
+    start_ms: Times  # (n,) close time of the row's candle: when the row is known
+    end_ms: Times  # (n,) close time of the candle that ends the label
+    symbol: NDArray[np.int64]  # (n,) position in symbols
+    scale: Floats  # (n,) expected volatility of the horizon's log return
+    forward: Floats  # (n,) log return over the horizon
+    long_net: Floats  # (n,) barrier outcome of a long trade, after costs
+    short_net: Floats  # (n,) of a short trade
+    cost: Floats  # (n,) round trip that was subtracted
+    regime: NDArray[np.int64]  # (n,) position in REGIMES
+    weight: Floats  # (n,) uniqueness of the label, 0..1
+    symbols: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    feature_set_hash: str
+
+    def take(self, rows: NDArray[np.int64]) -> "Dataset":
+        """The given rows, in the given order."""
+        return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in COLUMN_NAMES})
+
+
+COLUMN_NAMES = tuple(name for name in Dataset.__struct_fields__ if not name.startswith(("symbols", "feature_")))
+
+
+def build_dataset(
+    candles: Mapping[str, CandleArrays], settings: Settings, costs: Mapping[str, Costs] | None = None
+) -> Dataset:
+    """All rows of all symbols with complete features and a known label.
+
+    `costs` per symbol; one that is not listed costs `Costs()`. Raises `Misconfigured` if no row is left, naming
+    how many candles a symbol needs.
+    """
+    parts = [
+        symbol_rows(symbol, arrays, settings, (costs or {}).get(symbol, Costs())) for symbol, arrays in candles.items()
+    ]
+    table = _joined([part for part in parts if part is not None])
+    if table is None:
+        needed = warm_up(settings.market.timeframe, settings.market.higher_timeframes) + settings.model.horizon_candles
+        most = max((len(arrays.open_ms) for arrays in candles.values()), default=0)
+        raise Misconfigured(
+            f"nothing to train on: features and labels need more than {needed} {settings.market.timeframe} candles "
+            f"of a symbol, the longest history has {most}"
+        )
+    return table
+
+
+def symbol_rows(symbol: str, candles: CandleArrays, settings: Settings, costs: Costs) -> Dataset | None:
+    """The rows of one symbol; None if its history is shorter than warm-up and horizon."""
+    market, horizon = settings.market, settings.model.horizon_candles
+    higher = check_higher(market.timeframe, market.higher_timeframes)
+    length_ms = timeframe_ms(market.timeframe)
+    candles = fill_gaps(candles, length_ms)
+    if len(candles.open_ms) <= warm_up(market.timeframe, higher) + horizon:
+        return None
+    matrix = compute_matrix(*candles, market.timeframe, higher_timeframes=higher)
+    names = column_names(higher)
+    inputs = [names.index(name) for name in model_inputs(higher)]
+    context = matrix[:, [names.index(name) for name in CONTEXT_COLUMNS]]
+    rows = np.flatnonzero(np.isfinite(matrix[:, inputs]).all(axis=1) & np.isfinite(context).all(axis=1))
+    rows = rows[rows + horizon < len(candles.close)]
+    if len(rows) == 0:
+        return None
+    atr, close = context[:, CONTEXT_COLUMNS.index("atr_14")], candles.close
+    regime, stop, take = _barriers(context, rows, settings, horizon * length_ms)
+    trade = partial(barrier_outcome, candles, stop, take, horizon, costs.round_trip_frac)
+    long, short = trade(side=1), trade(side=-1)
+    known = candles.open_ms + length_ms
+    one = np.zeros(len(rows), np.int64)
+    return Dataset(
+        X=np.ascontiguousarray(matrix[rows][:, inputs]),
+        y=scaled_return(close, atr, horizon)[rows],
+        start_ms=known[rows],
+        end_ms=known[rows + horizon],
+        symbol=one,
+        scale=horizon_volatility(atr / close, horizon)[rows],
+        forward=forward_return(close, horizon)[rows],
+        long_net=_net(long, rows),
+        short_net=_net(short, rows),
+        cost=np.full(len(rows), costs.round_trip_frac),
+        regime=regime[rows],
+        weight=np.ones(len(rows)),
+        symbols=(symbol,),
+        feature_names=model_inputs(higher),
+        feature_set_hash=feature_set_hash(higher),
+    )
+
+
+def sampled(table: Dataset, largest_rows: int) -> Dataset:
+    """At most `largest_rows` rows, evenly spread over time, weighted by the uniqueness of their labels."""
+    n = len(table.y)
+    if largest_rows and n > largest_rows:
+        table = table.take(np.unique(np.linspace(0, n - 1, largest_rows).astype(np.int64)))
+    return msgspec.structs.replace(table, weight=uniqueness(table.start_ms, table.end_ms, table.symbol))
+
+
+def _net(outcome: Outcome, rows: NDArray[np.int64]) -> Floats:
+    return outcome.net[rows]
+
+
+def _barriers(
+    context: Floats, rows: NDArray[np.int64], settings: Settings, horizon_ms: int
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Per candle: regime, stop and take-profit distance, by the functions that guard live positions."""
+    n = len(context)
+    regimes, stops, takes = np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
+    previous: Regime | None = None
+    for row, values in zip(rows.tolist(), context[rows].tolist(), strict=True):
+        here = MarketContext(*values)
+        previous = classify(here, previous, settings.strategy)
+        rule = settings.strategy.regimes[previous]
+        sigma = horizon_sigma_frac(here.hist_vol_20, horizon_ms)
+        stops[row], takes[row] = barriers(
+            here.atr_14 / here.close, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk
+        )
+        regimes[row] = REGIMES.index(previous)
+    return regimes, stops, takes
+
+
+def _joined(parts: list[Dataset]) -> Dataset | None:
+    """All parts in time order; rows of one instant in the order of the symbols."""
+    if not parts:
+        return None
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMN_NAMES}
+    columns["symbol"] = np.repeat(np.arange(len(parts)), [len(part.y) for part in parts])
+    order = np.lexsort((columns["symbol"], columns["start_ms"]))
+    symbols = tuple(symbol for part in parts for symbol in part.symbols)
+    return msgspec.structs.replace(
+        parts[0], symbols=symbols, **{name: column[order] for name, column in columns.items()}
+    )

@@ -1,0 +1,170 @@
+"""From candles to a model file: dataset, ensemble, evaluation, artefact."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from trader.config.schema import Settings
+from trader.domain.candle_arrays import CandleArrays
+from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
+from trader.models.gate import GateRules
+from trader.training.compile import to_arrays
+from trader.training.dataset import Costs, Dataset, build_dataset, sampled
+from trader.training.ensemble import StackedEnsemble
+from trader.training.evaluate import Evaluation, evaluate, model_info
+from trader.training.profiles import profile_named
+from trader.training.progress import Progress, Report, ignore
+
+LIBRARIES = ("numpy", "scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "catboost")
+
+
+class TrainedModel(NamedTuple):
+    """`data` is the model file; the rest is what it was made from."""
+
+    data: bytes
+    manifest: Manifest
+    ensemble: StackedEnsemble
+    table: Dataset
+    evaluation: Evaluation
+
+
+class ModelRegistry(Protocol):
+    """Where finished models go (`adapters.model_files`)."""
+
+    def register(self, data: bytes) -> str:
+        """Keep a model file and vouch for it; returns its id."""
+
+    def promote(self, model_id: str) -> None:
+        """Make it the champion of its timeframe."""
+
+
+def train(
+    candles: Mapping[str, CandleArrays],
+    settings: Settings,
+    *,
+    costs: Mapping[str, Costs] | None = None,
+    rules: GateRules = GateRules(),  # noqa: B008 - frozen
+    progress: Report = ignore,
+) -> TrainedModel:
+    """Fit the configured profile on `candles` (per symbol, oldest first; gaps are filled flat).
+
+    The newest `model.training_candles` after the features' warm-up are used. `costs` per symbol, see `dataset.Costs`.
+    Raises `Misconfigured` if there is too little history.
+    """
+    steps = Progress(progress)
+    steps.reached("features and labels", 0.0)
+    table = sampled(build_dataset(candles, settings, costs), profile_named(settings.model.profile).largest_rows)
+    steps.reached("features and labels", 0.1, f"{len(table.y)} rows of {len(table.symbols)} symbols")
+    two_sided = settings.exchange.market == "perpetual"
+    ensemble = StackedEnsemble(settings.model.profile, settings.model.random_state).fit(
+        table.X,
+        table.y,
+        label_start=table.start_ms,
+        label_end=table.end_ms,
+        wins=table.long_net > 0,
+        short_wins=table.short_net > 0 if two_sided else None,
+        label_weight=table.weight,
+        on_step=steps.part(0.1, 0.97),
+    )
+    steps.reached("evaluation", 0.97)
+    evaluation = evaluate(
+        table,
+        ensemble.out_of_fold_,
+        ensemble.scores_,
+        minimum_edge=settings.strategy.minimum_edge_bps / 1e4,
+        two_sided=two_sided,
+        rules=rules,
+    )
+    data, manifest = package(ensemble, evaluation, table, settings)
+    steps.reached("done", 1.0, manifest.info.model_id)
+    return TrainedModel(data, manifest, ensemble, table, evaluation)
+
+
+def train_and_register(
+    candles: Mapping[str, CandleArrays],
+    settings: Settings,
+    files: ModelRegistry,
+    progress: Report = ignore,
+    *,
+    costs: Mapping[str, Costs] | None = None,
+) -> TrainedModel:
+    """`train`, then keep the model and make it the champion of its timeframe."""
+    trained = train(candles, settings, costs=costs, progress=progress)
+    files.promote(files.register(trained.data))
+    return trained
+
+
+def package(
+    ensemble: StackedEnsemble, evaluation: Evaluation, table: Dataset, settings: Settings
+) -> tuple[bytes, Manifest]:
+    """The model file and its manifest. The model's id ends in the hash of everything else in the file."""
+    arrays = to_arrays(ensemble)
+    scores = ensemble.scores_
+    info = model_info(
+        evaluation,
+        scores,
+        model_id="",
+        timeframe=settings.market.timeframe,
+        horizon_candles=settings.model.horizon_candles,
+    )
+    draft = Manifest(
+        info=info,
+        profile=settings.model.profile,
+        random_state=settings.model.random_state,
+        feature_names=table.feature_names,
+        feature_set_hash=table.feature_set_hash,
+        members=tuple(ensemble.members_),
+        stack=ensemble.stack_.kind,
+        constants=constants_of(arrays),
+        window=TrainingWindow(
+            symbols=table.symbols,
+            first_open_ms=int(table.start_ms[0]),
+            last_open_ms=int(table.start_ms[-1]),
+            rows=len(table.y),
+        ),
+        scores=_scores(ensemble, evaluation),
+        libraries=_libraries(),
+        importance={table.feature_names[int(name[1:])]: share for name, share in ensemble.feature_importance().items()},
+    )
+    manifest = msgspec.structs.replace(
+        draft, info=msgspec.structs.replace(info, model_id=_model_id(draft, content_hash(pack(arrays, draft))))
+    )
+    return pack(arrays, manifest), manifest
+
+
+def _model_id(manifest: Manifest, digest: str) -> str:
+    until = datetime.fromtimestamp(manifest.window.last_open_ms / 1000, UTC).strftime("%Y%m%dT%H%M")
+    return f"{manifest.info.timeframe}-{manifest.profile}-{until}-{digest[:8]}"
+
+
+def _scores(ensemble: StackedEnsemble, evaluation: Evaluation) -> dict[str, float]:
+    scores, gate = ensemble.scores_, evaluation.gate
+    return {
+        "ic": scores.ic,
+        "ic_error": scores.ic_error,
+        "r2": scores.r2,
+        "auc": scores.auc,
+        "ece": scores.calibration.ece,
+        "brier": scores.calibration.brier,
+        "brier_base": scores.calibration.brier_base,
+        "skill": scores.calibration.skill,
+        "skill_t": scores.calibration.skill_t,
+        "slope": evaluation.slope.slope,
+        "trades": float(gate.trades),
+        "mean_trade_bps": gate.mean_trade_bps,
+        **{f"ic_{name}": value for name, value in scores.member_ic.items()},
+        **{f"stack_ic_{name}": value for name, value in scores.stack_ic.items()},
+    }
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
