@@ -1,0 +1,80 @@
+"""Child processes (training, recording): started low, heard line by line, never left behind.
+
+A child gets a process group of its own and, on Linux, dies with the daemon even when that is killed.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from trader.domain.errors import Misconfigured
+
+OnLine = Callable[[str], None]
+
+_LONGEST_LINE = 8_192
+
+
+async def run_child(
+    arguments: Sequence[str],
+    on_line: OnLine,
+    *,
+    niceness: int = 10,
+    grace_s: float = 5.0,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Run `python -m <arguments>` to its end; its exit code (negative: the signal that ended it).
+
+    Standard output and error arrive together in `on_line`, without line ends; a carriage return ends a line too, so
+    progress displays arrive as they are drawn. When this is cancelled the child's whole group gets SIGTERM, after
+    `grace_s` (real seconds) SIGKILL, and only then is the cancellation passed on.
+    """
+    launcher = [sys.executable, "-m", "trader.service.launch", str(os.getpid()), str(niceness), *arguments]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *launcher,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            env=dict(environ) if environ is not None else None,
+        )
+    except OSError as error:
+        raise Misconfigured(f"{sys.executable}: cannot be started: {error.strerror}") from error
+    assert process.stdout is not None
+    try:
+        await _relay(process.stdout, on_line)
+        return await process.wait()
+    finally:
+        await asyncio.shield(_end(process, grace_s))
+
+
+async def _relay(stream: asyncio.StreamReader, on_line: OnLine) -> None:
+    kept = b""
+    while chunk := await stream.read(65_536):
+        *lines, kept = (kept + chunk).replace(b"\r", b"\n").split(b"\n")
+        if len(kept) > _LONGEST_LINE:
+            lines, kept = [*lines, kept], b""
+        for line in lines:
+            if line.strip():
+                on_line(line[:_LONGEST_LINE].decode(errors="replace"))
+    if kept.strip():
+        on_line(kept[:_LONGEST_LINE].decode(errors="replace"))
+
+
+async def _end(process: asyncio.subprocess.Process, grace_s: float) -> None:
+    """No process of the group outlives this."""
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await process.wait()
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

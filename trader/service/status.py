@@ -1,0 +1,107 @@
+"""What the daemon tells about itself. `None` and empty mean "not known", as when only the ledger is asked."""
+
+import msgspec
+
+
+class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    symbol: str
+    stream: str = ""  # live, stale or gap
+    last_price: float | None = None  # quote
+    regime: str = ""
+    candle_close_ms: int | None = None  # end of the newest candle
+    reason: str = ""  # why the stream is not live
+
+
+class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An open position with its protection. Quantities and prices are exact decimals as text."""
+
+    symbol: str
+    side: str  # long or short
+    quantity: str  # base, > 0
+    entry_price: str
+    opened_ms: int
+    realised_quote: str = "0"
+    fees_quote: str = "0"
+    last_price: float | None = None
+    value_quote: float | None = None
+    unrealised_quote: float | None = None
+    stop_price: str | None = None  # of the order that rests on the exchange
+    take_profit: float | None = None
+    stage: str = ""  # initial, partial, trailing
+
+
+class AlgorithmStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A parent order under way."""
+
+    parent_id: str
+    symbol: str
+    side: str
+    algorithm: str  # market, limit or twap
+    purpose: str
+    quantity: str
+    filled: str
+    progress: str = ""  # "slice 3 of 10"
+    started_ms: int = 0
+    ends_ms: int | None = None
+
+
+class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    model_id: str
+    verdict: str  # trade or observe
+    reasons: tuple[str, ...] = ()
+    trained_ms: int | None = None
+
+
+class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Marked to market, quote currency."""
+
+    equity: float
+    cash: float
+    exposure: float
+    peak: float
+    day_start: float
+    currency: str = ""
+
+    @property
+    def day_change_frac(self) -> float:
+        return self.equity / self.day_start - 1 if self.day_start else 0.0
+
+    @property
+    def drawdown_frac(self) -> float:
+        return 1 - self.equity / self.peak if self.peak else 0.0
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """Since this process started."""
+
+    events: int = 0
+    decisions: int = 0
+    orders: int = 0
+    fills: int = 0
+    errors: int = 0
+
+
+class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `trader status` shows. Built by the app; read from the ledger (with less in it) by `Reports`."""
+
+    running: bool
+    mode: str
+    exchange: str
+    trading_state: str  # active, reducing or halted
+    trading_reasons: tuple[str, ...] = ()
+    phase: str = ""  # starting, reconciling, trading, stopping
+    pid: int | None = None
+    version: str = ""
+    timeframe: str = ""
+    started_ms: int | None = None  # machine time
+    market_ms: int | None = None  # market time now
+    speed: float = 1.0
+    model: ModelStatus | None = None
+    money: MoneyStatus | None = None
+    symbols: tuple[SymbolStatus, ...] = ()
+    positions: tuple[PositionStatus, ...] = ()
+    open_orders: int = 0
+    algorithms: tuple[AlgorithmStatus, ...] = ()
+    counters: Counters = Counters()
+    last_reconciled_ms: int | None = None  # market time
+    note: str = ""  # anything a person should know first
