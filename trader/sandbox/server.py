@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from trader.clock import ScaledClock, wall_ms
+from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.sandbox import control
 from trader.sandbox.auth import Authenticator
@@ -24,7 +25,7 @@ from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
 from trader.sandbox.rest import rest
 from trader.sandbox.source import MarketSource
-from trader.sandbox.status import RunningSandbox, remove_status, write_status
+from trader.sandbox.status import RunningSandbox, decode, remove_status, write_status
 from trader.sandbox.streams import market_streams
 from trader.sandbox.tls import certificates_in
 from trader.sandbox.userdata import ws_api
@@ -32,7 +33,7 @@ from trader.sandbox.venue import VENUE, Venue
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.store import SimulationStore
 
-__all__ = ["SandboxOptions", "SandboxServer", "serve"]
+__all__ = ["SandboxOptions", "SandboxServer", "options_from", "serve"]
 
 log = structlog.get_logger(__name__)
 
@@ -187,6 +188,14 @@ async def serve(options: SandboxOptions) -> None:
         await server.run()
     finally:
         await server.close()
+
+
+def options_from(path: Path) -> SandboxOptions:
+    """The options that `process` wrote for the process it starts. Raises `Misconfigured`."""
+    try:
+        return decode(path.read_bytes(), SandboxOptions)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Misconfigured(f"sandbox options file {str(path)!r} cannot be read: {error}") from error
 
 
 def _source(options: SandboxOptions, store: SimulationStore) -> tuple[MarketSource, dict[str, Listing]]:
