@@ -1,5 +1,24 @@
-"""Typer commands, one file per group: parse, call, print. No logic."""
+"""Typer commands, one file per group: parse, call, print. No logic. Heavy imports wait inside the commands."""
+
+import sys
 
 
 def main() -> None:
-    """Entry point of the `trader` command."""
+    """Entry point of the `trader` command.
+
+    Exit codes: 0 done, 1 it went wrong, 2 something must be changed first (configuration or usage), 130 interrupted.
+    """
+    from trader.cli.application import app
+    from trader.domain.errors import Misconfigured, TraderError
+
+    try:
+        app()
+    except TraderError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            sys.stderr.write(f"trader: {line}\n")
+        sys.exit(2 if isinstance(error, Misconfigured) else 1)
+    except BrokenPipeError:  # `trader orders | head`
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

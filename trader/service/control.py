@@ -19,10 +19,10 @@ import msgspec
 from trader.domain.errors import Misconfigured, Rejected, TraderError, Unavailable
 from trader.observability.logs import logger
 from trader.service.lock import StateLock, prepare_private
+from trader.service.places import socket_path
 from trader.service.wire import (
     LARGEST_ANSWER,
     LARGEST_REQUEST,
-    SOCKET_NAME,
     Answer,
     Request,
     address,
@@ -36,11 +36,6 @@ Handler = Callable[[str, dict[str, Any], str], Awaitable[dict[str, Any]]]
 _REQUEST_WAIT_S = 5.0
 _HANDLER_WAIT_S = 60.0
 _MOST_PEERS = 16
-
-
-def socket_path(state_dir: Path) -> Path:
-    """Where the daemon of `state_dir` listens."""
-    return state_dir / "run" / SOCKET_NAME
 
 
 class ControlServer:

@@ -147,7 +147,7 @@ def position_status(position: Position) -> PositionStatus:
     )
 
 
-def ledger_snapshot(ledger: LedgerReader, *, mode: str, exchange: str, timeframe: str) -> StatusSnapshot:
+def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: str) -> StatusSnapshot:
     """The status of a daemon that does not run: what its ledger last knew."""
     state, reasons = ledger.trading_state()
     newest = next(iter(ledger.equity(limit=1)), None)

@@ -1,0 +1,60 @@
+"""The `trader` command and its groups."""
+
+from typing import Annotated
+
+import typer
+
+from trader.cli import act, look, runs
+from trader.cli.features import features
+from trader.cli.sandbox import SANDBOX_EPILOG, sandbox
+
+_RUN, _LOOK, _ACT, _LEARN = "Run", "Look", "Act on the running daemon", "Learn and measure"
+
+app = typer.Typer(
+    name="trader",
+    help="Trade crypto on any ccxt exchange: stream, forecast, size, execute, protect.",
+    epilog=(
+        "Try it without keys or internet:  [b]trader run --duration 180s[/b]  and, in another terminal,  "
+        "[b]trader status[/b].  Every knob is explained in config.yaml and docs/config.md."
+    ),
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+app.command(rich_help_panel=_RUN, epilog=runs.RUN_EPILOG)(runs.run)
+app.command(rich_help_panel=_RUN, epilog=SANDBOX_EPILOG)(sandbox)
+app.command(rich_help_panel=_LOOK)(look.status)
+app.command(rich_help_panel=_LOOK)(look.positions)
+app.command(rich_help_panel=_LOOK)(look.orders)
+app.command(rich_help_panel=_LOOK)(look.decisions)
+app.command(rich_help_panel=_LOOK)(look.fills)
+app.command(rich_help_panel=_LOOK)(look.trades)
+app.command(rich_help_panel=_LOOK)(look.balances)
+app.command(rich_help_panel=_ACT)(act.pause)
+app.command(rich_help_panel=_ACT)(act.resume)
+app.command(rich_help_panel=_ACT)(act.flatten)
+app.command(rich_help_panel=_ACT)(act.kill)
+app.command(rich_help_panel=_LEARN)(runs.train)
+app.command(rich_help_panel=_LEARN, short_help="Show every feature column and what it means.")(features)
+app.command(rich_help_panel=_LEARN)(runs.bench)
+app.command(name="compile", hidden=True)(runs.compile_)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from trader import __version__
+
+        typer.echo(f"trader {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

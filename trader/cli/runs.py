@@ -1,0 +1,66 @@
+"""Commands that work until they are done: run, train, bench, compile."""
+
+from typing import Annotated
+
+import typer
+
+from trader.cli.options import ConfigOption, JsonOption, seconds, settings
+
+_Duration = Annotated[
+    float | None,
+    typer.Option(
+        "--duration", parser=seconds, metavar="TIME", help="Stop cleanly after this long: 90s, 5m, 2h. Default: never."
+    ),
+]
+
+
+RUN_EPILOG = (
+    "As shipped it starts an exchange of its own on this machine, trains a quick model if there is none, and trades on "
+    "paper. Ctrl-C ends it cleanly: positions stay protected.\n\n"
+    "[dim]Three minutes of it:[/dim]  trader run --duration 180s\n\n"
+    "[dim]Real market data, paper orders, no keys:[/dim]  TRADER__EXCHANGE__ID=binance trader run"
+)
+
+
+def run(config: ConfigOption = None, duration: _Duration = None) -> None:
+    """Start the daemon: connect, reconcile, trade, protect."""
+    chosen = settings(config)
+    from trader.app import run as start
+
+    raise typer.Exit(start(chosen, duration_s=duration))
+
+
+def train(
+    config: ConfigOption = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", help="quick (seconds), fast (minutes) or exact. Default: model.profile."
+        ),
+    ] = None,
+) -> None:
+    """Train a model on the configured symbols and store it with its card and verdict."""
+    chosen = settings(config, {"model": {"profile": profile}} if profile is not None else None)
+    from trader.app import train as start
+
+    raise typer.Exit(start(chosen, profile=profile))
+
+
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Only these parts; may be repeated.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure this machine: engine, features, model, start-up, memory."""
+    from trader.app import bench as start
+
+    raise typer.Exit(start(only or [], as_json=json))
+
+
+def compile_(config: ConfigOption = None) -> None:
+    """Compile the numeric kernels into the state directory's cache, so that the next start does not wait for it."""
+    chosen = settings(config)
+    from trader.app import compile_kernels
+
+    compile_kernels(chosen)
