@@ -111,6 +111,7 @@ class Courier:
             self._resolve_soon(ref, 0.0)
         except Exception as error:  # edge: a cancel without an answer is settled by asking for the order
             self._failed("cancel.outcome_lost", error, client_id=ref.client_id)
+            self._put(CancelRefused(client_id=ref.client_id, reason=f"no answer: {error}"))
             self._resolve_soon(ref, 0.0)
         finally:
             self._in_flight -= 1

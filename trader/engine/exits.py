@@ -10,7 +10,7 @@ import msgspec
 
 from trader.domain.decisions import Level
 from trader.domain.orders import Order, Purpose, Side
-from trader.engine.algorithms import start_algorithm
+from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import protect
 from trader.engine.state import PendingExit
@@ -48,10 +48,18 @@ def ask_exit(desk: Desk, symbol: str, quantity: Decimal, reason: str, purpose: P
     old = desk.state.exits.get(symbol)
     if quantity <= 0 or (old is not None and (old.parent_id or old.quantity >= quantity)):
         return
+    abort_entries(desk, symbol, reason)
     _put(desk, PendingExit(symbol, quantity, reason, purpose, desk.now_ms, attempt=attempt))
     desk.notify(Level.INFO, "exit.asked", f"{reason}: {quantity}", symbol=symbol)
     protect(desk, symbol)
     drive(desk, symbol)
+
+
+def abort_entries(desk: Desk, symbol: str, reason: str) -> None:
+    """Whoever leaves a position does not go on buying it."""
+    for algorithm in list(desk.state.algorithms.values()):
+        if algorithm.symbol == symbol and not algorithm.purpose.reduces:
+            abort(desk, algorithm.parent_id, reason)
 
 
 def drive(desk: Desk, symbol: str) -> None:
@@ -69,7 +77,7 @@ def drive(desk: Desk, symbol: str) -> None:
     quantity = min(wanted.quantity, held)
     blocking: Order | None = None
     if sum(stop.remaining for stop in stops) > held - quantity:
-        if quantity < held or len(stops) != 1:
+        if quantity < desk.market(symbol).instrument.round_quantity(held) or len(stops) != 1:
             return  # protect() shrinks it first
         blocking = stops[0]
     _start(desk, msgspec.structs.replace(wanted, quantity=quantity), blocking)
@@ -104,6 +112,8 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
     symbol = order.symbol
     failures = desk.state.stop_failures.get(symbol, 0) + 1
     desk.state.stop_failures[symbol] = failures
+    if symbol in desk.state.exits:
+        return  # it is being closed already
     if failures < _MAX_STOP_REFUSALS:
         desk.notify(
             Level.WARNING, "stop.refused", f"{order.reason}; try {failures}", symbol=symbol, ref=order.client_id

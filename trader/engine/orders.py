@@ -95,6 +95,8 @@ def _book(desk: Desk, fill: Fill) -> Order | None:
         desk.keep("dust", "", DustKept(state.dust_kept))
     if order.intent.purpose is Purpose.ENTRY:
         entries.on_entry_fill(desk, order)
+    elif order.intent.purpose is Purpose.STOP:
+        exits.abort_entries(desk, order.symbol, "stopped out")
     if change.closed is not None:
         trade = msgspec.structs.replace(change.closed, reason=_closing_reason(desk, order))
         desk.emit(RecordTrade(trade))

@@ -172,7 +172,9 @@ class EngineState:
         self.last_fill_ms = dict(remembered.last_fill_ms)
         self.trading_state, self.trading_reasons = remembered.trading_state, remembered.trading_reasons
         self.equity = remembered.equity
-        return list(self.tracker.restore(remembered.orders, remembered.fill_ids))
+        # a cancel that was asked for may never have left: it is asked for again where it still matters
+        orders = [msgspec.structs.replace(order, cancel_requested=False) for order in remembered.orders]
+        return list(self.tracker.restore(orders, remembered.fill_ids))
 
     def prices(self) -> dict[str, float]:
         """Mid price of every symbol that has one."""

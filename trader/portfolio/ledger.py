@@ -132,7 +132,8 @@ class Ledger:
             bought = fill.quantity - base_fee + joining
             position, lot = _enter(position, lot, bought, fill.price, Side.BUY)
             position = _charged(position, fee_quote)
-        elif position.is_flat:  # sold what was never a position of ours: only the balances move
+        elif position.is_flat:  # sold dust, or what was never a position of ours: only the balances move
+            self._sell_dust(instrument.base, fill.quantity + base_fee)
             return self._change((instrument.base, instrument.quote, fill.fee_currency), fee_quote=fee_quote)
         else:
             sold = min(position.quantity, fill.quantity + base_fee)
@@ -197,6 +198,12 @@ class Ledger:
         """Close the rest at `price` on paper: it stays in the balance and is remembered as dust."""
         self._dust[instrument.base] = self._dust.get(instrument.base, ZERO) + position.quantity
         return _leave(position, lot, position.quantity, price)
+
+    def _sell_dust(self, currency: str, quantity: Decimal) -> None:
+        """The last fills of an exit may sell what an earlier fill of it left behind as dust."""
+        left = self._dust.pop(currency, ZERO) - quantity
+        if left > 0:
+            self._dust[currency] = left
 
     def _add(self, currency: str, amount: Decimal) -> None:
         if amount or currency in self._balances:
