@@ -16,7 +16,7 @@ from trader.domain.instrument import Instrument, InstrumentKind
 MAKER_FEE_FRAC = 0.001
 TAKER_FEE_FRAC = 0.001
 MIN_NOTIONAL = Decimal(5)
-ASSET_DECIMALS = 8  # every balance and fee at Binance carries eight decimals
+MAX_DECIMALS = 8  # prices, quantities, balances and fees at Binance carry at most eight
 
 _IMPACT_ORDER_QUOTE = 1_500.0
 _IMPACT_LEVELS = 8.0  # levels such an order takes; the average one is (levels - 1) / 2 gaps from the best

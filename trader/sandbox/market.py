@@ -129,8 +129,8 @@ class Market:
     def _close_candle(self, *, silent: bool) -> None:
         close_ms = self._open_ms + self.base_ms
         for market in self.symbols.values():
-            row = market.close_candle()
-            if row is not None and not silent:
+            market.close_candle()
+            if not silent:
                 self._publish_closed(market, close_ms)
         if not silent:
             self._update_books(close_ms)
@@ -201,9 +201,7 @@ class Market:
 
     def _publish_closed(self, market: SymbolMarket, close_ms: int) -> None:
         for interval in self.intervals():
-            length = self.length_ms(interval)
-            if length is not None and (close_ms - (4 * 86_400_000 if interval == "1w" else 0)) % length == 0:
-                self._publish_kline(market, interval, close_ms, is_closed=True)
+            self._publish_kline(market, interval, close_ms, is_closed=True)
 
     def _publish_kline(self, market: SymbolMarket, interval: str, now_ms: int, *, is_closed: bool) -> None:
         name = f"{market.stream}@kline_{interval}"
@@ -211,7 +209,7 @@ class Market:
         if length is None or not self._publisher.wants(name) or not (is_closed or market.series.running):
             return
         row = market.series.current(length)
-        if row is not None:
+        if row is not None and (not is_closed or int(row[0]) + length == now_ms):
             event = kline_event(
                 market.id, interval, length, row, is_closed=is_closed, last_id=market.last_trade_id, now_ms=now_ms,
                 base_ms=self.base_ms,

@@ -23,6 +23,7 @@ from trader.sandbox.hub import Hub
 from trader.sandbox.listing import Listing, listings_for
 from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
+from trader.sandbox.replay import ReplayedMarket
 from trader.sandbox.rest import rest
 from trader.sandbox.source import MarketSource
 from trader.sandbox.status import RunningSandbox, decode, remove_status, write_status
@@ -199,6 +200,9 @@ def options_from(path: Path) -> SandboxOptions:
 
 
 def _source(options: SandboxOptions, store: SimulationStore) -> tuple[MarketSource, dict[str, Listing]]:
+    if options.replay is not None:
+        replayed = ReplayedMarket(options.replay, options.symbols, options.timeframe, options.replay_offset_candles)
+        return replayed, replayed.listings
     listings = listings_for(options.symbols)
     source = GeneratedMarket(
         listings,
