@@ -36,7 +36,8 @@ class SimulatedExchange:
 
     Requests raise `Rejected` with one of the codes bad_request, duplicate_client_id, insufficient_funds, lot_size,
     min_notional, no_liquidity, price_filter, unknown_order, unknown_symbol, would_match, would_trigger; nothing has
-    changed then. `InvariantBroken`: the store could not be written; the outcome is unknown until it can.
+    changed then. `InvariantBroken` from any method: the store could not be written. The outcome is unknown until a
+    later call succeeds, which writes what is missing first; queries never tell what is not stored.
     """
 
     def __init__(
@@ -172,11 +173,13 @@ class SimulatedExchange:
 
     def order(self, symbol: str, *, client_id: str | None = None, exchange_id: int | None = None) -> SimOrder | None:
         """The order of that name (the newest, if a client id was used again); None if there never was one."""
+        self._commit()
         found = self._clearing.find(symbol, client_id, exchange_id)
         return found or self._records.order(symbol, client_id=client_id, exchange_id=exchange_id)
 
     def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
         """Oldest first."""
+        self._commit()
         return [order for order in self._clearing.open.values() if symbol in (None, order.symbol)]
 
     def orders(
@@ -189,6 +192,7 @@ class SimulatedExchange:
         limit: int | None = None,
     ) -> list[SimOrder]:
         """Open and ended, oldest first. With `since_ms` or `from_id` the first `limit`, otherwise the newest."""
+        self._commit()
         return self._records.orders(symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id, limit=limit)
 
     def trades(
@@ -202,12 +206,14 @@ class SimulatedExchange:
         limit: int | None = None,
     ) -> list[SimTrade]:
         """Oldest first; `exchange_id` keeps those of one order. Limits as in `orders`."""
+        self._commit()
         return self._records.trades(
             symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id, exchange_id=exchange_id, limit=limit
         )
 
     def balances(self) -> list[Balance]:
         """Every currency that was ever held, by name."""
+        self._commit()
         return self._clearing.account.balances()
 
     def checkpoint(self) -> None:
@@ -280,6 +286,7 @@ class SimulatedExchange:
         return self._clearing.end(order, OrderStatus.CANCELED)
 
     def _commit(self, *, force: bool = False) -> None:
+        """Store and tell what changed, if anything did (here or in a call whose storing failed)."""
         if self._clearing.batch.is_empty and not force:
             return
         for market in self._markets.values():

@@ -100,12 +100,14 @@ _keep_queue = (
 class SimulationStore:
     """The records of one simulated exchange on disk, and opaque blobs for whoever drives it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lock_timeout_s: float = 2.0) -> None:
         """Open or create `path`. Raises `Misconfigured`, naming it, for a file that is damaged, not ours, of another
-        version, or open in another process."""
+        version, or still open in another process after `lock_timeout_s`."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool, connect_args={"timeout": 2.0})
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", poolclass=sa.NullPool, connect_args={"timeout": lock_timeout_s}
+        )
         self._connection: sa.Connection | None = None
         try:
             self._connection = self._engine.connect()
@@ -118,8 +120,7 @@ class SimulationStore:
             raise
 
     def _open(self, connection: sa.Connection) -> None:
-        for pragma in ("locking_mode=EXCLUSIVE", "busy_timeout=2000"):
-            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")
         self._check(connection)
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
             connection.exec_driver_sql(f"PRAGMA {pragma}")

@@ -6,7 +6,7 @@ An order is either never accepted or completely in the store, at whatever instru
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -109,47 +109,44 @@ class PaperVenue:
 
     async def submit(self, order: Approved) -> OrderReport:
         """Raises `Unavailable` while the market of the symbol is not known, `OutcomeUnknown` if the store fails."""
-        async with self._arrival():
+        async with self._arrival(OutcomeUnknown):
             self._require_market(order)
-            with _unknown_if_not_stored():
-                placed, trades = self.exchange.submit(_request(order), self._clock.now_ms())
+            placed, trades = self.exchange.submit(_request(order), self._clock.now_ms())
         return _report(placed, trades)
 
     async def replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]:
-        async with self._arrival():
+        async with self._arrival(OutcomeUnknown):
             self._require_market(order)
-            with _unknown_if_not_stored():
-                canceled, placed, trades = self.exchange.replace(
-                    _request(order), self._clock.now_ms(), client_id=old.client_id, exchange_id=_number(old)
-                )
+            canceled, placed, trades = self.exchange.replace(
+                _request(order), self._clock.now_ms(), client_id=old.client_id, exchange_id=_number(old)
+            )
         return _report(canceled), _report(placed, trades)
 
     async def cancel(self, ref: OrderRef) -> OrderReport:
-        async with self._arrival():
-            with _unknown_if_not_stored():
-                canceled = self.exchange.cancel(
-                    ref.symbol, self._clock.now_ms(), client_id=ref.client_id, exchange_id=_number(ref)
-                )
+        async with self._arrival(OutcomeUnknown):
+            canceled = self.exchange.cancel(
+                ref.symbol, self._clock.now_ms(), client_id=ref.client_id, exchange_id=_number(ref)
+            )
         return _report(canceled)
 
     async def order(self, ref: OrderRef) -> OrderReport | None:
         """The order with all its fills."""
-        async with self._arrival():
+        async with self._arrival(Unavailable):
             found = self.exchange.order(ref.symbol, client_id=ref.client_id, exchange_id=_number(ref))
             if found is None:
                 return None
             return _report(found, self.exchange.trades(found.symbol, exchange_id=found.exchange_id))
 
     async def open_orders(self) -> list[OrderReport]:
-        async with self._arrival():
+        async with self._arrival(Unavailable):
             return [_report(order) for order in self.exchange.open_orders()]
 
     async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
-        async with self._arrival():
+        async with self._arrival(Unavailable):
             return [_fill(trade) for trade in self.exchange.trades(symbol, since_ms=since_ms)]
 
     async def balances(self) -> list[Balance]:
-        async with self._arrival():
+        async with self._arrival(Unavailable):
             return [balance for balance in self.exchange.balances() if balance.total]
 
     async def positions(self) -> list[Position]:
@@ -193,10 +190,10 @@ class PaperVenue:
     # --- the way there ------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _arrival(self) -> AsyncIterator[None]:
+    async def _arrival(self, not_stored: type[OutcomeUnknown] | type[Unavailable]) -> AsyncIterator[None]:
         """Wait for the latency; what is done inside happens at the exchange, in the order of asking.
 
-        Cancelled before the arrival, a request never left.
+        Cancelled before the arrival, a request never left. A store that cannot be written is told as `not_stored`.
         """
         loop = asyncio.get_running_loop()
         arrives_at = loop.time() + self._latency_s
@@ -204,7 +201,10 @@ class PaperVenue:
             await asyncio.sleep(max(0.0, arrives_at - loop.time()))
             if self._is_closed:
                 raise Unavailable("the paper venue is closed; the request never left")
-            yield
+            try:
+                yield
+            except InvariantBroken as error:
+                raise not_stored(str(error)) from error
 
     def _require_market(self, order: Approved) -> None:
         intent = order.intent
@@ -212,14 +212,6 @@ class PaperVenue:
             return
         if not self.exchange.has_market(intent.symbol):
             raise Unavailable(f"no current market data for {intent.symbol}; the request never left")
-
-
-@contextlib.contextmanager
-def _unknown_if_not_stored() -> Iterator[None]:
-    try:
-        yield
-    except InvariantBroken as error:
-        raise OutcomeUnknown(str(error)) from error
 
 
 def _number(ref: OrderRef) -> int | None:
