@@ -18,6 +18,7 @@ DTYPES = {
     "tree_member": np.int32,
     "member_scale": np.float64,
     "member_offset": np.float64,
+    "member_single": np.int32,
     "mlp_mean": np.float64,
     "mlp_scale": np.float64,
     "mlp_sizes": np.int32,
@@ -41,6 +42,7 @@ class EnsembleArrays(msgspec.Struct, frozen=True):
     tree_member: Ints  # (T,)
     member_scale: Floats  # (M,)
     member_offset: Floats  # (M,)
+    member_single: Ints  # (M,) 1 = add up in float32 starting from the offset, as xgboost does; scale is then 1
     mlp_mean: Floats  # (F,) or (0,) without a perceptron
     mlp_scale: Floats
     mlp_sizes: Ints  # layer widths, input to output
@@ -106,7 +108,9 @@ def _validate_mlp(arrays: EnsembleArrays, n_features: int) -> None:
 def _validate_stack(arrays: EnsembleArrays) -> None:
     members = len(arrays.weights)
     _require(members > 0, "there are no members")
-    _require(len(arrays.member_scale) == members == len(arrays.member_offset), "member columns differ in length")
+    lengths = {len(arrays.member_scale), len(arrays.member_offset), len(arrays.member_single), members}
+    _require(len(lengths) == 1, "member columns differ in length")
+    _require(bool(np.isin(arrays.member_single, (0, 1)).all()), "member_single is neither 0 nor 1")
     single = (arrays.intercept, arrays.mlp_limit, arrays.probability_low, arrays.probability_high)
     _require(bool(np.isfinite(single).all()), "a constant is not finite")
     _require(0 <= arrays.probability_low < arrays.probability_high <= 1, "the probability bounds are not within 0..1")

@@ -33,6 +33,7 @@ class CompiledEnsemble:
         self.manifest = manifest
         self._arrays = arrays
         self._trees = (arrays.feature, arrays.threshold, arrays.left, arrays.roots, arrays.tree_member)
+        self._member_rule = (arrays.member_scale, arrays.member_offset, arrays.member_single)
         self._mlp = (arrays.mlp_mean, arrays.mlp_scale, arrays.mlp_limit, arrays.mlp_sizes, arrays.mlp_weights)
         self._calibration = (
             arrays.calibration,
@@ -118,8 +119,7 @@ class CompiledEnsemble:
         members, prediction, spread, probability = score_rows(
             rows,
             self._trees,
-            arrays.member_scale,
-            arrays.member_offset,
+            self._member_rule,
             arrays.mlp_member,
             self._mlp,
             arrays.weights,

@@ -13,12 +13,13 @@ ROW_BLOCK = 64  # rows walked through one tree before the next: both stay in the
 
 
 @njit(nogil=True, cache=True)
-def walk_forest(rows, feature, threshold, left, roots, tree_member, members):  # type: ignore[no-untyped-def]
+def walk_forest(rows, feature, threshold, left, roots, tree_member, member_single, members):  # type: ignore[no-untyped-def]
     """Add every tree's leaf value to its member's column.
 
     rows: (n, 2F): the row as float64, then the same rounded through float32 (the precision most libraries
     compare in). A node goes left if rows[:, feature] <= threshold, its children are `left` and `left + 1`;
-    `left` 0 marks a leaf, whose value is in `threshold`. members: (n, n_members), added to in place.
+    `left` 0 marks a leaf, whose value is in `threshold`. members: (n, n_members), added to in place; in float32
+    where `member_single` is 1, because that is how xgboost rounds.
     """
     n = rows.shape[0]
     for first in range(0, n, ROW_BLOCK):
@@ -26,13 +27,17 @@ def walk_forest(rows, feature, threshold, left, roots, tree_member, members):  #
         for tree in range(roots.shape[0]):
             member = tree_member[tree]
             root = roots[tree]
+            single = member_single[member] == 1
             for row in range(first, last):
                 node = root
                 child = left[node]
                 while child != 0:
                     node = child + (rows[row, feature[node]] > threshold[node])
                     child = left[node]
-                members[row, member] += threshold[node]
+                if single:
+                    members[row, member] = np.float32(members[row, member]) + np.float32(threshold[node])
+                else:
+                    members[row, member] += threshold[node]
 
 
 @njit(nogil=True, cache=True)
@@ -110,7 +115,7 @@ def double_rows(X, rows):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def score_rows(X, trees, member_scale, member_offset, mlp_member, mlp, weights, intercept, calibration):  # type: ignore[no-untyped-def]
+def score_rows(X, trees, member_rule, mlp_member, mlp, weights, intercept, calibration):  # type: ignore[no-untyped-def]
     """Members, stack and calibrator for X (n, F) in one call.
 
     Returns members (n, n_members), prediction (n,), spread (n,) = population standard deviation of the members,
@@ -125,14 +130,18 @@ def score_rows(X, trees, member_scale, member_offset, mlp_member, mlp, weights, 
     count = weights.shape[0]
     members = np.zeros((n, count))
     feature, threshold, left, roots, tree_member = trees
-    walk_forest(rows, feature, threshold, left, roots, tree_member, members)
-    for row in range(n):
-        for m in range(count):
-            members[row, m] = member_offset[m] + member_scale[m] * members[row, m]
+    scale, offset, single = member_rule
+    for m in range(count):
+        if single[m] == 1:
+            members[:, m] = offset[m]
+    walk_forest(rows, feature, threshold, left, roots, tree_member, single, members)
+    for m in range(count):
+        if single[m] == 0:
+            members[:, m] = offset[m] + scale[m] * members[:, m]
     if mlp_member >= 0:
-        mean, scale, limit, sizes, mlp_weights = mlp
+        mean, spread_of, limit, sizes, mlp_weights = mlp
         out = np.empty(n)
-        walk_mlp(rows, mean, scale, limit, sizes, mlp_weights, out)
+        walk_mlp(rows, mean, spread_of, limit, sizes, mlp_weights, out)
         members[:, mlp_member] = out
     prediction = np.empty(n)
     spread = np.empty(n)

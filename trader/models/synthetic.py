@@ -17,6 +17,12 @@ def synthetic_ensemble(
     n_features: int = 120, shape: tuple[tuple[int, int], ...] = FULL_SHAPE, layers: tuple[int, ...] = (100, 50, 25)
 ) -> CompiledEnsemble:
     """Complete random trees per (trees, depth) and a random perceptron; no knowledge of any market."""
+    arrays = synthetic_arrays(n_features, shape, layers)
+    return CompiledEnsemble(arrays, _manifest(arrays, n_features, len(shape) + 1))
+
+
+def synthetic_arrays(n_features: int, shape: tuple[tuple[int, int], ...], layers: tuple[int, ...]) -> EnsembleArrays:
+    """The arrays of `synthetic_ensemble`; the same every time."""
     rng = np.random.default_rng(42)
     depths = [(depth, member) for member, (trees, depth) in enumerate(shape) for _ in range(trees)]
     roots = np.cumsum([0] + [2 ** (depth + 1) - 1 for depth, _ in depths])
@@ -29,7 +35,7 @@ def synthetic_ensemble(
     sizes = np.array([n_features, *layers, 1], np.int32)
     count = int((sizes[:-1] * sizes[1:] + sizes[1:]).sum())
     members = len(shape) + 1
-    arrays = EnsembleArrays(
+    return EnsembleArrays(
         feature=rng.integers(0, 2 * n_features, nodes).astype(np.int32),
         threshold=np.where(is_leaf, rng.normal(0, 0.01, nodes), rng.normal(0, 1, nodes)),
         left=left,
@@ -37,6 +43,7 @@ def synthetic_ensemble(
         tree_member=np.array([member for _, member in depths], np.int32),
         member_scale=np.ones(members),
         member_offset=np.zeros(members),
+        member_single=np.zeros(members, np.int32),
         mlp_mean=np.zeros(n_features),
         mlp_scale=np.ones(n_features),
         mlp_sizes=sizes,
@@ -52,7 +59,6 @@ def synthetic_ensemble(
         probability_low=0.05,
         probability_high=0.95,
     )
-    return CompiledEnsemble(arrays, _manifest(arrays, n_features, members))
 
 
 def _manifest(arrays: EnsembleArrays, n_features: int, members: int) -> Manifest:

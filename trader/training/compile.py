@@ -23,9 +23,7 @@ def to_arrays(ensemble: StackedEnsemble) -> EnsembleArrays:
     if len(perceptrons) > 1:
         raise ValueError(f"{len(perceptrons)} perceptrons; the compiled ensemble takes one")
     n_features = int(ensemble.n_features_in_)
-    flat = [
-        FlatMember([], 1.0, 0.0) if isinstance(model, ScaledMLP) else flatten(model, n_features) for model in models
-    ]
+    flat = [FlatMember([]) if isinstance(model, ScaledMLP) else flatten(model, n_features) for model in models]
     mlp = models[perceptrons[0]] if perceptrons else None
     calibrator = ensemble.calibrator_
     arrays = EnsembleArrays(
@@ -33,6 +31,7 @@ def to_arrays(ensemble: StackedEnsemble) -> EnsembleArrays:
         **_perceptron(mlp),
         member_scale=np.array([member.scale for member in flat]),
         member_offset=np.array([member.offset for member in flat]),
+        member_single=np.array([member.is_single for member in flat], np.int32),
         weights=ensemble.stack_.weights.astype(np.float64),
         knots=calibrator.knots,
         levels=calibrator.levels,

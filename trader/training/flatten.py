@@ -25,11 +25,12 @@ class Tree(NamedTuple):
 
 
 class FlatMember(NamedTuple):
-    """A member's value is offset + scale * (sum of its trees' leaves)."""
+    """A member's value is offset + scale * (sum of its trees' leaves); `is_single`: added up in float32."""
 
     trees: list[Tree]
-    scale: float
-    offset: float
+    scale: float = 1.0
+    offset: float = 0.0
+    is_single: bool = False
 
 
 def flatten(model: Any, n_features: int) -> FlatMember:
@@ -78,7 +79,7 @@ def _xgboost(model: Any, n_features: int) -> FlatMember:
         feature = np.array(tree["split_indices"], np.int64) + n_features
         trees.append(level_order(feature, below, left, right, condition.astype(np.float64)))
     base = learner["learner_model_param"]["base_score"].strip("[]")
-    return FlatMember(trees, 1.0, float(np.float32(base)))
+    return FlatMember(trees, offset=float(np.float32(base)), is_single=True)
 
 
 def _lightgbm(model: Any, n_features: int) -> FlatMember:
@@ -98,7 +99,7 @@ def _lightgbm(model: Any, n_features: int) -> FlatMember:
         threshold = np.concatenate((_numbers(lines["threshold"]), np.zeros(inner + 1)))
         value = np.concatenate((np.zeros(inner), leaves))
         trees.append(level_order(feature, threshold, np.append(left, none), np.append(right, none), value))
-    return FlatMember(trees, 1.0, 0.0)
+    return FlatMember(trees)
 
 
 def _numbers(text: str) -> Floats:
@@ -148,7 +149,7 @@ def _sklearn_tree(tree: Any, n_features: int) -> Tree:
 
 def _random_forest(model: Any, n_features: int) -> FlatMember:
     trees = [_sklearn_tree(estimator.tree_, n_features) for estimator in model.estimators_]
-    return FlatMember(trees, 1 / len(trees), 0.0)
+    return FlatMember(trees, scale=1 / len(trees))
 
 
 def _gradient_boosting(model: Any, n_features: int) -> FlatMember:

@@ -1,0 +1,107 @@
+"""Labels: the return, the barriers and the weights, on candles small enough to check by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trader.domain.candle_arrays import CandleArrays
+from trader.training.labels import LABEL_LIMIT, barrier_outcome, forward_return, scaled_return, uniqueness
+
+
+def candles(*rows: tuple[float, float, float, float]) -> CandleArrays:
+    """(open, high, low, close)"""
+    opens, highs, lows, closes = (np.array(column, np.float64) for column in zip(*rows, strict=True))
+    return CandleArrays(np.arange(len(rows)) * 60_000, opens, highs, lows, closes, np.ones(len(rows)))
+
+
+FLAT = (100.0, 100.0, 100.0, 100.0)
+
+
+def outcome(made: CandleArrays, horizon: int = 2, side: int = 1, cost: float = 0.0) -> tuple[Any, int]:
+    n = len(made.close)
+    found = barrier_outcome(made, np.full(n, 0.02), np.full(n, 0.04), horizon, cost, side=side)
+    return float(found.net[0]), int(found.exit_candle[0])
+
+
+def test_the_forward_return_ends_after_the_horizon() -> None:
+    close = np.array([1.0, 2.0, 4.0, 8.0])
+    assert forward_return(close, 2)[:2].tolist() == pytest.approx([np.log(4), np.log(4)])
+    assert np.isnan(forward_return(close, 2)[2:]).all()
+    assert np.isnan(forward_return(close, 9)).all()
+
+
+def test_the_scaled_return_is_clipped_and_in_units_of_volatility() -> None:
+    close = np.array([100.0, 101.0, 150.0])
+    atr = np.full(3, 1.0)
+    expected = np.log(1.01) / (0.01 * np.sqrt(np.pi / 8))
+    found = scaled_return(close, atr, 1)
+    assert found[0] == pytest.approx(expected)
+    assert found[1] == LABEL_LIMIT
+
+
+def test_time_runs_out() -> None:
+    assert outcome(candles(FLAT, FLAT, (100, 101, 100, 101))) == (pytest.approx(0.01), 2)
+
+
+def test_costs_turn_a_small_gain_into_a_loss() -> None:
+    assert outcome(candles(FLAT, FLAT, (100, 101, 100, 101)), cost=0.012)[0] == pytest.approx(-0.002)
+
+
+def test_the_stop_fills_at_its_price() -> None:
+    assert outcome(candles(FLAT, (100, 100, 97, 99), (99, 110, 99, 110))) == (pytest.approx(-0.02), 1)
+
+
+def test_a_gap_through_the_stop_fills_at_the_open() -> None:
+    assert outcome(candles(FLAT, (95, 96, 94, 96), FLAT)) == (pytest.approx(-0.05), 1)
+
+
+def test_the_target_fills_at_its_price_even_through_a_gap() -> None:
+    assert outcome(candles(FLAT, (110, 111, 109, 110), FLAT)) == (pytest.approx(0.04), 1)
+
+
+def test_inside_one_candle_the_stop_counts_first() -> None:
+    assert outcome(candles(FLAT, (100, 120, 90, 100), FLAT)) == (pytest.approx(-0.02), 1)
+
+
+def test_a_short_trade_is_the_mirror() -> None:
+    assert outcome(candles(FLAT, (100, 103, 100, 100), FLAT), side=-1) == (pytest.approx(-0.02), 1)
+    assert outcome(candles(FLAT, (100, 100, 95, 100), FLAT), side=-1) == (pytest.approx(0.04), 1)
+    assert outcome(candles(FLAT, FLAT, (100, 100, 99, 99)), side=-1) == (pytest.approx(0.01), 2)
+
+
+def test_what_is_not_over_yet_is_not_known() -> None:
+    found = barrier_outcome(candles(FLAT, FLAT, FLAT), np.full(3, 0.02), np.full(3, 0.04), 2, 0.0)
+    assert np.isnan(found.net).tolist() == [False, True, True]
+
+
+@given(st.integers(0, 10_000))
+def test_a_long_trade_never_leaves_its_barriers_except_by_a_gap_down(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 60)))
+    opens = np.concatenate(([100.0], close[:-1])) * np.exp(rng.normal(0, 0.002, 60))
+    high, low = np.maximum(opens, close) * 1.003, np.minimum(opens, close) * 0.997
+    made = CandleArrays(np.arange(60), opens, high, low, close, np.ones(60))
+    found = barrier_outcome(made, np.full(60, 0.02), np.full(60, 0.03), 10, 0.001)
+    known = np.flatnonzero(np.isfinite(found.net))
+    gross = found.net[known] + 0.001
+    assert (gross <= 0.03 + 1e-12).all()
+    assert (found.exit_candle[known] - known <= 10).all()
+    gapped = opens[found.exit_candle[known]] < close[known] * 0.98
+    assert (gross[~gapped] >= -0.02 - 1e-12).all()
+
+
+def test_uniqueness_is_the_share_of_time_a_label_has_for_itself() -> None:
+    start = np.array([0, 1, 2, 100], np.int64)
+    end = np.array([2, 3, 4, 102], np.int64)
+    one = np.zeros(4, np.int64)
+    assert uniqueness(start, end, one).tolist() == pytest.approx([0.75, 0.5, 0.75, 1.0])
+    assert uniqueness(start, end, np.arange(4)).tolist() == [1, 1, 1, 1]
+
+
+def test_overlapping_labels_of_one_symbol_share_their_weight() -> None:
+    start = np.arange(200, dtype=np.int64)
+    weights = uniqueness(start, start + 16, np.zeros(200, np.int64))
+    assert weights[50:150] == pytest.approx(1 / 16)
