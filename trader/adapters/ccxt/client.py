@@ -66,8 +66,12 @@ class Pause:
 
 
 class Client:
-    """`ws` hooks: `on_message` sees each decoded message first and returns whether it consumed it; `after_message`
-    runs after ccxt took one in; `on_lost` is told when a socket closed or failed. All are called on the loop."""
+    """Hooks, all called on the loop: `on_message` sees each decoded message first and returns whether it consumed
+    it; `after_message` runs after ccxt took one in; `on_lost` is told when a socket closed or failed;
+    `on_unreadable` when a message could not be processed and what it said is lost.
+
+    `rate_share`: this client's share of the rate limit its address or account has.
+    """
 
     def __init__(
         self,
@@ -78,12 +82,14 @@ class Client:
         time: MarketTime,
         pause: Pause,
         credentials: Credentials | None = None,
+        rate_share: float = 1.0,
     ) -> None:
         self.facts = facts
         self.time = time
         self.on_message: Callable[[Any], bool] = _consumes_nothing
         self.after_message: Callable[[], None] = _does_nothing
         self.on_lost: Callable[[str], None] = _ignores
+        self.on_unreadable: Callable[[str], None] = _ignores
         self.dispatch_failures = 0
         self._pause = pause
         self._timeout_s = settings.request_timeout_s
@@ -93,7 +99,7 @@ class Client:
         self.raw: Any = _instance(ccxt_id, self._config(settings, credentials))
         if credentials is not None:
             self.raw.number = decimal.Decimal  # balances and fills to the last digit
-        self._hook()
+        self._hook(rate_share)
 
     @property
     def is_loopback(self) -> bool:
@@ -163,7 +169,8 @@ class Client:
 
     def unhook(self) -> None:
         """Tell nobody of messages and losses any more."""
-        self.on_message, self.after_message, self.on_lost = _consumes_nothing, _does_nothing, _ignores
+        self.on_message, self.after_message = _consumes_nothing, _does_nothing
+        self.on_lost = self.on_unreadable = _ignores
 
     async def close(self) -> None:
         """Close sockets and session. Safe to call twice."""
@@ -195,16 +202,18 @@ class Client:
         if self._loopback is not None:
             config["rateLimit"] = facts.loopback_rate_limit_ms
             config["options"]["ws"].update(cost=0, compress=0)
-        elif facts.rate_limit_ms is not None:
-            config["rateLimit"] = facts.rate_limit_ms
         if credentials is not None:
             config.update(apiKey=credentials.api_key, secret=credentials.secret)
             if credentials.password:
                 config["password"] = credentials.password
         return config
 
-    def _hook(self) -> None:
+    def _hook(self, rate_share: float) -> None:
         raw = self.raw
+        if not self.is_loopback:
+            raw.rateLimit = raw.rateLimit / rate_share
+            raw.tokenBucket = None
+            raw.init_rest_rate_limiter()
         raw.milliseconds = self.time.now_ms
         raw.seconds = lambda: self.time.now_ms() // 1000
         raw.microseconds = lambda: self.time.now_ms() * 1000
@@ -250,6 +259,7 @@ class Client:
                 seen = kinds[type(error).__name__]
                 if seen & (seen - 1) == 0:  # the 1st, 2nd, 4th, 8th ...
                     log.warning("message.unreadable", seen=seen, error=errors.said(error), exc_info=seen == 1)
+                self.on_unreadable(errors.said(error))
 
         return guarded
 

@@ -1,0 +1,101 @@
+"""From settings to a connected exchange: the one door of this folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from trader.adapters.ccxt.client import Client, MarketTime, Pause
+from trader.adapters.ccxt.exchange import CcxtExchange, measure_clock
+from trader.adapters.ccxt.exchanges import facts_for
+from trader.adapters.ccxt.feed import CcxtFeed
+from trader.adapters.ccxt.keys import check_keys, refuse_rsa
+from trader.config.credentials import Credentials
+from trader.config.schema import ExchangeSettings, MarketSettings
+from trader.domain.errors import Misconfigured, Rejected, Unavailable
+from trader.domain.instrument import Instrument
+from trader.ports import Clock
+
+log = structlog.get_logger("ccxt.connect")
+
+READING_SHARE = 0.5  # of the rate limit, for everything that is not an order
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """A connected exchange. `exchange` is None without credentials. `close` closes everything."""
+
+    feed: CcxtFeed
+    exchange: CcxtExchange | None
+    instruments: Mapping[str, Instrument]
+
+    async def close(self) -> None:
+        """Release all sockets. Safe to call twice."""
+        try:
+            await self.feed.close()
+        finally:
+            if self.exchange is not None:
+                await self.exchange.close()
+
+
+async def connect(
+    exchange: ExchangeSettings,
+    market: MarketSettings,
+    clock: Clock,
+    credentials: Credentials | None = None,
+    *,
+    ccxt_id: str | None = None,
+    endpoint: str | None = None,
+    ca_file: Path | None = None,
+) -> Connection:
+    """Connect, load the markets, check the keys.
+
+    `ccxt_id`, `endpoint` and `ca_file` replace what the settings say (the bundled sandbox is ccxt id "binance" at a
+    loopback endpoint). Raises `Misconfigured` for what a person must change, `Unavailable` when the exchange does
+    not answer.
+    """
+    if endpoint is not None:
+        exchange = exchange.model_copy(update={"endpoint": endpoint, "ca_file": ca_file})
+    name = ccxt_id or exchange.id
+    if credentials is not None:
+        refuse_rsa(credentials)
+        if exchange.market == "perpetual":
+            raise Misconfigured("exchange.market: perpetual is traded in paper only so far; allowed for live: spot")
+    facts, time, pause = facts_for(name), MarketTime(clock), Pause()
+    opened: list[Client] = []
+
+    def client(keys: Credentials | None, share: float) -> Client:
+        made = Client(name, facts, exchange, time=time, pause=pause, credentials=keys, rate_share=share)
+        opened.append(made)
+        return made
+
+    try:
+        public = client(None, READING_SHARE)
+        feed = CcxtFeed(public, exchange, market)
+        instruments = await feed.instruments()
+        await _note_clock(public)
+        account = None
+        if credentials is not None:
+            orders = client(credentials, 1.0)
+            reader = orders if facts.one_client_per_key else client(credentials, READING_SHARE)
+            for private in {orders, reader}:
+                private.raw.set_markets_from_exchange(public.raw)
+            await check_keys(reader, allow_withdrawal=exchange.allow_withdrawal_keys)
+            account = CcxtExchange(orders, reader, exchange.symbols)
+    except BaseException:
+        for made in opened:
+            await made.close()
+        raise
+    log.info("exchange.connected", exchange=name, symbols=len(instruments), loopback=public.is_loopback)
+    return Connection(feed, account, instruments)
+
+
+async def _note_clock(client: Client) -> None:
+    if not client.raw.has.get("fetchTime"):
+        return
+    try:
+        offset_ms = await measure_clock(client)
+    except (Unavailable, Rejected) as error:
+        log.warning("clock.not_measured", error=str(error))
+    else:
+        log.info("clock.measured", offset_ms=offset_ms)

@@ -1,0 +1,211 @@
+"""One account at one exchange over ccxt: orders with their true outcomes, and the account's own record."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from trader.adapters.ccxt import errors
+from trader.adapters.ccxt.account import AccountStream
+from trader.adapters.ccxt.client import Client
+from trader.adapters.ccxt.fills import ClientIds, FillHistory, searches
+from trader.adapters.ccxt.flight import Flight
+from trader.adapters.ccxt.orders import order_call, replacement
+from trader.adapters.ccxt.translate import BrokenAnswer, balances_of, order_report
+from trader.domain.account import Balance, Position
+from trader.domain.errors import OutcomeUnknown, Rejected, Unavailable
+from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
+from trader.ports import AccountSink
+
+log = structlog.get_logger("ccxt.exchange")
+
+ALL_AT_ONCE = 10  # symbols from which on open orders are asked for in one request
+CLOCK_SAMPLES = 3
+TOLERATED_OFFSET_S = 0.2  # a smaller clock difference is left in: it is within the measurement's own error
+
+
+class CcxtExchange:
+    """Implements `ports.Exchange`.
+
+    `orders` sends orders and nothing else, so that no download delays them; `account` asks and streams. Both have
+    their markets loaded. They may be the same client.
+    """
+
+    def __init__(self, orders: Client, account: Client, symbols: Sequence[str]) -> None:
+        self._orders = orders
+        self._account = account
+        self._symbols = tuple(symbols)
+        self._facts = account.facts
+        self._client_ids = ClientIds(account)
+        self._fill_history = FillHistory(account, self._client_ids)
+
+    @property
+    def can_replace(self) -> bool:
+        return self._facts.replaces_in_one_request
+
+    # --- orders -----------------------------------------------------------------------------------------------
+
+    async def submit(self, order: Approved) -> OrderReport:
+        intent = order.intent
+        call = order_call(self._orders.raw, intent, self._facts)
+        try:
+            answer, _ = await self._orders.send("create_order", *call, failure=errors.of_submit)
+        except Rejected as error:
+            if error.code != "clock":
+                raise
+            await self._resync()  # refused for its time stamp, so certainly not placed
+            answer, _ = await self._orders.send("create_order", *call, failure=errors.of_submit)
+        return self._placed(answer, intent.symbol, intent.client_id)
+
+    async def replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]:
+        if not self.can_replace:
+            ended = await self.cancel(old)
+            return ended, await self.submit(order)
+        intent = order.intent
+        call = replacement(order_call(self._orders.raw, intent, self._facts), old.client_id, self._facts)
+        answer, flight = await self._orders.send("edit_order", old.exchange_id or "", *call, failure=errors.of_submit)
+        return self._ended(flight, old), self._placed(answer, intent.symbol, intent.client_id)
+
+    async def cancel(self, ref: OrderRef) -> OrderReport:
+        answer, _ = await self._orders.send(
+            "cancel_order", ref.exchange_id or "", ref.symbol, self._by_client_id(ref), failure=errors.of_cancel
+        )
+        if isinstance(answer, dict) and answer.get("id") and not answer.get("status"):
+            found = await self.order(ref)  # some exchanges only acknowledge
+            if found is not None:
+                return found
+        try:
+            return order_report(answer, client_id=ref.client_id, symbol=ref.symbol, now_ms=self._now_ms())
+        except BrokenAnswer as error:
+            raise OutcomeUnknown(f"cancel of {ref.client_id}: {error}") from None
+
+    async def order(self, ref: OrderRef) -> OrderReport | None:
+        if not self._facts.queries_orders:
+            return await self._search(ref)
+        try:
+            found = await self._account.read("fetch_order", ref.exchange_id or "", ref.symbol, self._by_client_id(ref))
+        except Rejected as error:
+            if error.code == "unknown_order":
+                return None
+            raise Unavailable(f"order {ref.client_id}: {error}") from None
+        return self._stated(found, ref.symbol, ref.client_id)
+
+    async def open_orders(self) -> list[OrderReport]:
+        asked: Sequence[str | None] = self._symbols if len(self._symbols) <= ALL_AT_ONCE else (None,)
+        found: dict[tuple[str, str], OrderReport] = {}
+        for symbol in asked:
+            for params in [{}, dict(self._facts.stop_book)][: 2 if self._facts.stop_book else 1]:
+                for report in await self._open(symbol, params):
+                    found[report.symbol, report.exchange_id] = report
+        return [report for report in found.values() if report.symbol in self._symbols]
+
+    # --- the account ------------------------------------------------------------------------------------------
+
+    async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
+        return await self._fill_history.since(symbol, since_ms)
+
+    async def balances(self) -> list[Balance]:
+        try:
+            balances = balances_of(await self._account.read("fetch_balance"))
+        except BrokenAnswer as error:
+            raise Unavailable(str(error)) from None
+        return [balance for balance in balances if balance.free or balance.locked]
+
+    async def positions(self) -> list[Position]:
+        return []  # `connect` lets nobody trade perpetuals yet
+
+    async def run_account(self, sink: AccountSink) -> None:
+        await AccountStream(self._account, self._symbols, self._client_ids, sink).run()
+
+    async def clock_offset_ms(self) -> float:
+        return await measure_clock(self._account)
+
+    async def close(self) -> None:
+        await self._orders.close()
+        await self._account.close()
+
+    # --- details ----------------------------------------------------------------------------------------------
+
+    def _now_ms(self) -> int:
+        return self._account.time.our_ms()
+
+    def _by_client_id(self, ref: OrderRef) -> dict[str, Any]:
+        named = {self._facts.query_id_key: ref.client_id} if ref.client_id else {}
+        return {**named, **(self._facts.stop_book if ref.is_stop else {})}
+
+    def _placed(self, answer: Any, symbol: str, client_id: str) -> OrderReport:
+        """The acknowledgement of a new order. Whatever else came back, the order may exist."""
+        try:
+            report = order_report(answer, client_id=client_id, symbol=symbol, is_new=True, now_ms=self._now_ms())
+        except BrokenAnswer as error:
+            raise OutcomeUnknown(f"order {client_id}: {error}") from None
+        self._client_ids.learn(symbol, report.exchange_id, client_id)
+        return report
+
+    def _ended(self, flight: Flight, old: OrderRef) -> OrderReport:
+        """The end of a replaced order, from the part of the answer ccxt leaves out."""
+        answer = flight.answer()
+        part = answer.get(self._facts.replace_cancel_answer) if isinstance(answer, dict) else None
+        try:
+            order = self._orders.raw.parse_order(part, self._orders.raw.market(old.symbol))
+            return order_report(order, client_id=old.client_id, symbol=old.symbol, now_ms=self._now_ms())
+        except errors.MALFORMED as error:
+            raise OutcomeUnknown(f"replacement of {old.client_id}: {error}") from None
+
+    def _stated(self, order: Any, symbol: str, client_id: str | None = None) -> OrderReport:
+        try:
+            report = order_report(order, client_id=client_id or None, symbol=symbol, now_ms=self._now_ms())
+        except BrokenAnswer as error:
+            raise Unavailable(str(error)) from None
+        self._client_ids.learn(report.symbol, report.exchange_id, report.client_id)
+        return report
+
+    async def _search(self, ref: OrderRef) -> OrderReport | None:
+        """Find an order among the open and the recently ended ones."""
+        for method in searches(self._account):
+            for params in [{}, dict(self._facts.stop_book)][: 2 if ref.is_stop and self._facts.stop_book else 1]:
+                for order in await self._account.read(method, ref.symbol, None, None, params):
+                    report = self._stated(order, ref.symbol)
+                    if ref.client_id == report.client_id or (ref.exchange_id or "") == report.exchange_id:
+                        return report
+        return None
+
+    async def _open(self, symbol: str | None, params: dict[str, Any]) -> list[OrderReport]:
+        page = self._facts.open_orders_page
+        orders = await self._account.read("fetch_open_orders", symbol, None, page, params)
+        if not isinstance(orders, list) or (page is not None and len(orders) >= page):
+            raise Unavailable(f"open orders of {symbol or 'all symbols'} are incomplete: {repr(orders)[:100]}")
+        reports = []
+        for order in orders:
+            name = symbol or (order.get("symbol") if isinstance(order, dict) else None)
+            if not name:
+                raise Unavailable(f"an open order without symbol: {repr(order)[:100]}")
+            reports.append(self._stated(order, name))
+        return reports
+
+    async def _resync(self) -> None:
+        try:
+            offset_ms = await measure_clock(self._account, samples=1)
+        except (Unavailable, Rejected) as error:
+            log.warning("clock.not_measured", error=str(error))
+        else:
+            log.warning("clock.resynced", offset_ms=offset_ms)
+
+
+async def measure_clock(client: Client, samples: int = CLOCK_SAMPLES) -> float:
+    """Exchange time minus our market time, ms: of several requests the quickest, at its middle.
+
+    Notes the offset for signatures when it is more than measurement error.
+    """
+    time, best = client.time, (float("inf"), 0.0)
+    for _ in range(samples):
+        before = time.our_ms()
+        answer = await client.read("fetch_time")
+        after = time.our_ms()
+        try:
+            best = min(best, (float(after - before), float(answer) - (before + after) / 2))
+        except (TypeError, ValueError):
+            raise Unavailable(f"the exchange's time is {answer!r}") from None
+    offset_ms = best[1]
+    time.offset_ms = offset_ms if abs(offset_ms) > TOLERATED_OFFSET_S * 1000 * time.speed else 0.0
+    return offset_ms
