@@ -10,7 +10,7 @@ from trader.domain.candle_arrays import Floats
 from trader.domain.signals import ModelInfo
 from trader.models.arrays import EnsembleArrays, validate
 from trader.models.artefact import Manifest, load
-from trader.models.kernels import horizon_volatility, score_rows
+from trader.models.kernels import NODE, horizon_volatility, score_rows
 
 
 class RowForecast(NamedTuple):
@@ -32,7 +32,9 @@ class CompiledEnsemble:
         validate(arrays, len(manifest.feature_names))
         self.manifest = manifest
         self._arrays = arrays
-        self._trees = (arrays.feature, arrays.threshold, arrays.left, arrays.roots, arrays.tree_member)
+        nodes = np.zeros(len(arrays.left), NODE)
+        nodes["feature"], nodes["threshold"], nodes["left"] = arrays.feature, arrays.threshold, arrays.left
+        self._trees = (nodes, arrays.roots, arrays.tree_member)
         self._member_rule = (arrays.member_scale, arrays.member_offset, arrays.member_single)
         self._mlp = (arrays.mlp_mean, arrays.mlp_scale, arrays.mlp_limit, arrays.mlp_sizes, arrays.mlp_weights)
         self._calibration = (
