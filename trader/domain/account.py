@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.domain.instrument import ZERO
+from trader.domain.instrument import EXACT, ZERO
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -16,7 +16,7 @@ class Balance(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> Decimal:
-        return self.free + self.locked
+        return EXACT.add(self.free, self.locked)
 
 
 class Position(msgspec.Struct, frozen=True):

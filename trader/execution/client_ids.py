@@ -19,4 +19,4 @@ def parent_id_for(ledger_id: str, decision_id: str, purpose: Purpose) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -3,7 +3,10 @@
 import math
 from collections.abc import Sequence
 
-Levels = Sequence[Sequence[float]]  # (price, quantity), best first
+import numpy as np
+from numpy.typing import NDArray
+
+Levels = Sequence[Sequence[float]] | NDArray[np.float64]  # (price, quantity), best first; (n_levels, 2)
 
 # Quantities of levels add up with binary rounding; a rest smaller than this share of the whole is none.
 _ROUNDING = 1e-12

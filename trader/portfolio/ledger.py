@@ -129,7 +129,9 @@ class Ledger:
         position, lot = self._opened(fill)
         if fill.side is Side.BUY:
             joining = self._dust.pop(instrument.base, ZERO) if position.is_flat else ZERO
-            bought = fill.quantity - base_fee + joining
+            bought = max(ZERO, fill.quantity - base_fee) + joining
+            if not bought and position.is_flat:  # the fee ate it all
+                return self._change((instrument.base, instrument.quote), fee_quote=fee_quote)
             position, lot = _enter(position, lot, bought, fill.price, Side.BUY)
             position = _charged(position, fee_quote)
         elif position.is_flat:  # sold dust, or what was never a position of ours: only the balances move

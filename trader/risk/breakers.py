@@ -98,7 +98,7 @@ def _loss_frac(start: float | None, equity: float | None) -> float:
     """Loss since `start` as a fraction of it; 0 when either is not known."""
     if start is None or equity is None or not (start > 0 and math.isfinite(equity)):
         return 0.0
-    return max(0.0, 1 - equity / start)
+    return max(0.0, (start - equity) / start)
 
 
 def _halting(state: BreakerState, view: BreakerView, settings: RiskSettings) -> str:

@@ -23,10 +23,11 @@ def step(state: AlgorithmState, news: AlgorithmInput, view: AlgorithmView) -> tu
     Inputs only state facts; what to do follows from the state, the time and the book. So the same input twice, or
     one that is late, does nothing twice. A finished parent still counts late fills and does nothing else.
     """
+    before = state
     state = _told(state, news, view.now_ms)
     if state.finished:
         return state, []
-    if isinstance(news, ChildRefused):
+    if isinstance(news, ChildRefused) and state is not before:
         return finish(state, f"refused: {news.reason}")
     if state.abort_reason:
         return cancel_live(state, view) if state.live is not None else finish(state, state.abort_reason)
@@ -42,8 +43,8 @@ def _told(state: AlgorithmState, news: AlgorithmInput, now_ms: int) -> Algorithm
     if isinstance(news, ChildChanged):
         return hear(state, news.order, now_ms)
     if isinstance(news, ChildRefused):
-        unsent = tuple(child for child in state.children if child.client_id != news.client_id)
-        return msgspec.structs.replace(state, children=unsent)
+        sent = tuple(child for child in state.children if child.client_id != news.client_id)
+        return msgspec.structs.replace(state, children=sent) if len(sent) < state.step else state
     if isinstance(news, Abort) and not state.abort_reason:
         return msgspec.structs.replace(state, abort_reason=news.reason or "aborted")
     if isinstance(news, Started) or (isinstance(news, WokeUp) and news.timer_id == state.timer_id):

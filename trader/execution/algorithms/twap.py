@@ -50,7 +50,9 @@ def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketSt
         view.book.ask if state.side is Side.BUY else view.book.bid,
         Rounding.UP if state.side is Side.BUY else Rounding.DOWN,
     )
-    return place(state, view, quantity, price)
+    state, placed = place(state, view, quantity, price)
+    state, wakes = wake(state, state.deadline_ms)
+    return state, [*placed, *wakes]
 
 
 def slice_count(quantity: Decimal, price: float, instrument: Instrument, wanted: int) -> int:

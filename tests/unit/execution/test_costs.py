@@ -1,0 +1,82 @@
+"""Expected and measured cost of a trade."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.kit.builders import a_book, a_fill, a_perpetual, an_instrument, an_order
+from tests.unit.execution.driver import Run
+from trader.domain.orders import Side
+from trader.execution.costs import execution_report, fee_in_quote, round_trip_cost_frac
+
+
+def test_a_round_trip_pays_both_fees_and_the_spread() -> None:
+    book = a_book(bid=99.95, ask=100.05)
+    assert round_trip_cost_frac(an_instrument(), book) == pytest.approx(0.002 + 0.001)
+
+
+def test_impact_is_paid_on_both_sides_and_funding_once() -> None:
+    cost = round_trip_cost_frac(an_instrument(), a_book(), impact_frac=0.0005, funding_frac=0.0001)
+    assert cost - round_trip_cost_frac(an_instrument(), a_book()) == pytest.approx(0.0011)
+
+
+def test_a_maker_entry_saves_the_fee_difference_but_not_the_spread() -> None:
+    perpetual, book = a_perpetual(), a_book()
+    saved = round_trip_cost_frac(perpetual, book) - round_trip_cost_frac(perpetual, book, maker_entry=True)
+    assert saved == pytest.approx(0.0005 - 0.0002)
+
+
+def test_a_measured_entry_replaces_the_whole_entry_side() -> None:
+    book = a_book()
+    cost = round_trip_cost_frac(an_instrument(), book, maker_entry=True, measured_entry_frac=0.0042)
+    assert cost == pytest.approx(0.0042 + 0.001 + book.spread_frac / 2)
+
+
+def test_fees_in_any_currency() -> None:
+    instrument = an_instrument()
+    assert fee_in_quote(a_fill(fee="0.1"), instrument) == Decimal("0.1")
+    assert fee_in_quote(a_fill(fee="0.001", fee_currency="BTC"), instrument) == Decimal("0.1")
+    assert fee_in_quote(a_fill(fee="0.0002", fee_currency="BNB"), instrument) == Decimal("0.1")
+    assert fee_in_quote(a_fill(fee="0", fee_currency="BNB"), instrument) == 0
+
+
+def test_the_report_compares_with_arrival_and_with_the_market_order() -> None:
+    run = Run("market", "20", book=a_book(bid=99.0, ask=101.0, tick=1.0, size=10.0))
+    run.fill("10", "101")
+    run.fill("10", "102")
+    order = run.tracker.by_client_id(run.last.client_id)
+    assert order is not None
+    stranger = an_order(msgspec.structs.replace(run.last, client_id="t-9", parent_id="p-9"), filled="5")
+    report = execution_report(run.state, [order, stranger], run.instrument, run.now_ms + 500)
+    assert report.average_price == pytest.approx(101.5)
+    assert report.slippage_bps == pytest.approx(150.0)
+    assert report.market_order_bps == pytest.approx(150.0)
+    assert report.spread_bps == pytest.approx(100.0)
+    assert (report.filled, report.orders, report.algorithm) == (Decimal(20), 1, "market")
+    assert report.ended_ms - report.started_ms == 500
+
+
+def test_selling_below_arrival_is_a_cost() -> None:
+    run = Run("market", "1", side=Side.SELL)
+    run.fill("1", "99")
+    order = run.tracker.by_client_id(run.last.client_id)
+    assert order is not None
+    assert execution_report(run.state, [order], run.instrument, run.now_ms).slippage_bps == pytest.approx(100.0)
+
+
+def test_fees_of_all_currencies_are_added_in_quote() -> None:
+    run = Run("market", "3")
+    order = msgspec.structs.replace(
+        an_order(run.last, filled="3", filled_quote="300"),
+        fees=(("USDT", Decimal("0.1")), ("BTC", Decimal("0.001")), ("BNB", Decimal("0.01"))),
+    )
+    report = execution_report(run.state, [order], run.instrument, run.now_ms)
+    assert report.fees_quote == Decimal("0.1") + Decimal("0.1") + Decimal("0.3")
+
+
+def test_nothing_filled_is_no_slippage() -> None:
+    run = Run("market", "1")
+    report = execution_report(run.state, [], run.instrument, run.now_ms)
+    assert (report.slippage_bps, report.average_price) == (0.0, 0.0)
+    assert report.filled == 0

@@ -1,0 +1,148 @@
+"""The post-only limit order."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.kit.builders import a_book, an_instrument
+from tests.unit.execution.driver import Run
+from trader.config.schema import ExecutionSettings
+from trader.domain.orders import OrderStatus, Purpose, Side, TimeInForce
+from trader.execution.algorithms import MarketState
+from trader.execution.algorithms.limit import passive_price
+
+SETTINGS = ExecutionSettings()
+
+
+def test_starts_passive_and_post_only() -> None:
+    run = Run("limit", "1")
+    intent = run.last
+    assert intent.price == Decimal("99.95")  # 100.01 x 0.9995, down to the tick
+    assert (intent.post_only, intent.time_in_force) == (True, TimeInForce.GTC)
+    assert Run("limit", "1", side=Side.SELL).last.price == Decimal("100.04")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize(("bid", "ask"), [(99.99, 100.0), (90.0, 100.0), (99.9999, 100.0001)])
+def test_never_crosses(share: float, bid: float, ask: float) -> None:
+    book, instrument = a_book(bid=bid, ask=ask), an_instrument()
+    assert float(passive_price(instrument, book, Side.BUY, share, SETTINGS)) < ask
+    assert float(passive_price(instrument, book, Side.SELL, share, SETTINGS)) > bid
+
+
+def test_every_reprice_moves_towards_the_near_touch_and_the_last_reaches_it() -> None:
+    run = Run("limit", "1")
+    for _ in range(5):
+        run.ack()
+        run.advance(31)
+        if run.live is not None and run.live.cancel_requested:
+            run.end(OrderStatus.CANCELED)
+    prices = [intent.price for intent in run.placed if intent.price is not None]
+    assert prices == sorted(prices)
+    assert len(set(prices)) == len(prices) > 2
+    assert prices[-1] == Decimal("99.99")
+
+
+def test_keeps_its_place_in_the_queue_when_the_price_would_not_be_better() -> None:
+    run = Run("limit", "1", book=a_book(bid=99.0, ask=100.01))  # starts above the bid: nearer than the near touch
+    run.ack()
+    run.advance(100)
+    assert len(run.placed) == 1
+    assert run.cancels == []
+
+
+def test_cancels_before_it_places_anew() -> None:
+    run = Run("limit", "1")
+    run.ack()
+    run.fill("0.25")
+    run.advance(31)
+    assert run.cancels == [run.last.client_id]
+    assert len(run.placed) == 1
+    run.fill("0.25")  # filled while the cancel was under way
+    run.end(OrderStatus.CANCELED)
+    assert run.last.quantity == Decimal("0.5")
+
+
+def test_an_entry_gives_up_the_rest_at_the_deadline() -> None:
+    run = Run("limit", "1")
+    run.ack()
+    run.fill("0.25")
+    for _ in range(20):
+        run.advance(10)
+        if run.live is not None and run.live.cancel_requested:
+            run.end(OrderStatus.CANCELED)
+            if run.live is not None:
+                run.ack()
+    assert run.finished == "timed out: filled 0.25 of 1"
+
+
+def test_an_exit_takes_the_market_at_the_deadline() -> None:
+    run = Run("limit", "1", side=Side.SELL, purpose=Purpose.EXIT)
+    run.ack()
+    while run.now_ms < run.state.started_ms + 179_000:
+        run.advance(5)
+        if run.live is not None and run.live.cancel_requested:
+            run.end(OrderStatus.CANCELED)
+            run.ack()
+    run.advance(5)
+    run.end(OrderStatus.CANCELED)
+    assert isinstance(run.state, MarketState)
+    assert run.state.algorithm == "limit"
+    assert run.last.time_in_force is TimeInForce.IOC
+    run.restart()
+    run.fill(run.last.quantity)
+    assert run.finished == "filled"
+
+
+def test_pushed_out_by_the_exchange_is_bounded() -> None:
+    run = Run("limit", "1")
+    for _ in range(10):
+        if run.finished:
+            break
+        run.end(OrderStatus.EXPIRED)
+        run.advance(3)
+    assert run.finished == "rejected: expired"
+    assert len(run.placed) == 3
+
+
+def test_an_unanswered_cancel_is_asked_again() -> None:
+    run = Run("limit", "1")
+    run.ack()
+    run.advance(31)
+    run.advance(11)
+    assert len(run.cancels) == 2
+    assert len(run.placed) == 1
+
+
+def test_unknown_at_the_deadline_waits_and_then_cancels() -> None:
+    run = Run("limit", "1")
+    run.lose()
+    run.advance(300)
+    assert not run.state.finished
+    assert run.cancels == []
+    run.ack()
+    assert run.cancels == [run.last.client_id]
+    run.end(OrderStatus.CANCELED)
+    assert run.finished == "timed out: filled 0 of 1"
+
+
+def test_survives_a_restart_at_every_stage() -> None:
+    run = Run("limit", "1")
+    run.restart()
+    run.ack()
+    run.restart()
+    run.advance(31)
+    run.restart()
+    assert len(run.placed) == 1
+    run.end(OrderStatus.CANCELED)
+    assert len(run.placed) == 2
+    run.restart()
+    run.fill("1")
+    assert run.finished == "filled"
+
+
+def test_waits_without_a_book() -> None:
+    run = Run("limit", "1", has_book=False)
+    assert run.placed == []
+    run.advance(400)
+    assert run.finished == "timed out: filled 0 of 1"

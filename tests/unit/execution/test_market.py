@@ -1,0 +1,187 @@
+"""The protected market order."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.kit.builders import a_book, a_perpetual, an_instrument
+from tests.unit.execution.driver import Run
+from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
+from trader.execution.algorithms import BookChanged, ChildChanged, ChildRefused, Started, WokeUp
+
+
+def test_buys_with_an_ioc_limit_a_little_through_the_ask() -> None:
+    run = Run("market", "1.5")
+    intent = run.last
+    assert (intent.type, intent.time_in_force, intent.post_only) == (OrderType.LIMIT, TimeInForce.IOC, False)
+    assert intent.price == Decimal("100.31")  # 100.01 x 1.003, on the tick, not beyond
+    assert (intent.quantity, intent.side, intent.parent_id) == (Decimal("1.5"), Side.BUY, "p-1")
+    assert intent.reference_price == pytest.approx(100.0)
+
+
+def test_sells_through_the_bid() -> None:
+    assert Run("market", side=Side.SELL).last.price == Decimal("99.70")
+
+
+def test_finishes_when_filled() -> None:
+    run = Run("market", "1")
+    run.fill("0.4")
+    assert not run.state.finished
+    run.fill("0.6")
+    assert run.finished == "filled"
+    assert run.state.average_price == run.last.price
+
+
+def test_tries_again_for_the_rest_after_a_pause() -> None:
+    run = Run("market", "1")
+    run.fill("0.3")
+    run.end()
+    assert len(run.placed) == 1
+    run.advance(2)
+    assert len(run.placed) == 2
+    assert run.last.quantity == Decimal("0.7")
+    assert run.placed[0].client_id != run.placed[1].client_id
+
+
+def test_gives_up_after_a_bounded_number_of_tries() -> None:
+    run = Run("market", "1")
+    for _ in range(20):
+        if run.finished:
+            break
+        run.end()
+        run.advance(5)
+    assert run.finished == "filled 0 of 1 after 5 tries"
+    assert len(run.placed) == 5
+    assert len({intent.price for intent in run.placed}) == 1
+
+
+def test_an_exit_reaches_further_with_every_try() -> None:
+    run = Run("market", "1", side=Side.SELL, purpose=Purpose.EXIT)
+    for _ in range(4):
+        run.end()
+        run.advance(5)
+    prices = [intent.price for intent in run.placed]
+    assert prices == [Decimal(text) for text in ("99.70", "99.40", "99.10", "98.80", "98.50")]
+
+
+def test_dust_left_over_is_finished_with_a_reason() -> None:
+    run = Run("market", "1")
+    run.fill("0.96")  # 4 USDT are left
+    run.end()
+    assert run.finished == "filled 0.96 of 1: 0.04 left is below the minimum notional 5 USDT"
+
+
+def test_a_perpetual_exit_has_no_minimum_notional_and_only_reduces() -> None:
+    run = Run("market", "0.04", side=Side.SELL, purpose=Purpose.EXIT, instrument=a_perpetual())
+    assert run.last.reduce_only
+    assert run.last.quantity == Decimal("0.04")
+
+
+def test_rejects_are_bounded_and_named() -> None:
+    run = Run("market", "1")
+    for _ in range(10):
+        if run.finished:
+            break
+        run.refuse("insufficient_funds")
+        run.advance(5)
+    assert run.finished == "rejected: insufficient_funds"
+    assert len(run.placed) == 3
+
+
+def test_an_unknown_child_blocks_until_there_is_evidence() -> None:
+    run = Run("market", "1")
+    run.lose()
+    run.advance(600)
+    run.tell(BookChanged())
+    assert len(run.placed) == 1
+    run.absent()
+    run.advance(5)
+    assert len(run.placed) == 2
+    assert run.last.quantity == Decimal(1)
+
+
+def test_an_ended_child_whose_fills_are_missing_blocks() -> None:
+    run = Run("market", "1")
+    run.end(OrderStatus.EXPIRED, filled="0.5")
+    run.advance(60)
+    assert len(run.placed) == 1
+    run.fill("0.5")
+    run.advance(2)
+    assert run.last.quantity == Decimal("0.5")
+
+
+def test_refused_by_the_review_ends_the_parent() -> None:
+    run = Run("market", "1")
+    run.tell(ChildRefused("t-other", "not ours"))
+    assert not run.state.finished
+    run.tell(ChildRefused(run.last.client_id, "trading state is halted"))
+    assert run.finished == "refused: trading state is halted"
+    assert run.state.live is None
+
+
+def test_abort_waits_for_the_live_child_and_cancels_it_once_it_is_open() -> None:
+    run = Run("market", "1")
+    run.abort("flatten")
+    assert run.cancels == []
+    assert not run.state.finished
+    run.ack()
+    assert run.cancels == [run.last.client_id]
+    run.tell(BookChanged())
+    assert len(run.cancels) == 1
+    run.advance(11)
+    assert len(run.cancels) == 2  # no answer to the first
+    run.end(OrderStatus.CANCELED)
+    assert run.finished == "flatten"
+
+
+def test_waits_for_a_book_but_not_for_ever() -> None:
+    run = Run("market", "1", has_book=False)
+    assert run.placed == []
+    run.advance(30)
+    run.book = a_book()
+    run.advance(2)
+    assert len(run.placed) == 1
+
+    lost = Run("market", "1", has_book=False)
+    lost.advance(120)
+    assert lost.finished == "filled 0 of 1: no book"
+
+
+def test_repeated_inputs_do_nothing_twice() -> None:
+    run = Run("market", "1")
+    run.fill("0.3")
+    order = run.tracker.by_client_id(run.last.client_id)
+    assert order is not None
+    for news in (Started(), ChildChanged(order), ChildChanged(order), BookChanged(), WokeUp("p-1/wake")):
+        assert run.tell(news) == []
+    assert run.state.filled == Decimal("0.3")
+
+
+def test_goes_on_after_a_restart() -> None:
+    run = Run("market", "1")
+    run.fill("0.3")
+    run.restart()
+    assert len(run.placed) == 1
+    run.end()
+    run.restart()
+    run.advance(2)
+    assert run.last.quantity == Decimal("0.7")
+    run.restart()
+    run.fill("0.7")
+    assert run.finished == "filled"
+
+
+def test_late_fills_are_counted_after_the_end() -> None:
+    run = Run("market", "1")
+    for _ in range(5):
+        run.end()
+        run.advance(5)
+    assert run.finished is not None
+    run.fill("0.2")
+    assert run.state.filled == Decimal("0.2")
+
+
+def test_a_coarse_tick_still_reaches_the_touch() -> None:
+    book = a_book(bid=99.0, ask=100.0, tick=1.0)
+    run = Run("market", "1", book=book, instrument=an_instrument(tick="1"))
+    assert run.last.price == Decimal(100)

@@ -1,0 +1,144 @@
+"""Slices over time."""
+
+import itertools
+from decimal import Decimal
+
+from tests.kit.builders import NOW_MS, a_book, an_instrument
+from tests.unit.execution.driver import Run
+from trader.config.schema import ExecutionSettings
+from trader.domain.orders import Purpose, Side, TimeInForce
+from trader.execution.algorithms import Started, TwapState
+from trader.execution.algorithms.twap import due_ms, slice_count
+
+SETTINGS = ExecutionSettings()
+
+
+def test_ten_slices_in_five_minutes_at_the_opposite_touch() -> None:
+    run = Run("twap", "10")
+    times = [run.now_ms]
+    for _ in range(9):
+        run.fill("1")
+        before = len(run.placed)
+        while len(run.placed) == before:
+            run.advance(1)
+        times.append(run.now_ms)
+    run.fill("1")
+    assert run.finished == "filled"
+    assert [intent.quantity for intent in run.placed] == [Decimal(1)] * 10
+    assert {intent.price for intent in run.placed} == {Decimal("100.01")}
+    assert {intent.time_in_force for intent in run.placed} == {TimeInForce.IOC}
+    assert times[-1] - NOW_MS <= 300_000
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert len(set(gaps)) > 3  # jittered
+    assert min(gaps) >= 14_000
+
+
+def test_jitter_is_the_same_in_every_run_and_differs_by_parent() -> None:
+    state = Run("twap", "10").state
+    other = Run("twap", "10").state
+    assert isinstance(state, TwapState)
+    assert isinstance(other, TwapState)
+    times = [due_ms(state, i, SETTINGS) for i in range(13)]
+    assert times == [due_ms(other, i, SETTINGS) for i in range(13)]
+    assert times == sorted(set(times))
+    assert times[-1] < state.deadline_ms
+
+
+def test_what_a_slice_leaves_is_carried_to_the_next() -> None:
+    run = Run("twap", "10")
+    run.fill("0.25")
+    run.end()
+    run.advance(45)
+    assert run.last.quantity == Decimal("1.75")
+
+
+def test_a_blocked_slice_is_made_up_for() -> None:
+    run = Run("twap", "10")
+    run.lose()
+    run.advance(100)
+    assert len(run.placed) == 1
+    run.absent()
+    run.advance(2)
+    assert len(run.placed) == 2
+    assert run.last.quantity in (Decimal(4), Decimal(5))
+
+
+def test_slices_are_merged_to_reach_the_minimum() -> None:
+    instrument = an_instrument(min_notional="5")
+    assert slice_count(Decimal(10), 100.0, instrument, 10) == 10
+    assert slice_count(Decimal("0.2"), 100.0, instrument, 10) == 3  # 20 USDT
+    assert slice_count(Decimal("0.06"), 100.0, instrument, 10) == 1
+    assert slice_count(Decimal("0.00003"), 100.0, an_instrument(min_notional="0"), 10) == 3
+    run = Run("twap", "0.2")
+    assert run.last.quantity * Decimal(100) >= 5
+
+
+def test_the_last_slice_takes_what_could_not_be_traded_alone() -> None:
+    run = Run("twap", "0.119")  # two slices of 5.95 USDT; a rest below 5 USDT must not remain
+    run.fill("0.05")
+    run.end()
+    while run.finished is None and len(run.placed) == 1:
+        run.advance(5)
+    assert run.last.quantity == Decimal("0.069")
+
+
+def test_an_entry_leaves_what_the_extra_tries_could_not_fill() -> None:
+    run = Run("twap", "10")
+    for _ in range(100):
+        if run.live is not None:
+            run.end()
+        run.advance(5)
+    assert run.finished == "filled 0 of 10 in 13 slices"
+    assert len(run.placed) == 13
+    assert run.last.quantity == Decimal(10)
+
+
+def test_an_exit_takes_the_market_for_the_rest() -> None:
+    run = Run("twap", "10", side=Side.SELL, purpose=Purpose.EXIT)
+    for _ in range(60):
+        if run.live is not None:
+            run.end()
+        run.advance(5)
+    assert run.last.price == Decimal("99.70")
+    assert run.last.quantity == Decimal(10)
+    assert run.state.algorithm == "twap"
+
+
+def test_average_is_weighted_by_quantity() -> None:
+    run = Run("twap", "10")
+    run.fill("0.5", "90")
+    run.end()
+    run.advance(45)
+    run.fill("1.5", "102")
+    assert run.state.average_price == Decimal("99")
+
+
+def test_started_again_mid_way_places_nothing_and_keeps_the_schedule() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    wanted = dict(run.timers)
+    run.restart()
+    assert run.timers == wanted
+    assert len(run.placed) == 1
+    assert run.tell(Started()) != []  # the timer is armed again
+    assert len(run.placed) == 1
+
+
+def test_a_restart_after_a_long_stop_makes_up_with_one_slice() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    run.now_ms += 150_000
+    run.restart()
+    assert len(run.placed) == 2
+    assert run.last.quantity >= Decimal(4)
+
+
+def test_no_slice_without_a_book() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    run.book = None
+    run.advance(100)
+    assert len(run.placed) == 1
+    run.book = a_book()
+    run.advance(2)
+    assert len(run.placed) == 2

@@ -1,0 +1,124 @@
+"""When trading shrinks, stops, and goes on."""
+
+import math
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.kit.builders import NOW_MS
+from trader.config.schema import RiskSettings
+from trader.domain.decisions import TradingState
+from trader.risk.breakers import BreakerState, BreakerView, evaluate, halt, pause, resume, trade_closed
+
+SETTINGS = RiskSettings()
+DAY = 86_400_000
+ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
+
+
+def looked(state: BreakerState, equity: float | None = 1_000.0, now_ms: int = NOW_MS, **view: Any) -> BreakerState:
+    state, trading, reasons = evaluate(state, BreakerView(now_ms, equity, **view), SETTINGS)
+    assert (state.trading_state, state.reasons) == (trading, reasons)
+    return state
+
+
+START = looked(BreakerState())
+
+
+def test_it_starts_active() -> None:
+    assert (START.trading_state, START.reasons, START.peak, START.day_start) == (ACTIVE, (), 1_000.0, 1_000.0)
+
+
+@pytest.mark.parametrize(
+    ("equity", "trading"), [(951.0, ACTIVE), (950.0, REDUCING), (901.0, REDUCING), (900.0, HALTED)]
+)
+def test_daily_loss_reduces_and_twice_of_it_halts(equity: float, trading: TradingState) -> None:
+    assert looked(START, equity).trading_state is trading
+
+
+def test_daily_loss_is_forgiven_at_midnight_but_a_halt_is_not() -> None:
+    reducing, halted = looked(START, 940.0), looked(START, 890.0)
+    assert looked(reducing, 940.0, NOW_MS + DAY).trading_state is ACTIVE
+    assert looked(halted, 890.0, NOW_MS + DAY).trading_state is HALTED
+    assert looked(halted, 2_000.0).trading_state is HALTED
+
+
+def test_drawdown_over_days_halts() -> None:
+    state = START
+    for day, equity in enumerate((1_100.0, 1_060.0, 1_020.0, 980.0, 940.0)):
+        state = looked(state, equity, NOW_MS + day * DAY)
+        assert state.trading_state is ACTIVE
+    state = looked(state, 934.0, NOW_MS + 5 * DAY)
+    assert state.trading_state is HALTED
+    assert state.reasons[0] == "drawdown 15.1%, at most 15.0%"
+
+
+def test_losses_in_a_row_reduce_until_a_win_or_a_new_day() -> None:
+    state = START
+    for _ in range(8):
+        assert looked(state).trading_state is ACTIVE
+        state = trade_closed(state, -1.0)
+    assert looked(state).reasons == ("8 losses in a row",)
+    assert looked(trade_closed(state, 5.0)).trading_state is ACTIVE
+    assert looked(state, now_ms=NOW_MS + DAY).trading_state is ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("view", "reason"),
+    [
+        ({"account_is_live": False}, "account stream is not live"),
+        ({"data_is_live": False}, "market data is stale"),
+        ({"errors_last_minute": 31}, "31 errors in a minute, at most 30"),
+        ({"clock_offset_ms": -1_500.0}, "clock -1500 ms from the exchange's, at most 1000 ms"),
+        ({"clock_offset_ms": math.nan}, "clock +nan ms from the exchange's, at most 1000 ms"),
+    ],
+)
+def test_data_reasons_come_and_go(view: dict[str, Any], reason: str) -> None:
+    state = looked(START, **view)
+    assert (state.trading_state, state.reasons) == (REDUCING, (reason,))
+    assert looked(state).trading_state is ACTIVE
+
+
+@pytest.mark.parametrize("equity", [None, math.nan])
+def test_unknown_equity_reduces_and_keeps_what_was_measured(equity: float | None) -> None:
+    state = looked(START, equity)
+    assert state.reasons == ("equity is not known",)
+    assert state.peak == 1_000.0
+
+
+def test_pause_and_resume() -> None:
+    paused = looked(pause(START))
+    assert (paused.trading_state, paused.reasons) == (REDUCING, ("paused by command",))
+    assert looked(resume(paused, 1_000.0)).trading_state is ACTIVE
+
+
+def test_resume_measures_anew_so_that_it_does_not_halt_again_at_once() -> None:
+    halted = looked(START, 800.0)
+    assert halted.trading_state is HALTED
+    resumed = looked(resume(halted, 800.0), 800.0)
+    assert (resumed.trading_state, resumed.peak, resumed.day_start) == (ACTIVE, 800.0, 800.0)
+    assert looked(resumed, 719.0).trading_state is HALTED
+    later = looked(resume(halted, None), 700.0)
+    assert (later.trading_state, later.peak) == (ACTIVE, 700.0)
+
+
+def test_a_kill_halts_with_its_reason_and_the_first_one_stays() -> None:
+    killed = looked(halt(halt(START, "killed by uid 1000"), "again"))
+    assert (killed.trading_state, killed.reasons) == (HALTED, ("killed by uid 1000",))
+
+
+def test_all_reasons_are_told() -> None:
+    state = looked(pause(halt(START, "kill")), 940.0, account_is_live=False)
+    assert len(state.reasons) == 4
+
+
+def test_no_loss_is_no_trip_even_with_limits_of_zero() -> None:
+    strict = SETTINGS.model_copy(update={"daily_loss_frac": 0.0, "drawdown_frac": 0.0})
+    state, trading, _ = evaluate(START, BreakerView(NOW_MS, 1_000.0), strict)
+    assert trading is ACTIVE
+    assert evaluate(state, BreakerView(NOW_MS, 999.0), strict)[1] is HALTED
+
+
+def test_the_state_survives_a_restart() -> None:
+    state = trade_closed(looked(pause(START), 970.0), -1.0)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=BreakerState) == state

@@ -1,0 +1,52 @@
+"""Which symbols count as one."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from trader.risk.correlation import Correlations, correlated_exposure, rolling_correlations
+
+RANDOM = np.random.default_rng(1)
+
+
+def prices(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 100 * np.exp(np.cumsum(returns))
+
+
+def test_measured_correlation_equals_numpy() -> None:
+    common, own = RANDOM.normal(0, 0.01, 300), RANDOM.normal(0, 0.005, (2, 300))
+    closes = {"A/USDT": prices(common + own[0]), "B/USDT": prices(common + own[1])}
+    expected = np.corrcoef([np.diff(np.log(series[-241:])) for series in closes.values()])[0, 1]
+    measured = rolling_correlations(closes, 240)
+    assert measured.of("A/USDT", "B/USDT") == pytest.approx(expected, rel=1e-12)
+    assert measured.of("B/USDT", "A/USDT") == measured.of("A/USDT", "B/USDT")
+    assert measured.of("A/USDT", "A/USDT") == 1.0
+
+
+def test_series_of_different_length_share_their_newest_part() -> None:
+    common = prices(RANDOM.normal(0, 0.01, 300))
+    assert rolling_correlations({"A/USDT": common, "B/USDT": common[-50:]}, 240).of("A/USDT", "B/USDT") > 0.999
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "correlation"),
+    [
+        ("BTC/USDT", "ETH/USDT", 1.0),
+        ("BNB/USDT", "BTC/USDT", 1.0),
+        ("ETH/USDT", "LINK/USDT", 1.0),
+        ("BTC/USDT", "BTC/USDT:USDT", 1.0),
+        ("BNB/USDT", "ETH/USDT", 0.0),
+        ("SOL/USDT", "XRP/USDT", 0.0),
+    ],
+)
+def test_without_data_the_static_groups_hold(one: str, other: str, correlation: float) -> None:
+    flat = np.full(300, 100.0)
+    for closes in ({}, {one: flat[:10], other: flat[:10]}, {one: flat, other: flat * np.nan}):
+        assert rolling_correlations(closes, 240).of(one, other) == correlation
+
+
+def test_gross_exposure_of_everything_correlated_and_itself() -> None:
+    correlations = Correlations({("A/USDT", "B/USDT"): 0.8, ("A/USDT", "C/USDT"): 0.6, ("A/USDT", "D/USDT"): -0.9})
+    exposures = {"A/USDT": 100.0, "B/USDT": -50.0, "C/USDT": 1000.0, "D/USDT": 1000.0}
+    assert correlated_exposure("A/USDT", exposures, correlations, 0.7) == 150.0
+    assert correlated_exposure("E/USDT", exposures, correlations, 0.7) == 0.0

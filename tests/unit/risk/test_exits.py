@@ -1,0 +1,122 @@
+"""Exits, in the order stop, take profit, partial, trail, horizon, time."""
+
+import msgspec
+import pytest
+
+from tests.kit.builders import NOW_MS
+from tests.unit.risk.test_stops import a_plan
+from trader.config.schema import RiskSettings
+from trader.domain.orders import Side
+from trader.risk.exits import Exit, extend, on_candle, on_price
+from trader.risk.stops import PositionPlan
+
+SETTINGS = RiskSettings()
+HOUR = 3_600_000
+
+
+def at(plan: PositionPlan, price: float, now_ms: int = NOW_MS + 1) -> tuple[PositionPlan, Exit | None]:
+    return on_price(plan, price, price, now_ms, SETTINGS)
+
+
+def through(plan: PositionPlan, *prices: float) -> tuple[PositionPlan, list[str]]:
+    """The plan and the reasons of all exits along a path of prices; stops at the first full exit."""
+    reasons = []
+    for price in prices:
+        plan, exit = at(plan, price)
+        if exit is not None:
+            reasons.append(exit.reason)
+            if exit.fraction == 1:
+                break
+    return plan, reasons
+
+
+def test_nothing_happens_between_stop_and_first_target() -> None:
+    assert through(a_plan(), 100.0, 99.0, 98.01, 103.9)[1] == []
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, 98.0), (Side.SELL, 102.0)])
+def test_the_stop_closes_everything(side: Side, price: float) -> None:
+    assert at(a_plan(side), price)[1] == Exit("stop", 1.0)
+
+
+def test_a_long_leaves_at_the_bid_and_a_short_at_the_ask() -> None:
+    assert on_price(a_plan(), 97.9, 98.5, NOW_MS, SETTINGS)[1] == Exit("stop")
+    assert on_price(a_plan(), 98.1, 97.9, NOW_MS, SETTINGS)[1] is None
+    assert on_price(a_plan(Side.SELL), 101.5, 102.1, NOW_MS, SETTINGS)[1] == Exit("stop")
+    assert on_price(a_plan(Side.SELL), 102.1, 101.9, NOW_MS, SETTINGS)[1] is None
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, 104.0), (Side.SELL, 96.0)])
+def test_half_is_taken_at_two_r_once_and_the_stop_goes_to_break_even(side: Side, price: float) -> None:
+    plan, exit = at(a_plan(side), price)
+    assert exit == Exit("partial", 0.5)
+    assert plan.stop_price == 100.0
+    plan, again = at(plan, price)
+    assert again is None
+    assert at(plan, 100.0)[1] == Exit("break_even", 1.0)
+
+
+def test_the_target_closes_the_remainder_only() -> None:
+    assert through(a_plan(), 105.0)[1] == ["partial"]
+    assert through(a_plan(), 104.0, 104.9, 105.0)[1] == ["partial", "take_profit"]
+
+
+def test_from_three_r_the_stop_trails_and_the_target_is_dropped() -> None:
+    plan, reasons = through(a_plan(target=0.2), 104.0, 106.0)
+    assert reasons == ["partial"]
+    assert plan.trailing
+    assert plan.take_profit_price is None
+    assert plan.stop_price == pytest.approx(106.0 * 0.985)
+    plan, reasons = through(plan, 130.0, 129.0, 128.1)
+    assert reasons == []
+    assert plan.stop_price == pytest.approx(130.0 * 0.985)
+    assert through(plan, 128.0)[1] == ["trailing_stop"]
+
+
+def test_a_short_trails_too() -> None:
+    plan, _ = through(a_plan(Side.SELL, target=0.3), 96.0, 94.0, 80.0)
+    assert plan.stop_price == pytest.approx(80.0 * 1.015)
+    assert through(plan, 81.3)[1] == ["trailing_stop"]
+
+
+def test_a_target_reached_before_trailing_starts_comes_first() -> None:
+    assert through(a_plan(target=0.06), 104.0, 107.0)[1] == ["partial", "take_profit"]
+
+
+def test_the_horizon_closes_unless_extended() -> None:
+    plan = a_plan()
+    assert at(plan, 101.0, NOW_MS + HOUR - 1)[1] is None
+    assert at(plan, 101.0, NOW_MS + HOUR)[1] == Exit("horizon")
+    longer = extend(plan, NOW_MS + 2 * HOUR)
+    assert at(longer, 101.0, NOW_MS + HOUR)[1] is None
+    assert extend(longer, NOW_MS) == longer
+
+
+def test_a_losing_position_closes_after_a_day_and_a_winning_one_does_not() -> None:
+    plan = extend(a_plan(), NOW_MS + 100 * HOUR)
+    assert at(plan, 99.5, NOW_MS + 24 * HOUR - 1)[1] is None
+    assert at(plan, 99.5, NOW_MS + 24 * HOUR)[1] == Exit("time")
+    assert at(plan, 100.5, NOW_MS + 48 * HOUR)[1] is None
+
+
+def test_the_order_of_checks() -> None:
+    late = NOW_MS + 100 * HOUR
+    assert at(a_plan(), 97.0, late)[1] == Exit("stop")
+    assert at(a_plan(), 104.0, late)[1] == Exit("partial", 0.5)
+    assert at(a_plan(), 99.0, late)[1] == Exit("horizon")
+    done = msgspec.structs.replace(a_plan(), partial_done=True)
+    assert at(done, 105.0, late)[1] == Exit("take_profit")
+
+
+def test_without_a_partial_share_only_the_stop_moves() -> None:
+    settings = SETTINGS.model_copy(update={"partial_frac": 0.0})
+    plan, exit = on_price(a_plan(), 104.0, 104.0, NOW_MS, settings)
+    assert exit is None
+    assert (plan.partial_done, plan.stop_price) == (True, 100.0)
+
+
+def test_a_stop_of_the_initial_width_follows_closes_and_only_tightens() -> None:
+    plan = on_candle(a_plan(), 101.0, SETTINGS)
+    assert plan.stop_price == pytest.approx(101.0 * 0.98)
+    assert on_candle(plan, 99.0, SETTINGS) == plan
+    assert on_candle(a_plan(Side.SELL), 99.0, SETTINGS).stop_price == pytest.approx(99.0 * 1.02)

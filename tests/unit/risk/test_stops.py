@@ -1,0 +1,104 @@
+"""Stop distance and the position's plan."""
+
+import math
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.kit.builders import NOW_MS, an_instrument
+from trader.config.schema import RiskSettings
+from trader.domain.orders import Side
+from trader.domain.signals import Regime
+from trader.risk.stops import (
+    PositionPlan,
+    barriers,
+    horizon_sigma_frac,
+    initial_stop_frac,
+    open_plan,
+    resting_stop_price,
+    tighten,
+    with_entry,
+)
+
+SETTINGS = RiskSettings()
+
+
+def a_plan(side: Side = Side.BUY, *, entry: float = 100.0, stop: float = 0.02, target: float = 0.05) -> PositionPlan:
+    return open_plan(
+        symbol="BTC/USDT",
+        side=side,
+        entry_price=entry,
+        stop_frac=stop,
+        take_profit_frac=target,
+        opened_ms=NOW_MS,
+        horizon_end_ms=NOW_MS + 3_600_000,
+        decision_id="d-1",
+        regime=Regime.BULL_TREND,
+    )
+
+
+def test_the_widest_of_three_distances() -> None:
+    assert initial_stop_frac(0.01, 0.01, 0.001, SETTINGS) == pytest.approx(0.02)
+    assert initial_stop_frac(0.001, 0.015, 0.001, SETTINGS) == pytest.approx(0.015)
+    assert initial_stop_frac(0.001, 0.01, 0.01, SETTINGS) == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -0.01])
+def test_a_stop_that_cannot_be_computed_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="atr"):
+        initial_stop_frac(bad, 0.01, 0.01, SETTINGS)
+
+
+def test_sigma_grows_with_the_root_of_time() -> None:
+    assert horizon_sigma_frac(0.6, 365 * 86_400_000) == pytest.approx(0.6)
+    assert horizon_sigma_frac(0.6, 4 * 60_000) == pytest.approx(2 * horizon_sigma_frac(0.6, 60_000))
+    assert horizon_sigma_frac(0.6, 0) == 0.0
+
+
+def test_the_target_is_at_least_two_r() -> None:
+    assert barriers(0.01, 0.01, 0.03, 0.0, SETTINGS) == pytest.approx((0.02, 0.04))
+    assert barriers(0.001, 0.01, 0.03, 0.0, SETTINGS) == pytest.approx((0.01, 0.03))
+
+
+def test_a_plan_has_its_stop_on_the_losing_side() -> None:
+    long, short = a_plan(), a_plan(Side.SELL)
+    assert (long.stop_price, long.take_profit_price) == pytest.approx((98.0, 105.0))
+    assert (short.stop_price, short.take_profit_price) == pytest.approx((102.0, 95.0))
+    assert long.profit_in_r(104.0) == pytest.approx(2.0)
+    assert short.profit_in_r(104.0) == pytest.approx(-2.0)
+
+
+@pytest.mark.parametrize(("entry", "stop"), [(0.0, 0.02), (100.0, 0.0), (100.0, 1.0), (math.nan, 0.02)])
+def test_a_plan_without_a_stop_is_refused(entry: float, stop: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        a_plan(entry=entry, stop=stop)
+
+
+def test_a_plan_survives_encoding() -> None:
+    plan = a_plan(Side.SELL)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=PositionPlan) == plan
+
+
+def test_a_moving_average_entry_moves_the_target_and_never_loosens_the_stop() -> None:
+    plan = a_plan()
+    higher, lower = with_entry(plan, 101.0), with_entry(plan, 99.0)
+    assert higher.stop_price == pytest.approx(98.98)
+    assert higher.take_profit_price == pytest.approx(106.05)
+    assert lower.stop_price == plan.stop_price
+    assert lower.entry_price == 99.0
+    with pytest.raises(ValueError, match="above 0"):
+        with_entry(plan, 0.0)
+
+
+def test_tighten_moves_one_way() -> None:
+    assert tighten(a_plan(), 99.0).stop_price == 99.0
+    assert tighten(a_plan(), 97.0).stop_price == pytest.approx(98.0)
+    assert tighten(a_plan(Side.SELL), 101.0).stop_price == 101.0
+    assert tighten(a_plan(Side.SELL), 103.0).stop_price == pytest.approx(102.0)
+
+
+def test_the_resting_stop_is_on_the_tick_and_never_wider_than_the_plan() -> None:
+    instrument = an_instrument(tick="0.5")
+    assert resting_stop_price(a_plan(stop=0.0173), instrument) == Decimal("98.5")
+    assert resting_stop_price(a_plan(Side.SELL, stop=0.0173), instrument) == Decimal("101.5")

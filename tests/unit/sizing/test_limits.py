@@ -1,0 +1,115 @@
+"""From a signal to a quantity."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.kit.builders import a_forecast, a_model, an_instrument
+from trader.config.schema import SizingSettings
+from trader.domain.orders import Side
+from trader.domain.signals import ModelInfo, Regime, Signal
+from trader.sizing import Sized, SizingView, Unsized, size_position
+
+SETTINGS = SizingSettings(position_notional_cap_frac=5.0, exposure_limit_frac=5.0)
+VIEW = SizingView(
+    equity=10_000.0,
+    free_quote=100_000.0,
+    exposure_quote=0.0,
+    open_risk_quote=0.0,
+    position_count=0,
+    price=100.0,
+    stop_frac=0.02,
+    atr_frac=0.01,
+)
+# p = (0.6 + 0.5) / 2 = 0.55, b = 1: f* = 0.1, half = 0.05
+MODEL = a_model(average_win_frac=0.01, average_loss_frac=0.01)
+
+
+def a_signal(size_multiplier: float = 1.0, side: Side = Side.BUY) -> Signal:
+    return Signal("BTC/USDT", side, Regime.RANGE_BOUND, 0.01, 0.003, 0.01, 0.015, size_multiplier, ())
+
+
+def outcome(
+    *,
+    signal: Signal | None = None,
+    model: ModelInfo = MODEL,
+    settings: SizingSettings = SETTINGS,
+    max_quantity: str = "9000",
+    **changes: float,
+) -> Sized | Unsized:
+    view = msgspec.structs.replace(VIEW, **changes)
+    instrument = an_instrument(max_quantity=max_quantity)
+    return size_position(signal or a_signal(), a_forecast(), model, view, instrument, settings)
+
+
+def sized(**changes: object) -> Sized:
+    result = outcome(**changes)  # type: ignore[arg-type]  # keyword values are checked by `outcome` itself
+    assert isinstance(result, Sized), result
+    return result
+
+
+def test_risk_budget_over_stop_distance() -> None:
+    result = sized()
+    assert result.risk_frac == pytest.approx(0.05 / 1.1, rel=1e-4)  # 5% scaled by 1 / (1 + 10 x 1%)
+    assert float(result.quantity) == pytest.approx(0.05 / 1.1 * 10_000 / 2.0, rel=1e-4)
+    assert result.notional == pytest.approx(float(result.quantity) * 100.0)
+    assert result.limits == ()
+
+
+def test_volatility_exposure_and_regime_scale_it() -> None:
+    calm = sized(atr_frac=0.0).quantity
+    assert float(sized(atr_frac=0.1).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
+    assert float(sized(atr_frac=0.0, exposure_quote=12_500.0).quantity) == pytest.approx(float(calm) * 0.75, rel=1e-4)
+    assert float(sized(atr_frac=0.0, exposure_quote=30_000.0).quantity) == pytest.approx(float(calm) * 0.5, rel=1e-4)
+    assert float(sized(atr_frac=0.0, signal=a_signal(0.5)).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
+
+
+def test_the_multiplier_never_lifts_the_risk_above_the_cap() -> None:
+    strong = a_model(average_win_frac=0.1, average_loss_frac=0.01)
+    assert sized(model=strong, signal=a_signal(3.0), atr_frac=0.0).risk_frac <= 0.10
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit", "notional"),
+    [
+        ({"settings": SizingSettings(exposure_limit_frac=5.0)}, "position_notional", 2_500.0),
+        ({"open_risk_quote": 1_900.0}, "portfolio_risk", 5_000.0),
+        ({"exposure_quote": 49_000.0}, "exposure", 1_000.0),
+        ({"free_quote": 500.0}, "free_balance", 497.0),
+        ({"max_quantity": "3"}, "max_quantity", 300.0),
+    ],
+)
+def test_every_cap_is_applied_and_named(changes: dict[str, object], limit: str, notional: float) -> None:
+    result = sized(**changes)
+    assert limit in result.limits
+    assert result.notional == pytest.approx(notional, rel=1e-3)
+
+
+def test_the_portfolio_cap_is_hard_whatever_is_configured() -> None:
+    loose = SETTINGS.model_copy(update={"portfolio_risk_frac": 0.9})
+    assert isinstance(outcome(settings=loose, open_risk_quote=2_000.0), Unsized)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"equity": 0.0}, "equity 0.00 is not above 0"),
+        ({"equity": float("nan")}, "equity nan"),
+        ({"stop_frac": 0.0}, "must be above 0"),
+        ({"atr_frac": float("nan")}, "not available"),
+        ({"position_count": 8}, "8 positions open, at most 8"),
+        ({"model": a_model(average_loss_frac=0.0)}, "no record of wins and losses"),
+        ({"model": a_model(base_rate=0.1, average_win_frac=0.01)}, "kelly: no edge"),
+        ({"open_risk_quote": 2_000.0}, "below minimum 0.00001 BTC (portfolio_risk)"),
+        ({"free_quote": 3.0}, "notional 2.98 below minimum 5 USDT (free_balance)"),
+    ],
+)
+def test_no_trade_has_a_reason(changes: dict[str, object], reason: str) -> None:
+    result = outcome(**changes)  # type: ignore[arg-type]  # keyword values are checked by `outcome` itself
+    assert isinstance(result, Unsized)
+    assert reason in result.reason
+
+
+def test_the_quantity_is_on_the_step() -> None:
+    assert sized(price=97.31).quantity % Decimal("0.00001") == 0

@@ -1,0 +1,139 @@
+"""Signals: edge after costs, bias, confirmations, and reasons for everything that is not one."""
+
+import math
+
+import pytest
+
+from tests.kit.builders import a_context, a_forecast, a_model
+from trader.config.schema import StrategySettings
+from trader.domain.orders import Side
+from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
+from trader.strategy import NoSignal, edge_holds, evaluate
+
+SETTINGS = StrategySettings()
+COST = 0.003
+CROSSED = {"ema_9": 101.0}
+
+
+def judged(
+    regime: Regime = Regime.BULL_TREND,
+    *,
+    prediction: float = 0.01,
+    model: ModelInfo | None = None,
+    cost_frac: float = COST,
+    can_short: bool = True,
+    settings: StrategySettings = SETTINGS,
+    context: dict[str, float] | None = None,
+) -> Signal | NoSignal:
+    forecast = a_forecast(prediction=prediction, context=a_context(**(context or {})))
+    return evaluate(forecast, model or a_model(), regime, cost_frac, can_short=can_short, settings=settings)
+
+
+def reasons(outcome: Signal | NoSignal) -> tuple[str, ...]:
+    assert isinstance(outcome, NoSignal)
+    return outcome.reasons
+
+
+def test_a_confirmed_edge_above_cost_is_a_signal() -> None:
+    signal = judged(context=CROSSED)
+    assert isinstance(signal, Signal)
+    assert (signal.side, signal.regime, signal.confirmations) == (Side.BUY, Regime.BULL_TREND, ("ma_crossover",))
+    assert (signal.edge_frac, signal.cost_frac) == (0.01, COST)
+    assert (signal.stop_frac, signal.take_profit_frac, signal.size_multiplier) == (0.01, 0.03, 1.2)
+
+
+def test_the_edge_is_the_prediction_times_the_measured_slope() -> None:
+    assert reasons(judged(model=a_model(slope=0.25), context=CROSSED)) == ("edge 25.0bp < needed 30.0bp",)
+    assert isinstance(judged(model=a_model(slope=0.31), context=CROSSED), Signal)
+
+
+def test_the_minimum_edge_applies_when_costs_are_small() -> None:
+    cheap = judged(prediction=0.0019, cost_frac=0.0001, context=CROSSED)
+    assert reasons(cheap) == ("edge 19.0bp < needed 20.0bp",)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (a_model(no_edge=True), "model has no edge over the base rate"),
+        (a_model(slope=0.0), "model slope 0.00 is not positive"),
+        (a_model(slope=-1.0), "model slope -1.00 is not positive"),
+        (a_model(slope=math.nan), "model slope nan is not positive"),
+    ],
+)
+def test_a_model_without_edge_never_signals(model: ModelInfo, reason: str) -> None:
+    outcome = judged(model=model, context=CROSSED)
+    assert reasons(outcome) == (reason,)
+    assert isinstance(outcome, NoSignal)
+    assert outcome.side is None
+
+
+@pytest.mark.parametrize(("prediction", "reason"), [(math.nan, "not finite"), (math.inf, "not finite"), (0.0, "zero")])
+def test_predictions_that_say_nothing(prediction: float, reason: str) -> None:
+    assert reason in reasons(judged(prediction=prediction))[0]
+
+
+def test_every_reason_is_named() -> None:
+    outcome = judged(Regime.BULL_TREND, prediction=-0.001, can_short=False)
+    assert reasons(outcome) == (
+        "edge 10.0bp < needed 30.0bp",
+        "spot cannot short",
+        "regime bull_trend wants long",
+        "no confirmation (ma_crossover, rsi_peak)",
+    )
+    assert isinstance(outcome, NoSignal)
+    assert outcome.side is Side.SELL  # a spot position may still be closed on it
+
+
+CONFIRMED: list[tuple[Regime, float, dict[str, float], tuple[str, ...]]] = [
+    (Regime.BULL_TREND, 0.01, {"ema_9": 101.0}, ("ma_crossover",)),
+    (Regime.BULL_TREND, 0.01, {"rsi_14": 35.0}, ("rsi_dip",)),
+    (Regime.BEAR_TREND, -0.01, {"ema_9": 99.0}, ("ma_crossover",)),
+    (Regime.BEAR_TREND, -0.01, {"rsi_14": 65.0}, ("rsi_peak",)),
+    (Regime.RANGE_BOUND, 0.01, {"bb_position": 0.1}, ("bollinger_extreme",)),
+    (Regime.RANGE_BOUND, 0.01, {"rsi_14": 20.0, "bb_position": 0.0}, ("bollinger_extreme", "rsi_dip")),
+    (Regime.RANGE_BOUND, -0.01, {"bb_position": 0.9}, ("bollinger_extreme",)),
+    (Regime.HIGH_VOLATILITY, -0.01, {"atr_ratio": 1.2, "volume_ratio": 1.1}, ("atr_expansion", "volume")),
+    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.6}, ("squeeze", "volume_spike")),
+]
+
+
+@pytest.mark.parametrize(("regime", "prediction", "context", "confirmed"), CONFIRMED)
+def test_each_regime_has_its_confirmations(
+    regime: Regime, prediction: float, context: dict[str, float], confirmed: tuple[str, ...]
+) -> None:
+    signal = judged(regime, prediction=prediction, context=context)
+    assert isinstance(signal, Signal)
+    assert signal.confirmations == confirmed
+
+
+UNCONFIRMED: list[tuple[Regime, float, dict[str, float], str]] = [
+    (Regime.BULL_TREND, 0.01, {"rsi_14": 65.0}, "ma_crossover, rsi_dip"),
+    (Regime.BEAR_TREND, -0.01, {"rsi_14": 35.0}, "ma_crossover, rsi_peak"),
+    (Regime.RANGE_BOUND, 0.01, {"bb_position": 0.9}, "bollinger_extreme, rsi_dip"),
+    (Regime.HIGH_VOLATILITY, 0.01, {"atr_ratio": 1.2}, "volume"),
+    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.4}, "volume_spike"),
+]
+
+
+@pytest.mark.parametrize(("regime", "prediction", "context", "missing"), UNCONFIRMED)
+def test_without_confirmation_there_is_no_signal_unless_it_is_not_required(
+    regime: Regime, prediction: float, context: dict[str, float], missing: str
+) -> None:
+    assert reasons(judged(regime, prediction=prediction, context=context)) == (f"no confirmation ({missing})",)
+    relaxed = SETTINGS.model_copy(update={"require_confirmation": False})
+    assert isinstance(judged(regime, prediction=prediction, settings=relaxed, context=context), Signal)
+
+
+def test_a_trend_takes_only_its_own_side() -> None:
+    assert "regime bear_trend wants short" in reasons(judged(Regime.BEAR_TREND, context=CROSSED))
+
+
+@pytest.mark.parametrize(
+    ("side", "prediction", "holds"),
+    [(Side.BUY, 0.004, True), (Side.BUY, 0.002, False), (Side.BUY, -0.01, False), (Side.SELL, -0.004, True)],
+)
+def test_a_position_is_extended_only_while_a_new_one_would_pass(side: Side, prediction: float, holds: bool) -> None:
+    forecast: Forecast = a_forecast(prediction=prediction)
+    assert edge_holds(forecast, a_model(), side, COST, SETTINGS) is holds
+    assert not edge_holds(forecast, a_model(no_edge=True), side, COST, SETTINGS)
