@@ -19,6 +19,7 @@ from trader.adapters.sql.writing import Step, has_rows
 from trader.domain.account import Balance, Position
 from trader.domain.decisions import EquitySnapshot, TradingState
 from trader.domain.errors import InvariantBroken, TraderError
+from trader.domain.events import Ticked
 from trader.domain.orders import Order
 
 _REMEMBERED_DAYS = 7
@@ -93,6 +94,8 @@ class SqlJournal:
         """Write what is queued and close. Safe to call twice. Raises `InvariantBroken` if something was lost."""
         if self._is_closed:
             return
+        if self._seen_seq > self._queued_seq and self._writer.failure is None:
+            self._writer.put(Batch([(Ticked(seq=self._seen_seq), ())], None))  # only its number
         self._is_closed = True
         await asyncio.to_thread(self._writer.close)
         if self._writer.failure is not None:
