@@ -34,6 +34,7 @@ from trader.domain.orders import Approved, Fill, Order, OrderStatus
 from trader.domain.signals import DecisionRecord
 
 FEW = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])  # a shrink costs minutes
+RECENT = st.integers(0, 10**9)  # within the days that are kept
 
 
 def through(steps: Sequence[Step], path: Path) -> RecoveredLedger:
@@ -58,10 +59,10 @@ def test_every_kind_of_row_is_read_as_it_was_written(data: st.DataObject) -> Non
     draw = data.draw
     orders = draw(st.lists(any_struct(Order), max_size=4))
     fills = draw(st.lists(any_struct(Fill), max_size=4, unique_by=lambda fill: (fill.symbol, fill.fill_id)))
-    records = draw(st.lists(any_struct(DecisionRecord), max_size=4))
+    records = draw(st.lists(any_struct(DecisionRecord, ts_ms=RECENT), max_size=4))
     trades = draw(st.lists(any_struct(ClosedTrade), max_size=3))
     reports = draw(st.lists(any_struct(ExecutionReport), max_size=3))
-    snapshots = draw(st.lists(any_struct(EquitySnapshot), max_size=3))
+    snapshots = draw(st.lists(any_struct(EquitySnapshot, ts_ms=RECENT), max_size=3))
     balances = draw(st.lists(any_struct(Balance), max_size=3))
     decisions = [
         *map(KeepOrder, orders), *map(KeepFill, fills), *map(RecordDecision, records), *map(RecordTrade, trades),
