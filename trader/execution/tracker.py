@@ -12,6 +12,7 @@ from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderSta
 _S = OrderStatus
 _NEVER_PLACED = (_S.REJECTED, _S.NOT_PLACED)
 _FILL_GENERATION_MS = 4 * 86_400_000  # fill ids are remembered for four to eight days
+_KEEP_STRANGERS = 200
 
 FillKey = tuple[str, str]  # (symbol, fill id)
 
@@ -32,6 +33,7 @@ class OrderTracker:
         self._fill_ids: set[FillKey] = set()
         self._older_fill_ids: set[FillKey] = set()
         self._generation_ms: int | None = None
+        self._strangers: dict[FillKey, Fill] = {}  # fills of orders we do not know (yet), oldest first
         self._anomalies: list[str] = []
         self.anomaly_count = 0
 
@@ -71,9 +73,30 @@ class OrderTracker:
         )
 
     def has_fill(self, fill: Fill) -> bool:
-        """Whether this execution was counted before."""
+        """Whether this execution was heard of before and there is nothing more to do about it.
+
+        A fill can come before the exchange id that makes it ours; once it does, the fill is news again.
+        """
         key = (fill.symbol, fill.fill_id)
+        if key in self._strangers:
+            return self._order_of(fill) is None
         return key in self._fill_ids or key in self._older_fill_ids
+
+    def claimable(self, client_id: str) -> tuple[Fill, ...]:
+        """Fills that came before their order could be recognised and are now known to be this order's.
+
+        Give each to `filled` and to the ledger, as if it came now.
+        """
+        if not self._strangers:
+            return ()
+        order = self.by_client_id(client_id)
+        if order is None or order.exchange_id is None:
+            return ()
+        return tuple(
+            fill
+            for fill in self._strangers.values()
+            if fill.symbol == order.symbol and fill.exchange_order_id == order.exchange_id
+        )
 
     def take_anomalies(self) -> list[str]:
         """What contradicted since the last call; `anomaly_count` goes on counting."""
@@ -113,8 +136,8 @@ class OrderTracker:
         """One execution. Remembered even when the order is not ours, so that the ledger counts it once."""
         if self.has_fill(fill):
             return None
-        self._remember_fill(fill, now_ms)
-        order = self.by_client_id(fill.client_id) or self.by_exchange_id(fill.symbol, fill.exchange_order_id)
+        order = self._order_of(fill)
+        self._remember_fill(fill, now_ms, is_ours=order is not None)
         if order is None:
             return None
         if order.status in _NEVER_PLACED:
@@ -248,14 +271,23 @@ class OrderTracker:
             if forgotten.exchange_id:
                 self._client_ids.pop((forgotten.symbol, forgotten.exchange_id), None)
 
-    def _remember_fill(self, fill: Fill, now_ms: int) -> None:
-        """Two generations of ids: constant work and bounded memory."""
+    def _order_of(self, fill: Fill) -> Order | None:
+        return self.by_client_id(fill.client_id) or self.by_exchange_id(fill.symbol, fill.exchange_order_id)
+
+    def _remember_fill(self, fill: Fill, now_ms: int, *, is_ours: bool) -> None:
+        """Two generations of ids: constant work and bounded memory. Strangers are also kept whole, a few of them."""
+        key = (fill.symbol, fill.fill_id)
         if self._generation_ms is None:
             self._generation_ms = now_ms
         elif now_ms - self._generation_ms > _FILL_GENERATION_MS:
             self._older_fill_ids, self._fill_ids = self._fill_ids, set()
             self._generation_ms = now_ms
-        self._fill_ids.add((fill.symbol, fill.fill_id))
+        self._fill_ids.add(key)
+        self._strangers.pop(key, None)
+        if not is_ours:
+            self._strangers[key] = fill
+            while len(self._strangers) > _KEEP_STRANGERS:
+                del self._strangers[next(iter(self._strangers))]
 
 
 def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:

@@ -55,8 +55,9 @@ def test_the_same_fill_counts_once_and_foreign_fills_are_remembered() -> None:
     assert tracker.filled(fill, NOW_MS) is not None
     assert tracker.filled(fill, NOW_MS) is None
     assert order_in(tracker).filled == Decimal("0.4")
-    assert tracker.filled(a_fill("f-9", client_id="", exchange_order_id="x-77"), NOW_MS) is None
-    assert tracker.has_fill(a_fill("f-9"))
+    foreign = a_fill("f-9", client_id="", exchange_order_id="x-77")
+    assert tracker.filled(foreign, NOW_MS) is None
+    assert tracker.has_fill(foreign)
     assert not tracker.has_fill(a_fill("f-9", symbol="ETH/USDT"))  # ids are per symbol
 
 
@@ -172,6 +173,32 @@ def test_orders_are_found_by_exchange_id() -> None:
     assert tracker.by_exchange_id("ETH/USDT", "x-1") is None
 
 
+def test_a_fill_that_comes_before_its_exchange_id_is_counted_once_it_is_ours() -> None:
+    tracker = tracked()
+    tracker.lost("t-1", "crashed", NOW_MS)
+    early = a_fill(client_id="", exchange_order_id="x-1", quantity="0.5")  # account histories name no client id
+    assert tracker.filled(early, NOW_MS) is None
+    assert tracker.has_fill(early)
+    assert tracker.claimable("t-1") == ()
+    tracker.reported(a_report(status=S.PARTIALLY_FILLED, filled="0.5"), NOW_MS)
+    assert tracker.claimable("t-1") == (early,)
+    assert not tracker.has_fill(early)
+    changed = tracker.filled(early, NOW_MS)
+    assert changed is not None
+    assert changed.filled == Decimal("0.5")
+    assert tracker.claimable("t-1") == ()
+    assert tracker.has_fill(early)
+    assert tracker.filled(early, NOW_MS) is None
+
+
+def test_only_a_few_strangers_are_kept() -> None:
+    tracker = tracked()
+    for i in range(1_000):
+        tracker.filled(a_fill(f"f-{i}", client_id="", exchange_order_id="x-1"), NOW_MS)
+    tracker.reported(a_report(), NOW_MS)
+    assert 0 < len(tracker.claimable("t-1")) < 1_000
+
+
 def test_foreign_reports_are_ignored() -> None:
     tracker = tracked()
     assert tracker.reported(a_report("web_123", exchange_id="x-9"), NOW_MS) is None
@@ -202,7 +229,7 @@ def test_settled_orders_are_forgotten_in_the_end() -> None:
 
 
 def test_fill_ids_are_remembered_for_days_not_for_ever() -> None:
-    tracker, day = OrderTracker(), 86_400_000
+    tracker, day = tracked("100"), 86_400_000
     first = a_fill("f-first")
     tracker.filled(first, NOW_MS)
     for i in range(1, 4):
