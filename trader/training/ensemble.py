@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from trader.domain.candle_arrays import Floats
@@ -102,7 +102,8 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
 
     def predict(self, X: ArrayLike) -> Floats:
         """(n, n_features) -> (n,) in the unit of y."""
-        return np.asarray(self.stack_.predict(self.predict_members(X)), np.float64)
+        members = self.predict_members(X)
+        return np.asarray(self.stack_.predict(members), np.float64)
 
     def predict_with_confidence(self, X: ArrayLike) -> tuple[Floats, Floats]:
         """`predict`, and 1 / (1 + population standard deviation of the members): reported, never used for size."""
@@ -239,7 +240,7 @@ def _scores(
 
 
 def _fitted(model: Any, X: Floats, y: Floats, weight: Floats) -> Any:
-    return model.fit(X, y, sample_weight=weight)
+    return model.fit(X, y, sample_weight=weight) if has_fit_parameter(model, "sample_weight") else model.fit(X, y)
 
 
 def _spans(n: int, label_start: ArrayLike | None, label_end: ArrayLike | None) -> Floats:

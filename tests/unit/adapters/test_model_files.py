@@ -1,0 +1,137 @@
+"""The registry vouches for files, survives crashes, and knows who trades."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from trader.adapters.model_files import ModelFiles
+from trader.domain.errors import Misconfigured
+from trader.models import CompiledEnsemble
+from trader.models.artefact import pack
+from trader.models.synthetic import SMALL_SHAPE, synthetic_arrays, synthetic_ensemble
+
+
+def model(model_id: str, timeframe: str = "15m") -> bytes:
+    manifest = synthetic_ensemble(3, SMALL_SHAPE, (2,)).manifest
+    info = msgspec.structs.replace(manifest.info, model_id=model_id, timeframe=timeframe)
+    return pack(synthetic_arrays(3, SMALL_SHAPE, (2,)), msgspec.structs.replace(manifest, info=info))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ModelFiles:
+    return ModelFiles(tmp_path / "models")
+
+
+def test_a_fresh_registry_has_no_champion(files: ModelFiles) -> None:
+    assert files.champion("15m") is None
+    assert files.load_champion("15m") is None
+    assert files.list() == []
+
+
+def test_a_promoted_model_loads(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    champion = files.load_champion("15m", feature_set_hash="synthetic")
+    assert isinstance(champion, CompiledEnsemble)
+    assert champion.info.model_id == "a"
+    assert files.champion("15m") == files.root / "a.model"
+    assert files.champion("1m") is None
+
+
+def test_another_process_sees_the_same(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    assert ModelFiles(files.root).champion_id("15m") == "a"
+
+
+def test_registering_twice_is_once(files: ModelFiles) -> None:
+    assert files.register(model("a")) == files.register(model("a"))
+    assert len(files.list()) == 1
+
+
+def test_a_changed_file_does_not_load(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    (files.root / "a.model").write_bytes(model("a", "1m"))
+    with pytest.raises(Misconfigured, match="not the one that was registered"):
+        files.load_champion("15m")
+
+
+def test_a_deleted_file_is_named(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    (files.root / "a.model").unlink()
+    with pytest.raises(Misconfigured, match=r"a\.model"):
+        files.load_champion("15m")
+
+
+def test_other_features_are_refused(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    with pytest.raises(Misconfigured, match="feature set"):
+        files.load_champion("15m", feature_set_hash="other")
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model", model("a")[:-50]])
+def test_what_is_no_model_is_not_registered(files: ModelFiles, data: bytes) -> None:
+    with pytest.raises(Misconfigured):
+        files.register(data)
+    assert files.list() == []
+    assert [path.name for path in files.root.iterdir()] == ["registry.sqlite"]
+
+
+def test_an_id_cannot_leave_the_folder(files: ModelFiles) -> None:
+    with pytest.raises(Misconfigured, match="cannot name a file"):
+        files.register(model("../escape"))
+
+
+def test_roll_back_goes_back_step_by_step(files: ModelFiles) -> None:
+    for name in ("a", "b", "c"):
+        files.promote(files.register(model(name)))
+    assert files.rollback("15m") == "b"
+    assert files.rollback("15m") == "a"
+    with pytest.raises(Misconfigured, match="no earlier champion"):
+        files.rollback("15m")
+    files.promote("c", reason="better again")
+    assert files.rollback("15m") == "a"
+    assert [(step.model_id, step.action) for step in files.history("15m")][:2] == [("a", "roll_back"), ("c", "promote")]
+
+
+def test_timeframes_have_their_own_champions(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    files.promote(files.register(model("b", "1m")))
+    assert (files.champion_id("15m"), files.champion_id("1m")) == ("a", "b")
+    assert {entry.model_id: entry.is_champion for entry in files.list()} == {"a": True, "b": True}
+
+
+def test_an_unknown_model_is_not_promoted(files: ModelFiles) -> None:
+    files.register(model("a"))
+    with pytest.raises(Misconfigured, match="known: a"):
+        files.promote("z")
+
+
+def test_a_crash_before_the_row_leaves_a_file_nobody_vouches_for(
+    files: ModelFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies at each step of writing in turn; afterwards the registry works and knows only whole models."""
+    files.promote(files.register(model("a")))
+    for step in ("fsync", "replace"):
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                files.register(model("b"))
+    again = ModelFiles(files.root)
+    assert [entry.model_id for entry in again.list()] == ["a"]
+    assert again.load_champion("15m") is not None
+    again.promote(again.register(model("b")))
+    assert again.champion_id("15m") == "b"
+
+
+def test_a_newer_registry_is_refused(files: ModelFiles) -> None:
+    import sqlite3
+
+    with sqlite3.connect(files.root / "registry.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(Misconfigured, match="schema 99"):
+        ModelFiles(files.root)
