@@ -26,20 +26,23 @@ def on_price(
     closed at (a long's bid, a short's ask). The partial exit marks itself done; the others are returned at every
     call until the position is gone, so whoever acts on them must know of an exit under way.
     """
-    price = bid if plan.side is Side.BUY else ask
-    if (price - plan.best_price) * plan.side.sign > 0:
+    sign = 1.0 if plan.side is Side.BUY else -1.0
+    price = bid if sign > 0 else ask
+    if (price - plan.best_price) * sign > 0:
         plan = msgspec.structs.replace(plan, best_price=price)
-    if (price - plan.stop_price) * plan.side.sign <= 0:
+    if (price - plan.stop_price) * sign <= 0:
         return plan, Exit(_stop_reason(plan))
-    if _at_take_profit(plan, price):
-        return plan, Exit("take_profit")
-    if not plan.partial_done and plan.profit_in_r(price) >= settings.partial_at_r:
+    if plan.partial_done:
+        target = plan.take_profit_price  # for the remainder: before the partial exit it does not apply
+        if target is not None and (price - target) * sign >= 0:
+            return plan, Exit("take_profit")
+    elif plan.profit_in_r(price) >= settings.partial_at_r:
         plan = tighten(msgspec.structs.replace(plan, partial_done=True), plan.entry_price)
         return plan, Exit("partial", settings.partial_frac) if settings.partial_frac else None
     plan = _trail(plan, settings)
     if now_ms >= plan.horizon_end_ms:
         return plan, Exit("horizon")
-    if plan.is_losing(price) and now_ms - plan.opened_ms >= settings.losing_time_exit_h * _HOUR_MS:
+    if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * _HOUR_MS:
         return plan, Exit("time")
     return plan, None
 
@@ -52,13 +55,6 @@ def on_candle(plan: PositionPlan, close: float, settings: RiskSettings) -> Posit
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     """The plan with its horizon moved to `until_ms`, because the edge still holds; never earlier than it was."""
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
-
-
-def _at_take_profit(plan: PositionPlan, price: float) -> bool:
-    """The target is for the remainder: before the partial exit it does not apply."""
-    if plan.take_profit_price is None or not plan.partial_done:
-        return False
-    return (price - plan.take_profit_price) * plan.side.sign >= 0
 
 
 def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:

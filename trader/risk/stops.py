@@ -38,10 +38,8 @@ class PositionPlan(msgspec.Struct, frozen=True):
 
     def profit_in_r(self, price: float) -> float:
         """Profit at `price` in multiples of R."""
-        return (price - self.entry_price) * self.side.sign / self.r_quote
-
-    def is_losing(self, price: float) -> bool:
-        return (price - self.entry_price) * self.side.sign < 0
+        gain = price - self.entry_price if self.side is Side.BUY else self.entry_price - price
+        return gain / (self.entry_price * self.r_frac)
 
 
 def horizon_sigma_frac(annual_vol: float, horizon_ms: int) -> float:
