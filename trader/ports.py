@@ -95,6 +95,7 @@ class Exchange(Protocol):
 class Recovered(Protocol):
     """What the journal remembers at start."""
 
+    ledger_id: str  # made once; part of every client id
     last_seq: int
     orders: Sequence[Order]  # open ones and those that ended in the last days
     fill_ids: frozenset[tuple[str, str]]  # (symbol, fill_id) of every fill of the last days

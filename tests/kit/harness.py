@@ -52,6 +52,7 @@ CALM = a_context(close=100.0, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, at
 class Memory(msgspec.Struct):
     """What a journal would hand back after a crash (`ports.Recovered`)."""
 
+    ledger_id: str = "test-ledger"
     last_seq: int = 0
     orders_by_id: dict[str, Order] = {}
     fill_ids_seen: set[tuple[str, str]] = set()

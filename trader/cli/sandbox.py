@@ -58,6 +58,9 @@ def sandbox(
             rich_help_panel=_PROCESS,
         ),
     ] = None,
+    options_file: Annotated[
+        Path | None, typer.Option(hidden=True, help="All options from a file: how the daemon starts one.")
+    ] = None,
 ) -> None:
     """Serve a local exchange that speaks Binance's protocol."""
     import asyncio
@@ -66,7 +69,12 @@ def sandbox(
     from trader.observability.logs import configure
     from trader.sandbox.options import SandboxOptions
     from trader.sandbox.server import serve
+    from trader.sandbox.status import decode
 
+    if options_file is not None:
+        configure(LogSettings(format="json"))
+        asyncio.run(serve(decode(options_file.read_bytes(), SandboxOptions)))
+        return
     names = tuple(name.strip() for name in symbols.split(",") if name.strip())
     options = SandboxOptions(
         directory=directory,

@@ -81,6 +81,13 @@ class SandboxSettings(Section):
     """The sandbox process ends after this long without a client, real seconds."""
 
 
+class PaperSettings(Section):
+    quote_balance: Positive = 10_000.0
+    """Opening balance of the paper account, quote currency. Counts at the first start only."""
+    latency_s: Annotated[float, Field(ge=0, le=5)] = 0.05
+    """How long an order takes to reach the simulated exchange, real seconds."""
+
+
 class MarketSettings(Section):
     timeframe: str = "1m"
     """Candle length that is traded."""
@@ -292,6 +299,7 @@ class Settings(Section):
     """`paper`: orders are simulated here against the real feed. `live`: orders go to the exchange."""
     exchange: ExchangeSettings = ExchangeSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    paper: PaperSettings = PaperSettings()
     market: MarketSettings = MarketSettings()
     model: ModelSettings = ModelSettings()
     strategy: StrategySettings = StrategySettings()

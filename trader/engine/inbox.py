@@ -28,6 +28,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest event that has left."""
+        return self._last_seq
+
     def put(self, event: AnyEvent) -> None:
         """Add an event. Call it on the loop's thread only."""
         if type(event) is BookUpdated:

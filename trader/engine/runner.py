@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from trader.domain.decisions import (
+    AnswerCommand,
     CancelOrder,
     CancelTimer,
     Decision,
@@ -83,10 +84,21 @@ class Runner:
         self._timers = Timers(clock, inbox.put)
         self._group: asyncio.TaskGroup | None = None
         self.courier: Courier | None = None
+        self._answers: dict[str, asyncio.Future[str]] = {}
 
     def stop(self) -> None:
         """Ask for a clean shutdown; safe to call more than once."""
         self._stop.set()
+
+    async def command(self, name: CommandName, origin: str) -> str:
+        """Have the engine carry out a command; returns what it did."""
+        command_id = f"{name.value}-{len(self._answers)}-{self._clock.now_ms()}"
+        answer = self._answers[command_id] = asyncio.Future()
+        self.inbox.put(CommandReceived(command_id=command_id, name=name, origin=origin))
+        try:
+            return await answer
+        finally:
+            del self._answers[command_id]
 
     @property
     def ready(self) -> asyncio.Event:
@@ -153,6 +165,10 @@ class Runner:
                 self._timers.cancel(timer_id)
             case RequestReconcile():
                 self._reconcile_asked.set()
+            case AnswerCommand(command_id=command_id, message=message):
+                answer = self._answers.get(command_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(message)
             case _:
                 pass  # Keep* and Record* are done once they are journalled
 

@@ -5,12 +5,13 @@ Per symbol and base candle (all logarithms):
     r        = drift + sqrt(share) * factor + sqrt(1 - share) * own          one number for each of K steps
     factor   = s_F * normal (+ jump)      s_F = exp(h_F - var)   h_F: AR(1), so volatility clusters
     own      = s_i * normal (+ jump)      s_i likewise
-    drift    = edge * 0.45 * x            x = 0.6 x_F + 0.8 x_i, AR(1) with unit variance, time constant 30 candles
+    drift    = edge * 3 * (x - x before)  x = 0.6 x_F + 0.8 x_i, AR(2) with unit variance: a noisy cycle
     scale    = annual volatility / sqrt(candles a year) * daily pattern, for all of them
 
-`edge` is the predictable component: returns of the recent past tell x, and x tells the next candles. With
-edge = 1 a regression of the 16-candle forward return on past returns ranks with an information coefficient
-of 0.3 to 0.5; with edge = 0 the price is a martingale and there is nothing to find. Real markets are near 0.
+`edge` is the predictable component: prices overshoot and swing back in a damped cycle of about 48 candles, so the
+recent past tells x, and x tells the next candles. With edge = 1 a regression of the 16-candle forward return on
+past returns ranks with an information coefficient of 0.3 to 0.6; with edge = 0 the price is a martingale and
+there is nothing to find. Real markets are near 0.
 
 Only trade prices are generated; books are built around them (`depth`). Every symbol and the factor draw from
 random streams of their own, in one order, so neither the other symbols listed nor how many candles are made at
@@ -32,8 +33,9 @@ BLOCK_CANDLES = 1_440  # state is kept, and the pull renewed, at multiples of th
 _CANDLES_A_YEAR_MS = 365 * 86_400_000
 _LOG_VOLATILITY_SD = 0.45
 _LOG_VOLATILITY_CANDLES = 180.0  # time constant of volatility clusters
-_DRIFT_CANDLES = 30.0  # time constant of the predictable drift
-_DRIFT_STRENGTH = 0.45  # of a candle's standard deviation, at edge 1
+_CYCLE_CANDLES = 48.0  # period of the predictable swing
+_CYCLE_DAMPING_CANDLES = 150.0  # how long it keeps its phase
+_CYCLE_STRENGTH = 3.0  # standard deviation of the swing, in candle standard deviations, at edge 1
 _FACTOR_DRIFT, _OWN_DRIFT = 0.6, 0.8  # 0.6^2 + 0.8^2 = 1
 _JUMP_PROBABILITY = 1 / 700  # per candle
 _JUMP_SIZE = 6.0  # standard deviations of a candle
@@ -46,7 +48,8 @@ class StreamState(msgspec.Struct):
 
     bits: dict[str, str]  # PCG64 state of each of its generators
     log_volatility: float = 0.0
-    drift: float = 0.0
+    cycle: float = 0.0  # of the predictable swing: now, and one candle ago
+    cycle_before: float = 0.0
     log_price: float = 0.0
     pull: float = 0.0  # per step
     next_candle: int = 0
@@ -76,7 +79,7 @@ def daily_pattern(open_ms: Ints) -> Floats:
 
 
 class _Stream:
-    """The latent part shared by the factor and each symbol: clustered unit-variance steps and a slow drift."""
+    """The latent part shared by the factor and each symbol: clustered unit-variance steps and a slow swing."""
 
     _PURPOSES = ("latent", "path", "jump", "size")
 
@@ -89,14 +92,27 @@ class _Stream:
             _restore(self._bits[purpose], stored)
 
     def steps(self, m: int) -> tuple[Floats, Floats, Floats]:
-        """(steps (m, K) with unit variance a candle on average, relative volatility (m,), latent drift (m,))."""
+        """(steps (m, K) with unit variance a candle on average, relative volatility (m,), change of the swing (m,))."""
         shocks = self._draw["latent"].standard_normal((m, 2))
         log_volatility = _ar1(self.state.log_volatility, shocks[:, 0], _LOG_VOLATILITY_CANDLES, _LOG_VOLATILITY_SD)
-        drift = _ar1(self.state.drift, shocks[:, 1], _DRIFT_CANDLES, 1.0)
-        self.state.log_volatility, self.state.drift = float(log_volatility[-1]), float(drift[-1])
+        drift = self._swing(shocks[:, 1])
+        self.state.log_volatility = float(log_volatility[-1])
         volatility = np.exp(log_volatility - _LOG_VOLATILITY_SD**2)  # so that its mean square is 1
         noise = self._draw["path"].standard_normal((m, STEPS_PER_CANDLE)) / math.sqrt(STEPS_PER_CANDLE)
         return noise * volatility[:, None] + self._jumps(m), volatility, drift
+
+    def _swing(self, shocks: Floats) -> Floats:
+        """Changes (m,) of a stationary AR(2) with unit variance and complex roots: a cycle that loses its phase."""
+        damping = math.exp(-1.0 / _CYCLE_DAMPING_CANDLES)
+        first, second = 2.0 * damping * math.cos(2.0 * math.pi / _CYCLE_CANDLES), -damping * damping
+        scale = math.sqrt((1.0 + second) * ((1.0 - second) ** 2 - first * first) / (1.0 - second))
+        now, before = self.state.cycle, self.state.cycle_before
+        changes = []
+        for shock in shocks.tolist():
+            now, before = first * now + second * before + scale * shock, now
+            changes.append(now - before)
+        self.state.cycle, self.state.cycle_before = now, before
+        return np.array(changes)
 
     def _jumps(self, m: int) -> Floats:
         chance = self._draw["jump"].random((m, 3))
@@ -153,7 +169,7 @@ class SymbolStream(_Stream):
         share = self._listing.market_share
         pattern = daily_pattern(open_ms)
         noise = math.sqrt(share) * factor.steps + math.sqrt(1.0 - share) * own
-        drift = self._edge * _DRIFT_STRENGTH * (_FACTOR_DRIFT * factor.drift + _OWN_DRIFT * own_drift)
+        drift = self._edge * _CYCLE_STRENGTH * (_FACTOR_DRIFT * factor.drift + _OWN_DRIFT * own_drift)
         returns = (noise + drift[:, None] / STEPS_PER_CANDLE) * (self._scale * pattern)[:, None] + self.state.pull
         # one running sum from the last price, so that the sum does not depend on where calls begin
         log_price = np.cumsum(np.concatenate(([self.state.log_price], returns.ravel())))

@@ -90,6 +90,7 @@ class SandboxServer:
             market_epoch_ms=clock.market_epoch_ms,
             speed=clock.speed,
             process_hash=options.process_hash(),
+            market_hash=options.market_hash(),
         )
         write_status(options.directory, running)
         self._stack.callback(remove_status, options.directory, running.pid)

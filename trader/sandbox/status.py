@@ -35,6 +35,7 @@ class RunningSandbox(msgspec.Struct, frozen=True):
     market_epoch_ms: float
     speed: float
     process_hash: str  # see SandboxOptions.process_hash
+    market_hash: str  # see SandboxOptions.market_hash
     pid: int = msgspec.field(default_factory=os.getpid)
 
     def __repr__(self) -> str:

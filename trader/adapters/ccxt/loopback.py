@@ -15,6 +15,7 @@ import aiohttp
 import certifi
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from trader.config.schema import require_loopback
 from trader.domain.errors import Misconfigured
 
 _AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
@@ -76,3 +77,22 @@ def open_session(
         fence = {"resolver": LoopbackResolver(*loopback), "socket_factory": factory, "use_dns_cache": False}
     connector = aiohttp.TCPConnector(ssl=tls_context(ca_file), limit=0, keepalive_timeout=60, **fence)
     return aiohttp.ClientSession(connector=connector, trace_configs=traces, trust_env=False)
+
+
+async def simulator_clock(endpoint: str, ca_file: Path | None) -> tuple[float, float, float] | None:
+    """(real epoch ms, market epoch ms, speed) of a simulator that keeps a clock of its own, or None.
+
+    The bundled sandbox tells them at `/sandbox/clock`; a simulator that does not know the path runs in real time.
+    """
+    loopback = require_loopback(endpoint)
+    async with (
+        open_session(loopback=loopback, ca_file=ca_file, traces=[]) as session,
+        session.get(f"{endpoint}/sandbox/clock", timeout=aiohttp.ClientTimeout(total=5)) as response,
+    ):
+        if response.status != 200:
+            return None
+        try:
+            told = await response.json(content_type=None)
+            return float(told["real_epoch_ms"]), float(told["market_epoch_ms"]), float(told["speed"])
+        except (ValueError, KeyError, TypeError):
+            return None

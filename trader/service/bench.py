@@ -1,0 +1,1 @@
+"""`trader bench`: the speed of the parts that matter, measured on this machine now."""
