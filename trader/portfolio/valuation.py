@@ -63,14 +63,18 @@ def position_value(position: Position, prices: Mapping[str, float]) -> float:
 
 
 def open_risk_quote(
-    plans: Iterable[Guarded], positions: Mapping[str, Position], prices: Mapping[str, float] | None = None
+    plans: Iterable[Guarded],
+    positions: Mapping[str, Position],
+    prices: Mapping[str, float] | None = None,
+    pending: Iterable[tuple[float, float]] = (),
 ) -> float:
     """What is lost if every stop is hit, in quote, >= 0: from entry, or from the market where `prices` has one.
 
-    A position without a plan risks its whole value.
+    A position without a plan risks its whole value. `pending`: (value still to be bought, stop distance / price) of
+    entries under way, so that several at once cannot pass the cap that each of them respects.
     """
     stops = {plan.symbol: plan.stop_price for plan in plans}
-    total = 0.0
+    total = sum((max(0.0, notional) * stop_frac for notional, stop_frac in pending), 0.0)
     for symbol, position in positions.items():
         start = (prices or {}).get(symbol, float(position.entry_price))
         stop = stops.get(symbol)

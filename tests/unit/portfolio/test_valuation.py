@@ -62,3 +62,8 @@ def test_open_risk_is_the_way_to_the_stop() -> None:
 
 def test_a_position_without_a_stop_risks_everything() -> None:
     assert open_risk_quote([], {SPOT.symbol: LONG, PERPETUAL.symbol: SHORT}) == pytest.approx(400.0)
+
+
+def test_entries_under_way_are_at_risk_already() -> None:
+    pending = [(1_000.0, 0.02), (500.0, 0.04)]
+    assert open_risk_quote([a_plan(stop=0.05)], {SPOT.symbol: LONG}, pending=pending) == pytest.approx(50.0)
