@@ -47,12 +47,12 @@ async def sandbox(directory: Path, **options: Any) -> AsyncIterator[RunningSandb
     server = SandboxServer(SandboxOptions(directory=directory, **options))
     try:
         running = await server.start()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.run())
-            try:
-                yield running
-            finally:
-                server.stop_soon()
+        market = asyncio.create_task(server.run())
+        try:
+            yield running
+        finally:
+            server.stop_soon()
+            await market
     finally:
         await server.close()
 
@@ -79,6 +79,13 @@ async def ccxt_binance(running: RunningSandbox, **config: Any) -> AsyncIterator[
             yield exchange
         finally:
             await exchange.close()
+
+
+async def truth(running: RunningSandbox) -> dict[str, Any]:
+    """What the exchange itself says: `GET /sandbox/state`."""
+    async with http_session(running) as session, session.get(f"{running.endpoint}/sandbox/state") as response:
+        state: dict[str, Any] = await response.json()
+        return state
 
 
 async def eventually(condition: Callable[[], bool], *, attempts: int = 400) -> None:

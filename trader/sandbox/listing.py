@@ -19,7 +19,8 @@ MIN_NOTIONAL = Decimal(5)
 MAX_DECIMALS = 8  # prices, quantities, balances and fees at Binance carry at most eight
 
 _IMPACT_ORDER_QUOTE = 1_500.0
-_IMPACT_LEVELS = 8.0  # levels such an order takes; the average one is (levels - 1) / 2 gaps from the best
+_IMPACT_LEVELS = 8.0  # levels such an order takes
+_MEAN_GAPS = (_IMPACT_LEVELS - 1) / 2 - 0.4  # how far the average one is from the best; the first gap is a part of one
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Listing(msgspec.Struct, frozen=True):
     @property
     def level_gap_frac(self) -> float:
         """Distance between book levels / price."""
-        return self.impact_frac / ((_IMPACT_LEVELS - 1) / 2)
+        return self.impact_frac / _MEAN_GAPS
 
     @property
     def level_quote(self) -> float:

@@ -110,6 +110,8 @@ class Market:
                     return
                 self._close_candle(silent=silent)
                 self._open_candle()
+                if not silent and now_ms - self._open_ms > self.base_ms:
+                    self._show_venue(self._open_ms)
                 continue
             ts_ms = self._open_ms + self._next_step * self._step_ms + self._step_ms // 2
             if now_ms < ts_ms:
@@ -132,8 +134,6 @@ class Market:
             market.close_candle()
             if not silent:
                 self._publish_closed(market, close_ms)
-        if not silent:
-            self._update_books(close_ms)
         self._open_ms = close_ms
 
     def _step(self, ts_ms: int, *, silent: bool) -> None:
@@ -145,6 +145,11 @@ class Market:
                 if self._next_step == 0:
                     self._opened.add(market.id)
         self._next_step += 1
+
+    def _show_venue(self, now_ms: int) -> None:
+        """Catching up after a pause: orders are matched against books of their time, which nobody else is told."""
+        for market in self.symbols.values():
+            self._venue.on_book(market.symbol, now_ms, *market.levels_at(now_ms))
 
     # --- what is told ---
 

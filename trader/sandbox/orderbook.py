@@ -52,6 +52,10 @@ class PublishedBook:
         """(bids, asks), best first, as numbers."""
         return self._floats(self._bids), self._floats(self._asks)
 
+    def levels_of(self, book: DepthBook) -> tuple[Levels, Levels]:
+        """The same for a book that is not published."""
+        return self._floats(_levels(book.bids)), self._floats(_levels(book.asks))
+
     def best(self) -> BestQuote:
         bid, ask = next(iter(self._bids.items())), next(iter(self._asks.items()))
         return BestQuote(*self._pair(*bid), *self._pair(*ask))

@@ -4,6 +4,7 @@ from collections import deque
 
 import msgspec
 
+from trader.domain.market import Levels
 from trader.sandbox.candles import CandleSeries
 from trader.sandbox.depth import DepthModel
 from trader.sandbox.listing import Listing
@@ -93,6 +94,11 @@ class SymbolMarket:
         if not diff.bids and not diff.asks:
             return None
         return diff.event(self.id, self.book.update_id, now_ms)
+
+    def levels_at(self, now_ms: int) -> tuple[Levels, Levels]:
+        """(bids, asks) of the book at that time, published or not."""
+        ticks, taker = self._last
+        return self.book.levels_of(self._depth.book(ticks, taker, self._volatility, now_ms))
 
     def update_slow_book(self, now_ms: int) -> dict[str, object]:
         """The depth message of the 1,000 ms channel."""
