@@ -33,7 +33,7 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import Approved, Fill, Order, OrderStatus
 from trader.domain.signals import DecisionRecord
 
-FEW = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])  # a shrink costs minutes
+FEW = settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])  # a shrink costs minutes
 RECENT = st.integers(0, 10**9)  # within the days that are kept
 
 

@@ -29,7 +29,7 @@ class ConsoleLines:
     def render(self, event: Mapping[str, Any]) -> str:
         """One line (or more: a date rule before it, a traceback after it)."""
         when = datetime.fromtimestamp(event.get("market_ms", event["time_ms"]) / 1_000, UTC)
-        word, colour = _LEVELS[event["level"]]
+        word, colour = _LEVELS.get(event["level"], _LEVELS["info"])
         parts = [
             self._paint(f"{when:%H:%M:%S}", _DIM),
             self._paint(word, colour),

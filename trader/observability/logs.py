@@ -14,6 +14,7 @@ import logging.handlers
 import os
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ __all__ = ["LogOutput", "bound", "configure", "logger"]
 
 _LARGEST_FILE_BYTES, _FILES_KEPT = 20_000_000, 5
 _QUEUED_LINES = 10_000
+_LAST_WAIT_S = 3.0
+_Waiting = queue.Queue[logging.LogRecord | None]
 _TALKATIVE = ("aiohttp", "asyncio", "ccxt", "hypercorn", "matplotlib", "numba", "sqlalchemy", "urllib3")
 
 
@@ -99,9 +102,9 @@ class LogOutput:
         if settings.file is not None:
             handlers.append(_file_handler(settings.file, redactor))
         self._handlers = handlers
-        waiting: queue.Queue[Any] = queue.Queue(_QUEUED_LINES)
+        waiting: _Waiting = queue.Queue(_QUEUED_LINES)
         self.inlet = _Inlet(waiting, self)
-        self._listener: logging.handlers.QueueListener | None = logging.handlers.QueueListener(waiting, *handlers)
+        self._listener: _Listener | None = _Listener(waiting, handlers)
         self._listener.start()
         atexit.register(self.close)
 
@@ -117,19 +120,20 @@ class LogOutput:
         if self._listener is None:
             return
         logging.getLogger().removeHandler(self.inlet)
-        if self.dropped:
-            self.inlet.tell(f"{self.dropped} lines were dropped: the output was too slow")
-        self._listener.stop()
-        self._listener = None
-        for handler in self._handlers:
-            handler.close()
+        listener, self._listener = self._listener, None
         atexit.unregister(self.close)
+        if not listener.finish():
+            return  # the output is stuck; its lock is held
+        for handler in self._handlers:
+            if self.dropped:
+                handler.handle(self.inlet.loss(self.dropped))
+            handler.close()
 
 
 class _Inlet(logging.handlers.QueueHandler):
     """Takes a record on the caller's thread: fixes its words and time, never waits."""
 
-    def __init__(self, waiting: "queue.Queue[Any]", output: LogOutput) -> None:
+    def __init__(self, waiting: _Waiting, output: LogOutput) -> None:
         super().__init__(waiting)
         self.output = output
 
@@ -148,10 +152,12 @@ class _Inlet(logging.handlers.QueueHandler):
         except queue.Full:
             self.output.dropped += 1
 
-    def tell(self, message: str) -> None:
-        record = logging.LogRecord("trader", logging.WARNING, "", 0, {"event": "log.dropped"}, None, None)
-        record.msg = {"event": "log.dropped", "level": "warning", "message": message}
-        self.enqueue(self.prepare(record))
+    def loss(self, lines: int) -> logging.LogRecord:
+        """The line that tells of lines that are missing."""
+        record = logging.LogRecord("trader", logging.WARNING, "", 0, "", None, None)
+        words = f"{lines} lines were dropped: the output was too slow"
+        record.msg = {"event": "log.dropped", "level": "warning", "message": words}
+        return self.prepare(record)
 
 
 class _Formatter(logging.Formatter):
@@ -178,13 +184,40 @@ class _QuietStream(_Quiet, logging.StreamHandler[TextIO]):
 
 
 class _QuietFile(_Quiet, logging.handlers.RotatingFileHandler):
-    pass
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)  # the handler closes it
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _Listener(threading.Thread):
+    """The writing thread."""
+
+    def __init__(self, waiting: _Waiting, handlers: list[logging.Handler]) -> None:
+        super().__init__(name="log-writer", daemon=True)
+        self._waiting = waiting
+        self._handlers = handlers
+
+    def run(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            for handler in self._handlers:
+                handler.handle(record)
+
+    def finish(self) -> bool:
+        """Write what waits; whether all of it was written. A stuck output cannot keep the daemon from ending."""
+        try:
+            self._waiting.put(None, timeout=_LAST_WAIT_S)
+        except queue.Full:
+            return False
+        self.join(_LAST_WAIT_S)
+        return not self.is_alive()
 
 
 def _file_handler(path: Path, redactor: Redactor) -> logging.Handler:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         handler = _QuietFile(path, maxBytes=_LARGEST_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise Misconfigured(f"log.file: {path} cannot be written: {error.strerror}; name a writable file") from error
