@@ -49,17 +49,17 @@ class SymbolHealth:
 
     def set(self, stream: str, state: StreamState, reason: str) -> tuple[StreamState, str] | None:
         """Note the state of one stream; returns the symbol's new state and its reason if that changed."""
-        self._states[stream] = (state, f"{stream}: {reason}")
-        worst = self._worst()
-        if worst is None or worst[0] is self._told:
+        said = self._states[stream] = (state, f"{stream}: {reason}")
+        now = self._worst() or (said if all(self._states.values()) else None)
+        if now is None or now[0] is self._told:
             return None
-        self._told = worst[0]
-        return worst
+        self._told = now[0]
+        return now
 
     def _worst(self) -> tuple[StreamState, str] | None:
-        known = [entry for entry in self._states.values() if entry is not None]
+        """The worst state that is not LIVE."""
         for state in _WORST_FIRST:
-            for entry in known:
-                if entry[0] is state:
+            for entry in self._states.values():
+                if entry is not None and entry[0] is state:
                     return entry
-        return known[-1] if len(known) == len(self._states) else None
+        return None

@@ -119,7 +119,7 @@ class AccountStream:
         if order.get("symbol") not in self._symbols:
             return
         try:
-            report = order_report(order, now_ms=self._client.time.our_ms())
+            report = order_report(order, with_fills=False, now_ms=self._client.time.our_ms())
         except BrokenAnswer as error:
             self._break(str(error))
             return

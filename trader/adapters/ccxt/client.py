@@ -98,7 +98,7 @@ class Client:
         self._session = open_session(loopback=self._loopback, ca_file=settings.ca_file, traces=[trace()])
         self.raw: Any = _instance(ccxt_id, self._config(settings, credentials))
         if credentials is not None:
-            self.raw.number = decimal.Decimal  # balances and fills to the last digit
+            self.raw.number = str  # numbers as written: balances and fills stay exact to the last digit
         self._hook(rate_share)
 
     @property
@@ -131,7 +131,10 @@ class Client:
             # ccxt changes the rounding of whatever decimal context it runs in
             with decimal.localcontext():
                 async with asyncio.timeout(QUEUE_S) as flight.deadline:
-                    return await getattr(self.raw, method)(*args), flight
+                    answer = await getattr(self.raw, method)(*args)
+            if flight.is_unreadable:
+                raise ValueError(f"{method}: the answer is no JSON: {(flight.body or '')[:100]!r}")
+            return answer, flight
         except errors.CAUGHT as error:
             raise self._failure(method, error, flight, failure) from None
         finally:
@@ -220,6 +223,7 @@ class Client:
         raw.on_rest_response = _on_rest_response
         ping = raw.options["ws"]
         ping["keepAlive"] = min(ping["keepAlive"], raw.streaming.get("keepAlive") or ping["keepAlive"])
+        raw.parse_json = _noting_unreadable(raw.parse_json)
         make_socket, dispatch = raw.client, raw.handle_message
         on_error, on_close = raw.on_error, raw.on_close
 
@@ -258,7 +262,7 @@ class Client:
                 kinds[type(error).__name__] += 1
                 seen = kinds[type(error).__name__]
                 if seen & (seen - 1) == 0:  # the 1st, 2nd, 4th, 8th ...
-                    log.warning("message.unreadable", seen=seen, error=errors.said(error), exc_info=seen == 1)
+                    log.warning("message.unreadable", seen=seen, error=errors.said(error), where=errors.where(error))
                 self.on_unreadable(errors.said(error))
 
         return guarded
@@ -281,6 +285,17 @@ def _on_rest_response(
     if flight is not None:
         flight.answered(code, headers, body)
     return body.strip()
+
+
+def _noting_unreadable(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse_json(text: str) -> Any:
+        parsed = parse(text)
+        flight = CURRENT.get()
+        if parsed is None and flight is not None and flight.status is not None and flight.status < 300:
+            flight.is_unreadable = True
+        return parsed
+
+    return parse_json
 
 
 def _retry_wait(error: Exception) -> bool | float:

@@ -5,6 +5,7 @@ definitive answer is `Rejected`; everything else that was sent is `OutcomeUnknow
 """
 
 import re
+import traceback
 
 import aiohttp
 import ccxt
@@ -37,6 +38,7 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (  # most special first
     (ccxt.BadRequest, "bad_request"),
     (ccxt.ArgumentsRequired, "bad_request"),
     (ccxt.OperationRejected, "refused"),
+    (ccxt.OperationFailed, "refused"),
 )
 _TEXT_CODES = (  # said more plainly in the text than in ccxt's class
     ("LOT_SIZE", "lot_size"),
@@ -45,6 +47,7 @@ _TEXT_CODES = (  # said more plainly in the text than in ccxt's class
     ("insufficient balance", "insufficient_funds"),
     ("immediately match", "would_match"),
     ("trigger immediately", "would_trigger"),
+    ("Unknown order", "unknown_order"),
 )
 _QUERY = re.compile(r"\?[^\s\"']*")
 _LONGEST = 300
@@ -54,6 +57,12 @@ def said(error: BaseException) -> str:
     """What `error` says, without the signed query of a URL, in one short line."""
     text = _QUERY.sub("", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text[:_LONGEST]}"
+
+
+def where(error: BaseException) -> str:
+    """The innermost line of code that raised. A whole traceback with its variables could show keys."""
+    trace = traceback.extract_tb(error.__traceback__)
+    return f"{trace[-1].filename.rpartition('/')[2]}:{trace[-1].lineno} {trace[-1].name}" if trace else ""
 
 
 def code_of(error: BaseException) -> str:

@@ -106,7 +106,7 @@ class CcxtExchange:
 
     async def balances(self) -> list[Balance]:
         try:
-            balances = balances_of(await self._account.read("fetch_balance"))
+            balances = balances_of(await self._account.read("fetch_balance"), self._facts.balance_key)
         except BrokenAnswer as error:
             raise Unavailable(str(error)) from None
         return [balance for balance in balances if balance.free or balance.locked]

@@ -31,6 +31,7 @@ class ExchangeFacts(msgspec.Struct, frozen=True):
     replace_cancel_answer: str = ""  # field of the answer with the old order's end
     stop_book: Mapping[str, Any] = {}  # parameters that reach conditional orders kept in a book of their own
     permission: Permission | None = None
+    balance_key: str = ""  # what every answer about balances holds; without it ccxt calls the account empty
     spot_options: Mapping[str, Any] = {}
     perpetual_options: Mapping[str, Any] = {}
     candle_page: int = 500  # rows a history request may ask for
@@ -58,6 +59,7 @@ _BINANCE = ExchangeFacts(
     replace_cancel_id_key="cancelOrigClientOrderId",
     replace_cancel_answer="cancelResponse",
     permission=Permission("sapi_get_account_apirestrictions", ("enableWithdrawals",)),
+    balance_key="balances",
     spot_options={
         "defaultType": "spot",
         "fetchMarkets": {"types": ["spot"]},
@@ -92,6 +94,7 @@ _BYBIT = ExchangeFacts(
     queries_orders=False,
     stop_book={"trigger": True, "orderFilter": "tpslOrder"},
     permission=Permission("private_get_v5_user_query_api", ("result", "permissions", "Wallet"), "Withdraw"),
+    balance_key="result",
     spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
     perpetual_options={
         "defaultType": "swap",
@@ -112,6 +115,7 @@ _OKX = ExchangeFacts(
     trade_client_id_keys=("clOrdId",),
     stop_book={"trigger": True},
     permission=Permission("private_get_account_config", ("data", 0, "perm"), "withdraw"),
+    balance_key="data",
     spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
     perpetual_options={"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
     candle_page=100,
@@ -121,6 +125,7 @@ _OKX = ExchangeFacts(
 )
 
 _KRAKEN = ExchangeFacts(
+    balance_key="result",
     client_id_key="cl_ord_id",
     query_id_key="cl_ord_id",
     trade_client_id_keys=("cl_ord_id",),

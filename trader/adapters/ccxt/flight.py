@@ -15,12 +15,13 @@ _CODE_KEYS = ("code", "retCode", "sCode", "error_code")
 class Flight:
     """One request under way. A call that makes several requests keeps what is known of the last one."""
 
-    __slots__ = ("answer_s", "body", "deadline", "is_sent", "retry_after_s", "status")
+    __slots__ = ("answer_s", "body", "deadline", "is_sent", "is_unreadable", "retry_after_s", "status")
 
     def __init__(self, deadline: asyncio.Timeout | None = None, answer_s: float = 0.0) -> None:
         self.deadline = deadline  # rescheduled to `answer_s` once the request is out of the limiter's queue
         self.answer_s = answer_s
         self.is_sent = False
+        self.is_unreadable = False  # some answer of success was no JSON; ccxt makes empty lists of those
         self.status: int | None = None
         self.body: str | None = None
         self.retry_after_s: float | None = None

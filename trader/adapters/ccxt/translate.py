@@ -47,11 +47,18 @@ def decimal_or_none(value: Any) -> Decimal | None:
 
 
 def order_report(
-    order: Any, *, client_id: str | None = None, symbol: str | None = None, is_new: bool = False, now_ms: int = 0
+    order: Any,
+    *,
+    client_id: str | None = None,
+    symbol: str | None = None,
+    is_new: bool = False,
+    with_fills: bool = True,
+    now_ms: int = 0,
 ) -> OrderReport:
     """One ccxt order. `client_id`, `symbol` override what it says (a cancel's answer names the cancel).
 
-    `is_new`: an acknowledgement, which on some exchanges holds nothing but an id.
+    `is_new`: an acknowledgement, which on some exchanges holds nothing but an id. `with_fills`: take over the
+    executions it carries.
     """
     if not isinstance(order, Mapping) or not order.get("id"):
         raise BrokenAnswer(f"an order without id: {_shown(order)}")
@@ -61,6 +68,7 @@ def order_report(
     quantity = decimal_or_none(order.get("amount"))
     filled = decimal_or_none(order.get("filled")) or ZERO
     ts_ms = int(order.get("lastUpdateTimestamp") or order.get("timestamp") or now_ms)
+    kind = _type(order)
     report = OrderReport(
         symbol=str(name),
         client_id=client_id if client_id is not None else str(order.get("clientOrderId") or ""),
@@ -69,13 +77,14 @@ def order_report(
         filled=filled,
         ts_ms=ts_ms,
         side=_side_or_none(order.get("side")),
-        type=_type(order),
+        type=kind,
         quantity=quantity,
-        price=decimal_or_none(order.get("price")) or None,
+        # of a market order ccxt calls the average, or a slippage bound, its price
+        price=decimal_or_none(order.get("price")) or None if kind is OrderType.LIMIT else None,
         stop_price=_stop_price(order),
         reason=_reason(order),
     )
-    return _with_fills(report, order.get("trades") or ())
+    return _with_fills(report, order.get("trades") or ()) if with_fills else report
 
 
 def fill_of(trade: Any, *, symbol: str | None = None, client_id: str = "") -> Fill:
@@ -103,10 +112,12 @@ def fill_of(trade: Any, *, symbol: str | None = None, client_id: str = "") -> Fi
     )
 
 
-def balances_of(answer: Any) -> list[Balance]:
-    """Every currency a ccxt balance answer names, zero ones too."""
+def balances_of(answer: Any, required: str = "") -> list[Balance]:
+    """Every currency a ccxt balance answer names, zero ones too. `required`: a key its raw answer must have."""
     if not isinstance(answer, Mapping):
         raise BrokenAnswer(f"balances are {_shown(answer)}")
+    if required and required not in (answer.get("info") or ()):
+        raise BrokenAnswer(f"an answer about balances without {required!r}: {_shown(answer.get('info'))}")
     return [
         _balance(str(currency), entry)
         for currency, entry in answer.items()
