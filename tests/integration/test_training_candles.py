@@ -1,0 +1,168 @@
+"""From candles to a registered model that the live side loads: the whole way, with real features and all libraries."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trader.adapters.model_files import ModelFiles
+from trader.config.schema import MarketSettings, ModelSettings, Settings
+from trader.domain.candle_arrays import CandleArrays
+from trader.domain.errors import Misconfigured
+from trader.training.dataset import Costs, build_dataset
+from trader.training.fit import TrainedModel, train_and_register
+from trader.training.progress import TrainingProgress
+
+MINUTE = 60_000
+SETTINGS = Settings(market=MarketSettings(timeframe="1m"), model=ModelSettings(profile="quick"))
+FREE = Costs(taker_fee_frac=0.0, spread_frac=0.0)
+
+
+def candles(n: int, seed: int, drift: float) -> CandleArrays:
+    """A random walk with clustered volatility; `drift` is how much of a slow hidden tide moves each candle."""
+    rng = np.random.default_rng(seed)
+    tide = np.zeros(n)
+    for i in range(1, n):
+        tide[i] = 0.97 * tide[i - 1] + rng.normal()
+    sigma = 0.001 * np.exp(0.3 * np.sin(np.arange(n) / 300))
+    steps = sigma * (rng.normal(size=n) + drift * tide / tide.std())
+    close = 100 * np.exp(np.cumsum(steps))
+    opens = np.concatenate(([100.0], close[:-1]))
+    high = np.maximum(opens, close) * np.exp(np.abs(rng.normal(0, 0.0004, n)))
+    low = np.minimum(opens, close) * np.exp(-np.abs(rng.normal(0, 0.0004, n)))
+    return CandleArrays(np.arange(n) * MINUTE, opens, high, low, close, rng.lognormal(3, 1, n))
+
+
+def market(drift: float, n: int = 4_000) -> dict[str, CandleArrays]:
+    return {f"{name}/USDT": candles(n, i, drift) for i, name in enumerate(("AAA", "BBB", "CCC"))}
+
+
+@pytest.fixture(scope="module")
+def told() -> list[TrainingProgress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
+    return ModelFiles(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def informed(files: ModelFiles, told: list[TrainingProgress]) -> TrainedModel:
+    made = market(0.3)
+    return train_and_register(made, SETTINGS, files, told.append, costs=dict.fromkeys(made, FREE))
+
+
+def test_a_market_with_a_tide_is_learned(informed: TrainedModel) -> None:
+    info = informed.manifest.info
+    assert not info.no_edge
+    assert info.slope_t > 2
+    assert 0.3 < info.slope < 2.5
+    assert 0 < info.base_rate < 1
+    assert info.average_win_frac > 0
+    assert info.average_loss_frac > 0
+
+
+def test_two_days_of_data_are_no_evidence_for_real_money(informed: TrainedModel) -> None:
+    assert informed.manifest.info.verdict == "observe"
+    assert any(reason.startswith("active_days") for reason in informed.manifest.info.reasons)
+
+
+def test_the_live_side_loads_the_champion_and_agrees(informed: TrainedModel, files: ModelFiles) -> None:
+    champion = files.load_champion("1m", feature_set_hash=informed.table.feature_set_hash)
+    assert champion is not None
+    assert champion.info == informed.manifest.info
+    X, scale = informed.table.X[-500:], informed.table.scale[-500:]
+    np.testing.assert_allclose(champion.predict(X), informed.ensemble.predict(X), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(champion.win_probability(X), informed.ensemble.win_probability(X), rtol=0, atol=1e-5)
+    atr_frac = scale[-1] / np.sqrt(16) / np.sqrt(np.pi / 8)
+    expected = informed.ensemble.predict(X[-1:])[0] * scale[-1]
+    assert champion.predict_row(X[-1], atr_frac=atr_frac).prediction == pytest.approx(expected, abs=1e-6)
+
+
+def test_progress_was_told(informed: TrainedModel, told: list[TrainingProgress]) -> None:
+    fractions = [step.fraction for step in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert told[-1].message == informed.manifest.info.model_id
+    assert any(step.seconds_left for step in told)
+
+
+def test_the_importance_names_real_features(informed: TrainedModel) -> None:
+    importance = informed.manifest.importance
+    assert set(importance) == set(informed.manifest.feature_names)
+    assert sum(importance.values()) == pytest.approx(1)
+
+
+def test_a_random_walk_has_no_edge(tmp_path: Path) -> None:
+    trained = train_and_register(market(0.0), SETTINGS, ModelFiles(tmp_path))
+    assert trained.manifest.info.no_edge
+    assert "no_edge" in trained.manifest.info.reasons
+    assert trained.evaluation.trades.net.sum() <= 0
+
+
+def test_rows_are_in_time_order_and_their_labels_end_after_the_horizon() -> None:
+    table = build_dataset(market(0.1, 2_400), SETTINGS)
+    assert (np.diff(table.start_ms) >= 0).all()
+    assert (table.end_ms - table.start_ms == 16 * MINUTE).all()
+    assert set(table.symbol.tolist()) == {0, 1, 2}
+    assert np.isfinite(table.X).all()
+    close = market(0.1, 2_400)["BBB/USDT"].close
+    row = int(np.flatnonzero(table.symbol == 1)[0])
+    candle = int(table.start_ms[row] // MINUTE) - 1
+    assert table.forward[row] == pytest.approx(np.log(close[candle + 16] / close[candle]))
+
+
+def test_costs_come_off_every_outcome() -> None:
+    made = market(0.1, 2_200)
+    free, paid = (build_dataset(made, SETTINGS, dict.fromkeys(made, costs)) for costs in (FREE, Costs()))
+    np.testing.assert_allclose(free.long_net - paid.long_net, Costs().round_trip_frac)
+
+
+def test_rows_never_see_later_candles() -> None:
+    """Changing every candle after one row changes no feature up to it."""
+    made = market(0.1, 2_300)
+    cut = 2_200
+    changed = {symbol: _with_other_future(arrays, cut) for symbol, arrays in made.items()}
+    before, after = build_dataset(made, SETTINGS), build_dataset(changed, SETTINGS)
+    known = before.start_ms <= cut * MINUTE
+    assert known.sum() > 100
+    assert np.array_equal(before.X[known], after.X[known])
+
+
+def test_too_little_history_says_how_much_is_needed() -> None:
+    with pytest.raises(Misconfigured, match=r"more than 2016 1m candles of a symbol, the longest history has 2000"):
+        build_dataset(market(0.1, 2_000), SETTINGS)
+
+
+def test_a_gap_in_the_history_is_stepped_over() -> None:
+    whole = candles(2_500, 0, 0.1)
+    keep = np.delete(np.arange(2_500), np.arange(2_100, 2_110))
+    table = build_dataset({"AAA/USDT": whole.take(keep)}, SETTINGS)
+    assert np.isfinite(table.X).all()
+    assert (table.end_ms - table.start_ms == 16 * MINUTE).all()
+
+
+def test_training_is_the_same_in_another_process(informed: TrainedModel) -> None:
+    """Hash seeds and process state change nothing: the file is equal byte for byte."""
+    code = (
+        "import tests.integration.test_training_candles as t\n"
+        "from trader.training.fit import train\n"
+        "made = t.market(0.3)\n"
+        "print(train(made, t.SETTINGS, costs=dict.fromkeys(made, t.FREE)).manifest.info.model_id)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == informed.manifest.info.model_id
+
+
+def _with_other_future(arrays: CandleArrays, cut: int) -> CandleArrays:
+    def after(column: Any) -> Any:
+        changed = column.copy()
+        changed[cut:] *= 1.5
+        return changed
+
+    opens, highs, lows, closes, volumes = (after(column) for column in arrays[1:])
+    return CandleArrays(arrays.open_ms, opens, highs, lows, closes, volumes)
