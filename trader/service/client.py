@@ -1,5 +1,6 @@
 """The other end of the control socket, blocking: for the command line."""
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ def ask(
         connection.settimeout(timeout_s)
         _connect(connection, path)
         try:
-            connection.sendall(line(Request(command, arguments or {})))
+            with contextlib.suppress(BrokenPipeError):  # refused before all was sent: the answer says why
+                connection.sendall(line(Request(command, arguments or {})))
             data = _read_line(connection)
         except TimeoutError:
             raise Unavailable(f"the daemon did not answer {command} within {timeout_s:g} s") from None

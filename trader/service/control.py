@@ -92,11 +92,11 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
         try:
+            uid = peer_uid(writer.get_extra_info("socket"))
+            request = await _read_request(reader)  # also of a peer that is refused: it then reads the refusal
+            check_peer(uid, os.geteuid())
             if self._peers > _MOST_PEERS:
                 raise Unavailable(f"{_MOST_PEERS} others are being answered; try again")
-            uid = peer_uid(writer.get_extra_info("socket"))
-            check_peer(uid, os.geteuid())
-            request = await _read_request(reader)
             origin = "control socket" if uid is None else f"uid {uid}"
             async with asyncio.timeout(_HANDLER_WAIT_S):
                 return Answer(ok=True, answer=await self._handler(request.command, request.arguments, origin))
