@@ -10,6 +10,7 @@ from trader.sandbox.wire import account_trade, canceled_order, new_id, placed_or
 from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
+_LONGEST_SPAN_MS = 86_400_000
 _RESPONSE_TYPES = frozenset({"ACK", "RESULT", "FULL"})
 
 
@@ -56,6 +57,7 @@ def open_orders(venue: Venue, params: Params) -> object:
 
 
 def all_orders(venue: Venue, params: Params) -> object:
+    _check_span(params)
     found = venue.exchange.orders(
         venue.symbol(params).symbol,
         since_ms=params.integer("startTime"),
@@ -67,6 +69,7 @@ def all_orders(venue: Venue, params: Params) -> object:
 
 
 def my_trades(venue: Venue, params: Params) -> object:
+    _check_span(params)
     found = venue.exchange.trades(
         venue.symbol(params).symbol,
         since_ms=params.integer("startTime"),
@@ -106,6 +109,12 @@ def cancel_replace(venue: Venue, params: Params) -> object:
         "cancelResponse": canceled_order(canceled, cancel_id),
         "newOrderResponse": placed_order(order, trades, _response_type(params, request)),
     }
+
+
+def _check_span(params: Params) -> None:
+    start, end = params.integer("startTime"), params.integer("endTime")
+    if start is not None and end is not None and end - start > _LONGEST_SPAN_MS:
+        raise BinanceError(-1127, "More than 24 hours between startTime and endTime.")
 
 
 def _cancel(venue: Venue, order: SimOrder, cancel_id: str) -> object:
