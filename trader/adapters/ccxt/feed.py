@@ -27,6 +27,8 @@ from trader.ports import MarketSink
 
 log = structlog.get_logger("ccxt.feed")
 
+RECONNECTED_FOR_S = 2.0
+
 # words in the names ccxt gives its subscriptions, to find the socket of a stream
 _SOCKET_WORDS = {"books": "book", "klines": "ohlcv", "trades": "trade"}
 
@@ -136,6 +138,7 @@ class _Session:
             reconnect=self._reconnect,
             on_state=lambda channel, state, reason: self._set(channel.kind, channel.symbol, state, reason),
         )
+        self._redialled: dict[Stream, float] = {}
         self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:
@@ -254,6 +257,11 @@ class _Session:
         return await stream.renew()
 
     async def _reconnect(self, channel: Channel) -> None:
+        """Dial anew for the stream of `channel`, once for all of its symbols that ask at the same time."""
+        stream, now = self._stream(channel.kind, channel.symbol), self._loop.time()
+        if now < self._redialled.get(stream, -RECONNECTED_FOR_S) + RECONNECTED_FOR_S:
+            return
+        self._redialled[stream] = now
         words = (_SOCKET_WORDS[channel.kind], channel.symbol.lower())
         dropped = await self._client.drop_sockets(words=words)
         log.info("socket.dropped", kind=channel.kind, symbol=channel.symbol, sockets=dropped)

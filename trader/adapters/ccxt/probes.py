@@ -54,7 +54,8 @@ class Probes:
         trades: Any = await self._client.read("fetch_trades", symbol, None, TRADES)
         known_ms = self._trade_ms.get(symbol, self._began_ms)
         settled_ms = self._client.time.now_ms() - SETTLED_S * 1000 * self._client.time.speed
-        return any(known_ms < int(trade["timestamp"]) <= settled_ms for trade in trades)
+        newer = [ts_ms for trade in trades if (ts_ms := int(trade["timestamp"])) > known_ms]
+        return len(newer) >= TRADES or any(ts_ms <= settled_ms for ts_ms in newer)
 
     async def _klines_are_behind(self, symbol: str) -> bool:
         length_ms = timeframe_ms(self._timeframe)

@@ -5,10 +5,12 @@ on it at that moment. Network time (the loop's) throughout.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import ccxt
 import structlog
 
 from trader.adapters.ccxt.errors import CAUGHT, said
@@ -18,6 +20,7 @@ log = structlog.get_logger("ccxt.stream")
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
 UNSUBSCRIBE_S = 5.0
+RENEWED_FOR_S = 1.0
 
 
 def backoff_s(failures: int) -> float:
@@ -50,6 +53,8 @@ class Stream:
         self._disturbed = asyncio.Event()
         self._scope: asyncio.Timeout | None = None
         self._failures = 0
+        self._renewing = asyncio.Lock()
+        self._renewed_at = -math.inf
 
     def healthy(self) -> None:
         """Data flows: the next loss starts with the shortest wait again."""
@@ -64,10 +69,8 @@ class Stream:
         while True:
             self._disturbed.clear()
             try:
-                async with asyncio.timeout(None) as self._scope:
-                    await self._subscribe()
-                    await self._disturbed.wait()
-            except TimeoutError:
+                await self._hold()
+            except (TimeoutError, ccxt.UnsubscribeError):
                 pass  # `renew` wants a fresh subscription
             except CAUGHT as error:
                 self._failures += 1
@@ -77,20 +80,33 @@ class Stream:
                 )
                 self._on_lost(said(error))
                 await asyncio.sleep(wait_s)
-            finally:
-                self._scope = None
 
     async def renew(self) -> bool:
-        """Unsubscribe and subscribe again on the same socket. False where the exchange cannot do that."""
-        if self._unsubscribe is None:
-            return False
+        """Unsubscribe and subscribe again on the same socket. False where the exchange cannot do that.
+
+        Asked for again while it is under way or just done, it is the same renewal.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._renewing:
+            if loop.time() < self._renewed_at + RENEWED_FOR_S:
+                return True
+            if self._unsubscribe is None:
+                return False
+            try:
+                async with asyncio.timeout(UNSUBSCRIBE_S):
+                    await self._unsubscribe()
+            except CAUGHT as error:
+                log.info("stream.unsubscribe_failed", stream=self.name, error=said(error))
+                return False
+            if self._scope is not None:
+                self._scope.reschedule(loop.time())
+            self._renewed_at = loop.time()
+            return True
+
+    async def _hold(self) -> None:
         try:
-            async with asyncio.timeout(UNSUBSCRIBE_S):
-                await self._unsubscribe()
-        except CAUGHT as error:
-            log.info("stream.unsubscribe_failed", stream=self.name, error=said(error))
-            return False
+            async with asyncio.timeout(None) as self._scope:
+                await self._subscribe()
+                await self._disturbed.wait()
         finally:
-            if self._scope is not None and not self._scope.expired():
-                self._scope.reschedule(asyncio.get_running_loop().time())
-        return True
+            self._scope = None

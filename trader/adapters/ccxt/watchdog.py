@@ -19,6 +19,7 @@ LOOK_EVERY_S = 0.2
 SHORTEST_BUDGET_S = 3.0
 SETTLE_S = 3.0  # how long a remedy may take to show, doubled with each further one
 LONGEST_SETTLE_S = 60.0
+TRUST_AFTER = 3.0  # budgets without silence after a remedy until it counts as having worked
 
 
 class Channel(NamedTuple):
@@ -29,12 +30,13 @@ class Channel(NamedTuple):
 
 
 class _Watch:
-    __slots__ = ("is_busy", "not_before", "remedies", "seen")
+    __slots__ = ("is_busy", "not_before", "remedies", "seen", "trusted_at")
 
     def __init__(self, now: float) -> None:
         self.seen = now
         self.not_before = 0.0
-        self.remedies = 0  # tried since data last flowed
+        self.remedies = 0  # tried since data last flowed for a while
+        self.trusted_at = 0.0
         self.is_busy = False
 
 
@@ -67,9 +69,8 @@ class Watchdog:
         """Data of `channel` arrived at loop time `now`."""
         watch = self._watches[channel]
         watch.seen = now
-        if watch.remedies:
+        if watch.remedies and now >= watch.trusted_at:
             watch.remedies = 0
-            watch.not_before = 0.0
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Watch until cancelled; recoveries run as tasks of `group`."""
@@ -111,5 +112,7 @@ class Watchdog:
             remedy = "reconnect"
             await self._reconnect(channel)
         settle_s = min(LONGEST_SETTLE_S, SETTLE_S * 2.0 ** (watch.remedies - 1))
-        watch.not_before = asyncio.get_running_loop().time() + settle_s
+        now = asyncio.get_running_loop().time()
+        watch.not_before = now + settle_s
+        watch.trusted_at = now + settle_s + TRUST_AFTER * self._budgets_s[channel.kind]
         log.warning("stream.stale", kind=channel.kind, symbol=channel.symbol, silence_s=silence_s, remedy=remedy)
