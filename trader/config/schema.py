@@ -200,7 +200,7 @@ class SizingSettings(Section):
     """Smallest bet with a positive edge, share of equity at risk."""
     cap_frac: Fraction = 0.10
     """Largest bet, share of equity at risk."""
-    probability_shrink: Fraction = 0.5
+    probability_shrink: Fraction = 0.25
     """How far the win probability is pulled to the out-of-fold base rate; 1 = all the way."""
     position_notional_cap_frac: Annotated[float, Field(gt=0, le=5)] = 0.25
     """Largest position value / equity."""

@@ -83,7 +83,11 @@ class Scorer:
             candles = [await self._offered.get()]
             while not self._offered.empty():
                 candles.append(self._offered.get_nowait())
-            filled = [candle for first in candles for candle in await self._with_missing(first)]
+            filled: list[Candle] = []
+            newest = {symbol: stream.last_open_ms for symbol, stream in self._streams.items()}
+            for candle in candles:
+                filled += await self._with_missing(candle, newest[candle.symbol])
+                newest[candle.symbol] = candle.open_ms
             for forecast in await loop.run_in_executor(self._thread, self._score, filled):
                 self._put(ForecastMade(forecast=forecast))
 
@@ -100,9 +104,8 @@ class Scorer:
                 return candles
             since_ms = page[-1].close_ms
 
-    async def _with_missing(self, candle: Candle) -> list[Candle]:
-        """`candle`, after the ones between the warm-up's end and the stream's beginning."""
-        last_ms = self._streams[candle.symbol].last_open_ms
+    async def _with_missing(self, candle: Candle, last_ms: int | None) -> list[Candle]:
+        """`candle`, after the ones between `last_ms` (the newest known open time) and it."""
         if last_ms is None or candle.open_ms <= last_ms + self._candle_ms:
             return [candle]
         since_ms = last_ms + self._candle_ms

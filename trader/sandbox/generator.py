@@ -5,12 +5,12 @@ Per symbol and base candle (all logarithms):
     r        = drift + sqrt(share) * factor + sqrt(1 - share) * own          one number for each of K steps
     factor   = s_F * normal (+ jump)      s_F = exp(h_F - var)   h_F: AR(1), so volatility clusters
     own      = s_i * normal (+ jump)      s_i likewise
-    drift    = edge * 3 * (x - x before)  x = 0.6 x_F + 0.8 x_i, AR(2) with unit variance: a noisy cycle
+    drift    = edge * 5 * (x - x before)  x = 0.6 x_F + 0.8 x_i, AR(2) with unit variance: a noisy cycle
     scale    = annual volatility / sqrt(candles a year) * daily pattern, for all of them
 
 `edge` is the predictable component: prices overshoot and swing back in a damped cycle of about 48 candles, so the
 recent past tells x, and x tells the next candles. With edge = 1 a regression of the 16-candle forward return on
-past returns ranks with an information coefficient of 0.3 to 0.6; with edge = 0 the price is a martingale and
+past returns ranks with an information coefficient of 0.5 to 0.7; with edge = 0 the price is a martingale and
 there is nothing to find. Real markets are near 0.
 
 Only trade prices are generated; books are built around them (`depth`). Every symbol and the factor draw from
@@ -35,7 +35,7 @@ _LOG_VOLATILITY_SD = 0.45
 _LOG_VOLATILITY_CANDLES = 180.0  # time constant of volatility clusters
 _CYCLE_CANDLES = 48.0  # period of the predictable swing
 _CYCLE_DAMPING_CANDLES = 150.0  # how long it keeps its phase
-_CYCLE_STRENGTH = 3.0  # standard deviation of the swing, in candle standard deviations, at edge 1
+_CYCLE_STRENGTH = 5.0  # standard deviation of the swing, in candle standard deviations, at edge 1
 _FACTOR_DRIFT, _OWN_DRIFT = 0.6, 0.8  # 0.6^2 + 0.8^2 = 1
 _JUMP_PROBABILITY = 1 / 700  # per candle
 _JUMP_SIZE = 6.0  # standard deviations of a candle

@@ -9,7 +9,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 
 BASE_TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h")
-MARKET_VERSION = 2  # raise it when the same seed would give another market: stored state is then not continued
+MARKET_VERSION = 3  # raise it when the same seed would give another market: stored state is then not continued
 
 
 class SandboxOptions(msgspec.Struct, frozen=True):
