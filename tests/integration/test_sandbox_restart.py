@@ -21,12 +21,6 @@ from trader.sandbox.status import read_status
 BTC = "BTC/USDT"
 SPOT_ONLY = {"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}
 SHORT: dict[str, Any] = {"history_candles": 1_500, "symbols": (BTC, "ETH/USDT")}
-COMMAND = (
-    sys.executable,
-    "-c",
-    "import asyncio, pathlib, sys; from trader.sandbox.server import options_from, serve; "
-    "asyncio.run(serve(options_from(pathlib.Path(sys.argv[-1]))))",
-)
 
 
 async def test_a_restart_resumes_account_orders_candles_and_market_time(tmp_path: Path) -> None:
@@ -94,7 +88,7 @@ async def test_the_detached_process_is_found_replaced_and_survives_kill_9(tmp_pa
 
     async def ensure(**settings: Any) -> Any:
         wanted = SandboxSettings(**{"idle_exit_s": 60, "speed": 60, **settings})
-        return await ensure_running(wanted, symbols, "1m", tmp_path / "box", log, COMMAND)
+        return await ensure_running(wanted, symbols, "1m", tmp_path / "box", log)
 
     running = await ensure()
     try:

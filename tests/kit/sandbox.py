@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,17 @@ async def truth(running: RunningSandbox) -> dict[str, Any]:
 
 async def eventually(condition: Callable[[], bool], *, attempts: int = 400) -> None:
     """Wait until `condition` holds; fails after about twenty seconds."""
+
+    async def holds() -> bool:
+        return condition()
+
+    await eventually_true(holds, attempts=attempts)
+
+
+async def eventually_true(condition: Callable[[], Awaitable[bool]], *, attempts: int = 400) -> None:
+    """Wait until `condition` holds; fails after about twenty seconds."""
     for _ in range(attempts):
-        if condition():
+        if await condition():
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{condition} never held")
