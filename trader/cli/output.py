@@ -1,6 +1,7 @@
 """What commands print: JSON for programs, a console of at least 100 columns for tables."""
 
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,15 @@ def amount(value: Any, digits: int = 2) -> str:
 
 
 def price(value: Any) -> str:
-    """A price with about six significant digits, never in exponent form."""
+    """A price with six significant digits or two decimals, whichever is more; never in exponent form."""
     if value is None:
         return "-"
     number = float(value)
-    whole = len(str(int(abs(number))))
-    return f"{number:,.{max(2, 6 - whole) if abs(number) >= 1 else 8}f}"
+    if not number or not math.isfinite(number):
+        return f"{number:g}"
+    places = max(2, 5 - math.floor(math.log10(abs(number))))
+    text = f"{number:,.{places}f}"
+    return text if places == 2 else text.rstrip("0").rstrip(".")
 
 
 def signed(value: Any, text: str) -> str:

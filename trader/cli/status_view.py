@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from trader.cli.output import amount, console, moment, price, signed, span
-from trader.cli.tables import rows_table
+from trader.cli.tables import plain_table, rows_table
 
 Status = dict[str, Any]
 
@@ -21,21 +21,21 @@ def print_status(status: Status) -> None:
 
 
 def status_view(status: Status) -> Group:
-    parts: list[RenderableType] = [_head(status)]
+    parts: list[RenderableType] = [Padding(_head(status), (0, 0, 0, 1))]
     if status["symbols"]:
         parts.append(_symbols(status))
     if status["positions"]:
-        parts += ["[bold]Positions[/bold]", rows_table("positions", status["positions"])]
+        parts += [" [bold]Positions[/bold]", rows_table("positions", status["positions"])]
     elif status["running"]:
-        parts.append("No open position.\n")
+        parts.append(" No open position.\n")
     if status["algorithms"]:
-        parts += ["[bold]Orders under way[/bold]", _algorithms(status)]
+        parts += [" [bold]Orders under way[/bold]", _algorithms(status)]
     parts.append(_foot(status))
     return Group(*parts)
 
 
 def _head(status: Status) -> Table:
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("daemon", _daemon(status))
@@ -83,7 +83,7 @@ def _money(money: Status) -> str:
 
 
 def _symbols(status: Status) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    table = plain_table()
     for title, justify in (
         ("symbol", "left"),
         ("price", "right"),
@@ -107,7 +107,7 @@ def _symbols(status: Status) -> Table:
 
 
 def _algorithms(status: Status) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    table = plain_table()
     for title in ("symbol", "order", "for", "filled", "progress", "running"):
         table.add_column(title, no_wrap=True)
     for row in status["algorithms"]:
@@ -125,10 +125,10 @@ def _algorithms(status: Status) -> Table:
 
 def _foot(status: Status) -> str:
     if not status["running"]:
-        return f"[dim]open orders {status['open_orders']}[/dim]"
+        return f" [dim]open orders {status['open_orders']}[/dim]"
     counters = status["counters"]
     words = [f"open orders {status['open_orders']}"]
     words += [f"{name} {counters[name]:,}" for name in ("decisions", "orders", "fills", "errors")]
     if status["last_reconciled_ms"] is not None and status["market_ms"] is not None:
         words.append(f"reconciled {span(status['market_ms'] - status['last_reconciled_ms'])} ago")
-    return f"[dim]{' · '.join(words)}[/dim]"
+    return f" [dim]{' · '.join(words)}[/dim]"

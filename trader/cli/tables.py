@@ -16,7 +16,7 @@ class Column(NamedTuple):
     title: str
     cell: Callable[[Row], str]
     is_number: bool = False
-    grows: bool = False  # folds over lines where space is short
+    grows: bool = False  # takes the space that is left
 
 
 def _of(name: str) -> Callable[[Row], str]:
@@ -37,6 +37,12 @@ def _verdict(row: Row) -> str:
     return f"[{style}]{row['verdict']}[/{style}]"
 
 
+def _why(row: Row) -> str:
+    order = " ".join(part for part in (row["side"], row["quantity"], row["algorithm"]) if part)
+    reasons = escape("; ".join(row["reasons"]))
+    return f"[bold]{order}[/bold]  {reasons}" if order else reasons
+
+
 def _status(row: Row) -> str:
     style = {"filled": "green", "rejected": "red", "unknown": "bold red", "open": "cyan", "pending": "yellow"}
     return f"[{style.get(row['status'], 'default')}]{row['status'].replace('_', ' ')}[/]"
@@ -52,7 +58,6 @@ _POSITIONS = (
     Column("profit", lambda row: signed(row["unrealised_quote"], amount(row["unrealised_quote"])), is_number=True),
     Column("stop", lambda row: price(row["stop_price"]), is_number=True),
     Column("target", lambda row: price(row["take_profit"]), is_number=True),
-    Column("stage", _of("stage")),
 )
 _ORDERS = (
     Column("updated", lambda row: moment(row["updated_ms"])),
@@ -74,8 +79,7 @@ _DECISIONS = (
     Column("p win", lambda row: f"{row['win_probability']:.2f}" if row["win_probability"] is not None else "-"),
     Column("edge", _bps("edge_bps"), is_number=True),
     Column("cost", _bps("cost_bps"), is_number=True),
-    Column("order", lambda row: " ".join(p for p in (row["side"], row["quantity"], row["algorithm"]) if p) or "-"),
-    Column("reasons", lambda row: escape("; ".join(row["reasons"])), grows=True),
+    Column("order and reasons", _why, grows=True),
 )
 _FILLS = (
     Column("time", lambda row: moment(row["ts_ms"])),
@@ -119,15 +123,19 @@ def print_rows(kind: str, rows: list[Row]) -> None:
     console().print(rows_table(kind, rows) if rows else f"No {kind}.")
 
 
+def plain_table() -> Table:
+    """The one look of all tables. What does not fit folds; nothing is cut."""
+    return Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def rows_table(kind: str, rows: list[Row]) -> Table:
     """One line a row where 100 columns allow it; edge and cost are basis points, times market UTC."""
-    table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    table = plain_table()
     for column in _LAYOUTS[kind]:
         table.add_column(
             column.title,
             justify="right" if column.is_number else "left",
             overflow="fold",
-            no_wrap=not column.grows,
             ratio=1 if column.grows else None,
         )
     for row in rows:
