@@ -64,8 +64,10 @@ def sandbox(
 ) -> None:
     """Serve a local exchange that speaks Binance's protocol."""
     import asyncio
+    import errno
 
     from trader.config.schema import LogSettings
+    from trader.domain.errors import Misconfigured
     from trader.observability.logs import configure
     from trader.sandbox.options import SandboxOptions
     from trader.sandbox.server import serve
@@ -91,5 +93,9 @@ def sandbox(
     output = configure(LogSettings())
     try:
         asyncio.run(serve(options.validated()))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Misconfigured(f"--port {port}: is in use on this machine; allowed: a free one, or 0 for any") from None
     finally:
         output.close()

@@ -1,6 +1,7 @@
 """Help, mistakes and exit codes."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,16 @@ def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("trader.cli.look.settings", interrupted)
     assert run(["status"], monkeypatch) == 130
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "trader", "sandbox", "--symbols", "BTC/USDT", "--port", port]
+        told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ)
+    assert told.returncode == 2
+    assert told.stderr == f"trader: --port {port}: is in use on this machine; allowed: a free one, or 0 for any\n"
 
 
 def test_help_loads_nothing_heavy() -> None:
