@@ -17,7 +17,7 @@ def state(day: Day, exchange: SimulatedExchange) -> object:
 
 
 class Books:
-    """The books a feed shows again after a restart."""
+    """What a feed shows again after a restart: the books. Of a symbol without one, nothing is known then."""
 
     def __init__(self) -> None:
         self._shown: dict[str, ShowBook] = {}
@@ -29,9 +29,9 @@ class Books:
             self._shown.pop(step.symbol, None)
 
     def show(self, day: Day, *exchanges: SimulatedExchange) -> None:
-        for step in self._shown.values():
+        for symbol in day.instruments:
             for exchange in exchanges:
-                day.do(exchange, step)
+                day.do(exchange, self._shown.get(symbol, Forget(symbol)))
 
 
 @given(days(), st.sets(st.integers(0, 40), max_size=4))

@@ -6,24 +6,27 @@ from trader.domain.orders import OrderStatus
 
 
 class CandleShop(Shop):
-    """Only candles of a minute; `candle` moves time to its end."""
+    """Only candles of a minute; orders arrive when the next one opens or, late, inside it."""
 
     def __init__(self) -> None:
         super().__init__(with_book=False)
         self.next_open_ms = 60_000
+        self.is_late = False
+
+    def tick(self) -> int:
+        return self.next_open_ms + 10 if self.is_late else self.next_open_ms
 
     def candle(
         self, open_: float, high: float, low: float, close: float, volume: float = 10.0, *, is_gap: bool = False
     ) -> None:
         opened = self.next_open_ms
-        self.next_open_ms = self._now_ms = opened + 60_000
+        self.next_open_ms = opened + 60_000
         self.exchange.on_candle(Candle(SYMBOL, opened, opened + 60_000, open_, high, low, close, volume, is_gap))
 
 
 def started() -> CandleShop:
     shop = CandleShop()
     shop.candle(100, 101, 99, 100)
-    shop._now_ms -= 10  # the next tick is the next candle's first millisecond
     return shop
 
 
@@ -53,7 +56,7 @@ def test_a_candle_fills_at_most_its_volume() -> None:
 
 def test_an_order_placed_inside_the_candle_does_not_meet_its_range() -> None:
     shop = started()
-    shop.tick()
+    shop.is_late = True
     late_limit, _ = shop.submit(limit(BUY, "1", "99"))
     late_stop, _ = shop.submit(stop(SELL, "1", "98"))
     shop.candle(100, 100, 90, 99.5)
@@ -82,6 +85,14 @@ def test_a_stop_and_a_target_in_one_candle_take_the_stop() -> None:
     shop.candle(100, 103, 97, 100, volume=5.0)
     assert shop.now(protective).status is OrderStatus.FILLED
     assert shop.now(target).filled == 0
+
+
+def test_two_stops_share_the_volume_of_one_candle() -> None:
+    shop = started()
+    first, _ = shop.submit(stop(SELL, "2", "98", name="first"))
+    second, _ = shop.submit(stop(SELL, "2", "98.5", name="second"))
+    shop.candle(100, 100, 97, 99, volume=3.0)
+    assert (shop.now(first).filled, shop.now(second).filled) == (D(2), D(1))
 
 
 def test_a_gap_candle_trades_nothing() -> None:

@@ -39,8 +39,8 @@ def test_an_unchanged_level_is_not_refilled_by_the_next_update_but_a_changed_one
     shop = Shop()
     shop.submit(market(BUY, "3", name="a"))
     shop.book(BIDS, ((100.1, 1.0), (100.2, 3.0), (101.0, 5.0)))
-    _, trades = shop.submit(market(BUY, "1", name="b"))
-    assert [(t.price, t.quantity) for t in trades] == [(D("100.2"), D(1))]
+    _, trades = shop.submit(market(BUY, "3", name="b"))
+    assert [(t.price, t.quantity) for t in trades] == [(D("100.2"), D(3))]
 
 
 def test_a_marketable_limit_takes_up_to_its_price_and_rests_with_the_remainder() -> None:
