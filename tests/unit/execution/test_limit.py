@@ -43,6 +43,14 @@ def test_every_reprice_moves_towards_the_near_touch_and_the_last_reaches_it() ->
     assert prices[-1] == Decimal("99.99")
 
 
+def test_a_sale_moves_down_to_the_ask() -> None:
+    book, instrument = a_book(bid=99.99, ask=100.01), an_instrument()
+    prices = [passive_price(instrument, book, Side.SELL, share, SETTINGS) for share in (0.0, 0.5, 1.0)]
+    assert prices == [Decimal("100.04"), Decimal("100.03"), Decimal("100.01")]
+    buys = [passive_price(instrument, book, Side.BUY, share, SETTINGS) for share in (0.0, 0.5, 1.0)]
+    assert buys == [Decimal("99.95"), Decimal("99.97"), Decimal("99.99")]
+
+
 def test_keeps_its_place_in_the_queue_when_the_price_would_not_be_better() -> None:
     run = Run("limit", "1", book=a_book(bid=99.0, ask=100.01))  # starts above the bid: nearer than the near touch
     run.ack()

@@ -77,6 +77,14 @@ def test_a_perpetual_exit_has_no_minimum_notional_and_only_reduces() -> None:
     assert run.last.quantity == Decimal("0.04")
 
 
+def test_the_minimum_notional_binds_entries_everywhere_and_exits_on_spot() -> None:
+    entry = Run("market", "0.04", instrument=a_perpetual())
+    exit_ = Run("market", "0.04", side=Side.SELL, purpose=Purpose.EXIT)
+    for run in (entry, exit_):
+        assert run.placed == []
+        assert run.finished == "filled 0 of 0.04: 0.04 left is below the minimum notional 5 USDT"
+
+
 def test_rejects_are_bounded_and_named() -> None:
     run = Run("market", "1")
     for _ in range(10):

@@ -33,6 +33,10 @@ def test_ten_slices_in_five_minutes_at_the_opposite_touch() -> None:
     assert min(gaps) >= 14_000
 
 
+def test_a_sale_hits_the_bid() -> None:
+    assert Run("twap", "10", side=Side.SELL).last.price == Decimal("99.99")
+
+
 def test_jitter_is_the_same_in_every_run_and_differs_by_parent() -> None:
     state = Run("twap", "10").state
     other = Run("twap", "10").state

@@ -6,13 +6,12 @@ from hashlib import blake2b
 import msgspec
 
 from trader.config.schema import ExecutionSettings
-from trader.domain.instrument import Instrument, Rounding
-from trader.domain.orders import Side
+from trader.domain.instrument import Instrument
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, refusal, wake
 from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.market import advance as advance_market
-from trader.execution.algorithms.market import as_market
+from trader.execution.algorithms.market import as_market, protected_price
 from trader.execution.algorithms.state import MarketState, TwapState
 
 EXTRA_SLICES = 3  # tries for the remainder inside the last interval
@@ -46,10 +45,7 @@ def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketSt
     rest = state.remaining - quantity
     if rest > 0 and refusal(state, view, rest) is not None:
         quantity = view.instrument.round_quantity(state.remaining)  # the rest could never be traded alone
-    price = view.instrument.round_price(
-        view.book.ask if state.side is Side.BUY else view.book.bid,
-        Rounding.UP if state.side is Side.BUY else Rounding.DOWN,
-    )
+    price = protected_price(view.instrument, view.book, state.side, 0.0)
     state, placed = place(state, view, quantity, price)
     state, wakes = wake(state, state.deadline_ms)
     return state, [*placed, *wakes]
