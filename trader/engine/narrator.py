@@ -19,26 +19,43 @@ from trader.domain.decisions import (
     SubmitOrder,
 )
 from trader.domain.events import AnyEvent, CandleClosed, ModelChanged, StreamChanged
-from trader.domain.orders import OrderStatus, OrderType
+from trader.domain.orders import Order, OrderStatus, OrderType
 
 log = structlog.get_logger("engine")
 
+_REMEMBERED = 1_000
 _SEVERITY = {Level.INFO: log.info, Level.WARNING: log.warning, Level.ALERT: log.error}
 
 
-def narrate(event: AnyEvent, decisions: Sequence[Decision]) -> None:
-    """Log what came in, if a person cares, and what was decided."""
-    match event:
-        case StreamChanged(symbol=symbol, state=state, reason=reason):
-            log.info("stream.changed", symbol=symbol, state=state.value, reason=reason)
-        case ModelChanged(model=model):
-            log.info("model.active", model=model.model_id, verdict=model.verdict, reasons=list(model.reasons))
-        case CandleClosed(candle=candle):
-            log.debug("candle.closed", symbol=candle.symbol, open_ms=candle.open_ms, close=candle.close)
-        case _:
-            pass
-    for decision in decisions:
-        _tell(decision)
+class Narrator:
+    """Logs what came in, if a person cares, and what was decided. An order's state is told when it changes."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, OrderStatus] = {}  # client id -> the last state that was told
+
+    def narrate(self, event: AnyEvent, decisions: Sequence[Decision]) -> None:
+        """The lines of one event."""
+        match event:
+            case StreamChanged(symbol=symbol, state=state, reason=reason):
+                log.info("stream.changed", symbol=symbol, state=state.value, reason=reason)
+            case ModelChanged(model=model):
+                log.info("model.active", model=model.model_id, verdict=model.verdict, reasons=list(model.reasons))
+            case CandleClosed(candle=candle):
+                log.debug("candle.closed", symbol=candle.symbol, open_ms=candle.open_ms, close=candle.close)
+            case _:
+                pass
+        for decision in decisions:
+            if not isinstance(decision, KeepOrder) or self._is_news(decision.order):
+                _tell(decision)
+
+    def _is_news(self, order: Order) -> bool:
+        """Sending and partial fills have lines of their own."""
+        if self._told.get(order.client_id) is order.status:
+            return False
+        self._told[order.client_id] = order.status
+        if len(self._told) > _REMEMBERED:
+            self._told.pop(next(iter(self._told)))
+        return order.status not in (OrderStatus.PENDING, OrderStatus.PARTIALLY_FILLED)
 
 
 def _tell(decision: Decision) -> None:
@@ -74,7 +91,7 @@ def _tell(decision: Decision) -> None:
             )
         case CancelOrder(ref=ref):
             log.info("order.cancelling", symbol=ref.symbol, client_id=ref.client_id)
-        case KeepOrder(order=order) if order.status is not OrderStatus.PENDING:
+        case KeepOrder(order=order):
             log.info(
                 f"order.{order.status.value}",
                 symbol=order.symbol,

@@ -34,7 +34,7 @@ from trader.domain.market import Candle
 from trader.engine.courier import Courier
 from trader.engine.engine import Engine
 from trader.engine.inbox import Inbox
-from trader.engine.narrator import narrate
+from trader.engine.narrator import Narrator
 from trader.engine.timers import Timers
 from trader.ports import Clock, Exchange, Journal, MarketFeed
 
@@ -84,6 +84,7 @@ class Runner:
         self._timers = Timers(clock, inbox.put)
         self._group: asyncio.TaskGroup | None = None
         self.courier: Courier | None = None
+        self._narrator = Narrator()
         self._answers: dict[str, asyncio.Future[str]] = {}
 
     def stop(self) -> None:
@@ -148,7 +149,7 @@ class Runner:
             if any(decisions for _, decisions in steps) or any(_is_remembered(event) for event in events):
                 await self._journal.write(steps, durable=any(_sends(decisions) for _, decisions in steps))
             for event, decisions in steps:
-                narrate(event, decisions)
+                self._narrator.narrate(event, decisions)
                 for decision in decisions:
                     self._act(decision)
             if self.engine.state.is_ready:
