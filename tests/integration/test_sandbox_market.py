@@ -108,6 +108,10 @@ async def test_tickers_and_best_quotes_agree_with_the_book(tmp_path: Path) -> No
         assert quotes[BTC]["bid"] < quotes[BTC]["ask"]
         streamed = await exchange.watch_ticker(BTC)
         assert streamed["last"] == pytest.approx(ticker["last"], rel=0.05)
+        everybody: dict[str, Any] = {}
+        while len(everybody) < 2:
+            everybody.update(await exchange.watch_tickers())
+        assert set(everybody) == {BTC, "XRP/USDT"}
         assert len(await exchange.fetch_trades(BTC, limit=10)) <= 10
 
 

@@ -69,6 +69,22 @@ async def test_a_client_id_of_an_open_order_is_refused(tmp_path: Path) -> None:
             await exchange.create_order(BTC, "market", "buy", 0.001, None, {"stopLossPrice": round(price * 0.9, 2)})
 
 
+async def test_a_symbol_holds_five_stops_at_most(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, **SHORT) as running, ccxt_binance(running, **SPOT_ONLY) as exchange:
+        price = (await exchange.fetch_order_book(BTC, 5))["bids"][0][0]
+
+        async def stop() -> Any:
+            return await exchange.create_order(
+                BTC, "market", "buy", 0.001, None, {"stopLossPrice": round(price * 1.2, 2)}
+            )
+
+        placed = [await stop() for _ in range(5)]
+        with pytest.raises(ccxt.BadRequest, match="MAX_NUM_ALGO_ORDERS"):
+            await stop()
+        await exchange.cancel_order(placed[0]["id"], BTC)
+        await stop()
+
+
 async def test_replacing_what_is_not_there_places_nothing(tmp_path: Path) -> None:
     async with sandbox(tmp_path, **SHORT) as running, ccxt_binance(running, **SPOT_ONLY) as exchange:
         price = (await exchange.fetch_order_book(BTC, 5))["bids"][0][0]

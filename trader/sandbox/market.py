@@ -56,6 +56,8 @@ class Market:
         self.base_ms = source.base_ms
         self.start_ms = source.start_ms
         self.is_finished = False
+        lengths = {name: interval_ms(name) or 0 for name in INTERVALS}
+        self.intervals = {name: length for name, length in lengths.items() if length and length % self.base_ms == 0}
         self._source = source
         self._venue = venue
         self._publisher = publisher
@@ -91,15 +93,6 @@ class Market:
         self._publish_klines(now_ms)
         if self._ticks % _SLOW_EVERY == 0:
             self._publish_slow(now_ms)
-
-    def intervals(self) -> list[str]:
-        """The intervals served: multiples of the base candle."""
-        return [name for name in INTERVALS if self.length_ms(name) is not None]
-
-    def length_ms(self, interval: str) -> int | None:
-        """Length of an interval, or None when it is not served."""
-        length = interval_ms(interval)
-        return length if length and length >= self.base_ms and length % self.base_ms == 0 else None
 
     # --- the passing of market time ---
 
@@ -200,41 +193,53 @@ class Market:
         everybody = self._ticks % _KLINE_EVERY == 0
         for market in self.symbols.values():
             if everybody or market.id in self._opened:
-                for interval in self.intervals():
-                    self._publish_kline(market, interval, now_ms, is_closed=False)
+                for interval, length in self.intervals.items():
+                    self._publish_kline(market, interval, length, now_ms, is_closed=False)
         self._opened.clear()
 
     def _publish_closed(self, market: SymbolMarket, close_ms: int) -> None:
-        for interval in self.intervals():
-            self._publish_kline(market, interval, close_ms, is_closed=True)
+        for interval, length in self.intervals.items():
+            self._publish_kline(market, interval, length, close_ms, is_closed=True)
 
-    def _publish_kline(self, market: SymbolMarket, interval: str, now_ms: int, *, is_closed: bool) -> None:
+    def _publish_kline(self, market: SymbolMarket, interval: str, length: int, now_ms: int, *, is_closed: bool) -> None:
         name = f"{market.stream}@kline_{interval}"
-        length = self.length_ms(interval)
-        if length is None or not self._publisher.wants(name) or not (is_closed or market.series.running):
+        if not self._publisher.wants(name) or not (is_closed or market.series.running):
             return
         row = market.series.current(length)
-        if row is not None and (not is_closed or int(row[0]) + length == now_ms):
-            event = kline_event(
-                market.id, interval, length, row, is_closed=is_closed, last_id=market.last_trade_id, now_ms=now_ms,
-                base_ms=self.base_ms,
-            )  # fmt: skip
-            self._publisher.publish(name, event)
+        if row is None or (is_closed and int(row[0]) + length != now_ms):
+            return
+        event = kline_event(
+            market.id, interval, length, row, is_closed=is_closed, last_id=market.last_trade_id, now_ms=now_ms,
+            base_ms=self.base_ms,
+        )  # fmt: skip
+        self._publisher.publish(name, event)
 
     def _publish_slow(self, now_ms: int) -> None:
         for market in self.symbols.values():
-            name = f"{market.stream}@depth"
-            event = market.update_slow_book(now_ms)
-            self._tell(name, event)
+            self._tell(f"{market.stream}@depth", market.update_slow_book(now_ms))
             for depth in (5, 10, 20):
                 name = f"{market.stream}@depth{depth}"
                 if self._publisher.wants(name):
                     self._publisher.publish(name, self._partial(market, depth))
-            mini, full = f"{market.stream}@miniTicker", f"{market.stream}@ticker"
-            if self._publisher.wants(mini) or self._publisher.wants(full):
+        self._publish_days(now_ms)
+
+    def _publish_days(self, now_ms: int) -> None:
+        """The 24-hour figures: one stream a symbol, and one with those of all."""
+        for kind in ("miniTicker", "ticker"):
+            everybody = f"!{kind}@arr"
+            wanted = self._publisher.wants(everybody)
+            told = []
+            for market in self.symbols.values():
+                name = f"{market.stream}@{kind}"
+                if not wanted and not self._publisher.wants(name):
+                    continue
                 day = DayStatistics(market.series, self.base_ms, now_ms)
-                self._tell(mini, day.mini_event(market.id))
-                self._tell(full, day.event(market.id, market.book.best(), market.last_quantity))
+                is_mini = kind == "miniTicker"
+                quote, last = market.book.best(), market.last_quantity
+                event = day.mini_event(market.id) if is_mini else day.event(market.id, quote, last)
+                self._tell(name, event)
+                told.append(event)
+            self._tell(everybody, told)
 
     def _tell(self, stream: str, event: object) -> None:
         if self._publisher.wants(stream):

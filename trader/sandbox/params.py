@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from trader.sandbox.errors import BinanceError, illegal, missing
 
 _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-_CLIENT_ID = r"^[a-zA-Z0-9-_]{1,36}$"
+_CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 _INTEGER = r"^[0-9]{1,20}$"
 
 

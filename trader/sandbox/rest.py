@@ -72,7 +72,7 @@ async def rest(request: web.Request) -> web.Response:
         return web.Response(
             status=404, text="<html><body><h2>404 Not found</h2></body></html>", content_type="text/html"
         )
-    body = (await request.read()).decode()
+    body = (await request.read()).decode(errors="replace")
     query = request.raw_path.partition("?")[2]
     params = Params(dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True)))
     try:

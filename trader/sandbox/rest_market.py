@@ -13,6 +13,8 @@ from trader.sandbox.ticker import DayStatistics, kline_row
 from trader.sandbox.venue import Venue
 
 ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS")
+MOST_OPEN_ORDERS = 200  # per symbol
+MOST_OPEN_STOPS = 5
 
 
 def ping(_venue: Venue, _params: Params) -> object:
@@ -42,7 +44,7 @@ def exchange_info(venue: Venue, params: Params) -> object:
 def klines(venue: Venue, params: Params) -> object:
     market = venue.symbol(params)
     interval = params.text("interval")
-    length = venue.market.length_ms(interval)
+    length = venue.market.intervals.get(interval)
     if length is None:
         raise BinanceError(-1120, "Invalid interval.")
     rows = market.series.window(
@@ -212,6 +214,6 @@ def _filters(listing: Listing) -> list[dict[str, object]]:
             "filterType": "NOTIONAL", "minNotional": text(instrument.min_notional), "applyMinToMarket": True,
             "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5,
         },
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": MOST_OPEN_ORDERS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MOST_OPEN_STOPS},
     ]  # fmt: skip

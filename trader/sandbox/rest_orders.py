@@ -4,7 +4,7 @@ from trader.domain.errors import Rejected
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.sandbox.errors import BinanceError, as_binance, missing, refuse
 from trader.sandbox.params import Params
-from trader.sandbox.rest_market import ORDER_TYPES
+from trader.sandbox.rest_market import MOST_OPEN_ORDERS, MOST_OPEN_STOPS, ORDER_TYPES
 from trader.sandbox.venue import Venue
 from trader.sandbox.wire import account_trade, canceled_order, new_id, placed_order, queried_order
 from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
@@ -17,6 +17,7 @@ _RESPONSE_TYPES = frozenset({"ACK", "RESULT", "FULL"})
 def new_order(venue: Venue, params: Params) -> object:
     request = _request(venue, params, params.client_id("newClientOrderId"))
     venue.limiter.charge_order()
+    _check_room(venue, request)
     try:
         order, trades = venue.exchange.submit(request, venue.clock.now_ms())
     except Rejected as refusal:
@@ -109,6 +110,16 @@ def cancel_replace(venue: Venue, params: Params) -> object:
         "cancelResponse": canceled_order(canceled, cancel_id),
         "newOrderResponse": placed_order(order, trades, _response_type(params, request)),
     }
+
+
+def _check_room(venue: Venue, request: SimRequest) -> None:
+    """The two filters that limit how many orders may be open in a symbol."""
+    resting = venue.exchange.open_orders(request.symbol)
+    if len(resting) >= MOST_OPEN_ORDERS and request.type is not OrderType.MARKET:
+        raise BinanceError(-1013, "Filter failure: MAX_NUM_ORDERS")
+    stops = sum(order.type is OrderType.STOP_MARKET for order in resting)
+    if stops >= MOST_OPEN_STOPS and request.type is OrderType.STOP_MARKET:
+        raise BinanceError(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
 
 
 def _check_span(params: Params) -> None:

@@ -11,7 +11,7 @@ from trader.sandbox.hub import Client, Hub
 from trader.sandbox.venue import VENUE
 
 PING_S = 20.0  # how often the server pings; a client that does not answer is disconnected
-_STREAM = re.compile(r"^[a-z0-9]{2,20}@[a-zA-Z0-9_@]+$")
+_STREAM = re.compile(r"^(![a-zA-Z]+@arr|[a-z0-9]{2,20}@[a-zA-Z0-9_@]+)$")
 _MOST_STREAMS = 1_024
 
 
