@@ -21,6 +21,7 @@ from trader.models.statistics import (
     time_blocks,
 )
 from trader.training.calibration import CalibrationReport, choose_calibrator
+from trader.training.checkpoint import FoldCheckpoint, fingerprint
 from trader.training.members import importance_of, make_member
 from trader.training.profiles import profile_named
 from trader.training.splits import PurgedWalkForward, Rows, label_spans
@@ -85,19 +86,20 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         short_wins: ArrayLike | None = None,
         label_weight: ArrayLike | None = None,
         on_step: Step | None = None,
+        checkpoint: FoldCheckpoint | None = None,
     ) -> "StackedEnsemble":
         """X (n, n_features), y (n,), rows in any order if label_start is given, else in time order.
 
         label_start, label_end: when each label begins and ends (ms); default the row numbers. wins: (n,) whether
         a long trade ended net positive, default y > 0; with short_wins the probability is of a trade in the
-        direction of the prediction instead. label_weight: (n,) default equal. on_step(what,
-        share of the work done) is called after every member's fit.
+        direction of the prediction instead. label_weight: (n,) default equal. on_step(what, share of the work
+        done) is called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
         """
         inputs, target = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         table = _table(inputs, target, label_start, label_end, wins, short_wins, label_weight)
         self.two_sided_ = short_wins is not None
         with threadpool_limits(1):
-            self._fit(table, on_step or _silent)
+            self._fit(table, on_step or _silent, checkpoint)
         return self
 
     def predict(self, X: ArrayLike) -> Floats:
@@ -133,11 +135,11 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         order = np.argsort(-self.importance_, kind="stable")
         return {str(names[i]): float(self.importance_[i]) for i in order}
 
-    def _fit(self, table: "_Table", on_step: Step) -> None:
+    def _fit(self, table: "_Table", on_step: Step, checkpoint: FoldCheckpoint | None) -> None:
         recipe = self._recipe()
         folds = list(self._splitter().split(table.X, groups=table.spans))
         work = _Work(sum(len(train) for train, _ in folds) + len(table.X), len(recipe), on_step)
-        found = self._out_of_fold(table, recipe, folds, work)
+        found = self._out_of_fold(table, recipe, folds, work, checkpoint)
         y, weight = table.y[found.rows], table.weight[found.rows]
         choice = choose_stack(found.members, y, found.fold, weight)
         self.stack_ = choice.stack
@@ -155,15 +157,29 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.importance_ = np.mean(parts, axis=0)
 
     def _out_of_fold(
-        self, table: "_Table", recipe: dict[str, Callable[[], Any]], folds: list[tuple[Rows, Rows]], work: "_Work"
+        self,
+        table: "_Table",
+        recipe: dict[str, Callable[[], Any]],
+        folds: list[tuple[Rows, Rows]],
+        work: "_Work",
+        checkpoint: FoldCheckpoint | None,
     ) -> OutOfFold:
         tested = np.concatenate([test for _, test in folds])
         fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         members = np.empty((len(tested), len(recipe)))
         for k, (train, test) in enumerate(folds):
+            seen = (table.X[train], table.y[train], table.weight[train])
+            unseen = table.X[test]
+            content = fingerprint(*seen, unseen) if checkpoint else ""
             for column, (name, make) in enumerate(recipe.items()):
-                model = _fitted(make(), table.X[train], table.y[train], table.weight[train])
-                members[fold == k, column] = model.predict(table.X[test])
+                model = make()
+                key = f"{k}-{name}-{fingerprint(content, type(model).__name__, sorted(model.get_params().items()))}"
+                found = checkpoint.load(key, len(test)) if checkpoint else None
+                if found is None:
+                    found = np.asarray(_fitted(model, *seen).predict(unseen), np.float64)
+                    if checkpoint:
+                        checkpoint.keep(key, found)
+                members[fold == k, column] = found
                 work.done(f"fold {k + 1}/{len(folds)}: {name}", len(train))
         return OutOfFold(tested, fold, members, members.mean(axis=1))
 

@@ -1,5 +1,6 @@
 """The stack learns what is there, says so when nothing is there, and never looks ahead."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils.estimator_checks import check_estimator
 
 from trader.training import StackedEnsemble
+from trader.training.checkpoint import FoldCheckpoint
 from trader.training.members import make_member
 from trader.training.profiles import Member
 
@@ -125,6 +127,35 @@ def test_progress_counts_up_to_everything() -> None:
     assert fractions[-1] == pytest.approx(1)
     assert len(told) == 6 * 4
     assert told[0][0] == "fold 1/3: xgboost"
+
+
+def test_an_interrupted_fit_goes_on_where_it_was(tmp_path: Path) -> None:
+    X, y = planted(300, 0.2, 10)
+    checkpoint = FoldCheckpoint(tmp_path)
+
+    def stop(stage: str, fraction: float) -> None:
+        if stage == "fold 2/3: catboost":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        StackedEnsemble("quick").fit(X, y, on_step=stop, checkpoint=checkpoint)
+    assert len(list(tmp_path.glob("*.npy"))) == 9
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
+    resumed = StackedEnsemble("quick").fit(X, y, checkpoint=checkpoint)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert resumed.predict(X).tolist() == StackedEnsemble("quick").fit(X, y).predict(X).tolist()
+    checkpoint.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folds_of_other_data_are_not_taken(tmp_path: Path) -> None:
+    X, y = planted(300, 0.2, 11)
+    checkpoint = FoldCheckpoint(tmp_path)
+    members = {"linear": LinearRegression()}
+    StackedEnsemble(members=members).fit(X, y, checkpoint=checkpoint)
+    other = StackedEnsemble(members=members).fit(X, -y, checkpoint=checkpoint)
+    fresh = StackedEnsemble(members=members).fit(X, -y)
+    assert other.out_of_fold_.members.tolist() == fresh.out_of_fold_.members.tolist()
 
 
 def test_two_sided_probability_is_of_the_predicted_direction() -> None:
