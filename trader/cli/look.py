@@ -78,14 +78,29 @@ def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str,
 
 
 def _answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """From the daemon; while it only starts, its status; else from the ledger."""
     from trader.service.client import NotRunning, ask
+    from trader.service.lock import holder
     from trader.service.places import control_path, ledger_path
 
     try:
         return ask(control_path(chosen), command, arguments)
     except NotRunning:
-        sys.stderr.write(f"no daemon is running; from the ledger {ledger_path(chosen)}\n")
+        pid = holder(chosen.account_dir)
+    if pid is not None and command == "status":
+        return _starting(chosen, pid)
+    words = "no daemon is running" if pid is None else f"the daemon (process {pid}) is still starting"
+    sys.stderr.write(f"{words}; from the ledger {ledger_path(chosen)}\n")
     return _from_ledger(chosen, command, arguments)
+
+
+def _starting(chosen: "Settings", pid: int) -> dict[str, Any]:
+    import msgspec
+
+    from trader.service.reports import starting_snapshot
+
+    answer: dict[str, Any] = msgspec.to_builtins(starting_snapshot(pid, *_account(chosen)))
+    return answer
 
 
 def _from_ledger(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +109,11 @@ def _from_ledger(chosen: "Settings", command: str, arguments: dict[str, Any]) ->
     from trader.service.reports import Reports, ledger_snapshot
 
     ledger = SqlLedgerReader(ledger_path(chosen))
-    exchange, timeframe = f"{chosen.exchange.id} {chosen.exchange.market}", chosen.market.timeframe
-    reports = Reports(ledger, lambda: ledger_snapshot(ledger, chosen.mode, exchange, timeframe))
-    return reports.answer(command, arguments)
+    return Reports(ledger, lambda: ledger_snapshot(ledger, *_account(chosen))).answer(command, arguments)
+
+
+def _account(chosen: "Settings") -> tuple[str, str, str]:
+    return chosen.mode, f"{chosen.exchange.id} {chosen.exchange.market}", chosen.market.timeframe
 
 
 def _print_json(value: Any) -> None:

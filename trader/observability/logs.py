@@ -30,7 +30,7 @@ from trader.domain.errors import Misconfigured
 from trader.observability.console import ConsoleLines
 from trader.observability.redaction import Redactor
 
-__all__ = ["LogOutput", "bound", "configure", "logger"]
+__all__ = ["LogOutput", "bound", "configure", "logger", "relay"]
 
 _LARGEST_FILE_BYTES, _FILES_KEPT = 20_000_000, 5
 _QUEUED_LINES = 10_000
@@ -79,6 +79,20 @@ def configure(
         cache_logger_on_first_use=False,
     )
     return output
+
+
+def relay(line: str, event: str) -> None:
+    """Log one line of a child process: a JSON log line comes out as it was said there, anything else as `event`."""
+    try:
+        told = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        told = {}
+    level = told.pop("level", None)
+    if "event" not in told or level not in ("debug", "info", "warning", "error", "critical"):
+        logger().info(event, message=line)
+        return
+    kept = {name: value for name, value in told.items() if name not in ("event", "time", "market_time")}
+    getattr(logger(), level)(told["event"], **kept)
 
 
 def _to_stdlib(_logger: object, _method: str, event: EventDict) -> tuple[tuple[EventDict], dict[str, object]]:

@@ -56,6 +56,22 @@ class StateLock:
         self.release()
 
 
+def holder(directory: Path) -> int | None:
+    """The process that holds the lock on `directory`, or None when nobody does."""
+    try:
+        file = os.open(directory / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(file, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(file)
+    return None
+
+
 def prepare_private(directory: Path) -> None:
     """Make sure that `directory` exists, belongs to this user and is closed to others (0700).
 

@@ -166,6 +166,20 @@ def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: s
     )
 
 
+def starting_snapshot(pid: int, mode: str, exchange: str, timeframe: str) -> StatusSnapshot:
+    """The status of a daemon that holds its lock but does not answer yet: it compiles, trains or loads history."""
+    return StatusSnapshot(
+        running=True,
+        mode=mode,
+        exchange=exchange,
+        timeframe=timeframe,
+        trading_state="starting",
+        phase="starting",
+        pid=pid,
+        note="starting: compiling, training a model or loading history; nothing is traded yet",
+    )
+
+
 def _money(snapshot: EquitySnapshot) -> MoneyStatus:
     return MoneyStatus(
         equity=snapshot.equity,

@@ -342,6 +342,16 @@ async def _empty(path: Path) -> None:
     await SqlJournal(path).close()
 
 
+def test_a_daemon_that_only_starts_is_not_called_dead(here: Path, trader: Told) -> None:
+    with StateLock(here):
+        status = trader.json("status")
+        assert (status["running"], status["phase"], status["pid"]) == (True, "starting", os.getpid())
+        assert trader("status") == 0
+        assert "starting, process" in trader.out
+        assert trader("orders") == 2
+        assert trader.err.startswith(f"the daemon (process {os.getpid()}) is still starting; from the ledger ")
+
+
 def test_without_daemon_and_ledger_the_reason_is_one_line(here: Path, trader: Told) -> None:
     assert trader("orders") == 2
     *_, line = trader.err.splitlines()

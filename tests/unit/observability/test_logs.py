@@ -85,6 +85,21 @@ def test_ids_bound_around_a_call_are_on_every_line_of_it() -> None:
     assert "parent_id" not in gone
 
 
+def test_a_childs_lines_come_out_as_they_were_said() -> None:
+    stream = io.StringIO()
+    output = configured(stream)
+    said = '{"time":"2025-01-01T00:00:00Z","level":"warning","event":"train.slow","message":"m","fold":2}'
+    logs.relay(said, "train.said")
+    for line in ("training 10%", "[1, 2]", '{"level": "info"}', '{"level": "close", "event": "x"}'):
+        logs.relay(line, "train.said")
+    output.close()
+    first, *rest = lines_of(stream)
+    assert (first["level"], first["event"], first["message"], first["fold"]) == ("warning", "train.slow", "m", 2)
+    assert first["time"] != "2025-01-01T00:00:00Z"
+    assert [(line["event"], line["level"]) for line in rest] == [("train.said", "info")] * 4
+    assert rest[0]["message"] == "training 10%"
+
+
 def test_lines_below_the_level_are_not_written() -> None:
     stream = io.StringIO()
     output = configured(stream, LogSettings(format="json", level="warning"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trader.domain.errors import Misconfigured
-from trader.service.lock import StateLock, prepare_private
+from trader.service.lock import StateLock, holder, prepare_private
 
 
 def test_the_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -33,6 +33,13 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     assert killed.returncode == -9
     with StateLock(tmp_path) as lock:
         assert lock.is_held
+
+
+def test_whoever_holds_it_can_be_asked_for(tmp_path: Path) -> None:
+    assert holder(tmp_path / "state") is None
+    with StateLock(tmp_path / "state"):
+        assert holder(tmp_path / "state") == os.getpid()
+    assert holder(tmp_path / "state") is None
 
 
 def test_a_child_does_not_inherit_the_lock(tmp_path: Path) -> None:
