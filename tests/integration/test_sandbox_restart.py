@@ -61,6 +61,16 @@ async def test_a_symbol_listed_later_changes_no_other(tmp_path: Path) -> None:
         assert (await truth(second))["balances"] == balance
 
 
+async def test_another_market_is_another_exchange_and_the_former_is_kept(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, **SHORT) as first, ccxt_binance(first, **SPOT_ONLY) as exchange:
+        await exchange.create_order(BTC, "market", "buy", 0.01)
+        kept = (await truth(first))["orders"]
+    async with sandbox(tmp_path, seed=8, **SHORT) as other:
+        assert (await truth(other))["orders"] == []
+    async with sandbox(tmp_path, **SHORT) as again:
+        assert (await truth(again))["orders"] == kept != []
+
+
 async def test_one_directory_serves_one_sandbox_and_is_private(tmp_path: Path) -> None:
     directory = tmp_path / "box"
     async with sandbox(directory, **SHORT):
@@ -104,8 +114,6 @@ async def test_the_detached_process_is_found_replaced_and_survives_kill_9(tmp_pa
         assert running.speed == market_clock(running).speed == 30
         assert not await answers(revived)
         assert (await truth(running))["orders"][0]["orderId"] == int(filled["id"])
-        running = await ensure(seed=8)  # another market is another exchange
-        assert (await truth(running))["orders"] == []
     finally:
         await stop(tmp_path / "box", running)
     assert not await answers(running)

@@ -45,6 +45,8 @@ class SandboxOptions(msgspec.Struct, frozen=True):
             raise Misconfigured(f"sandbox edge {self.edge} must be from 0 to 5")
         if self.quote_balance <= 0:
             raise Misconfigured(f"sandbox quote balance {self.quote_balance} must be above 0")
+        if bool(self.api_key) != bool(self.api_secret):
+            raise Misconfigured("sandbox api_key and api_secret: give both, or neither (they are then made up)")
         if not 0.02 <= self.tick_s <= 1:
             raise Misconfigured(f"sandbox tick_s {self.tick_s} must be from 0.02 to 1")
         if self.replay is not None and not self.replay.is_dir():

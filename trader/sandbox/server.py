@@ -94,8 +94,16 @@ class SandboxServer:
         )
         write_status(options.directory, running)
         self._stack.callback(remove_status, options.directory, running.pid)
-        log.info("sandbox.started", endpoint=running.endpoint, ca_file=str(running.ca_file), speed=options.speed,
-                 symbols=len(listings), market_ms=now_ms, state=str(state_dir))  # fmt: skip
+        log.info(
+            "sandbox.started",
+            endpoint=running.endpoint,
+            ca_file=str(running.ca_file),
+            keys_file=str(options.directory / "keys.json") if not options.api_key else None,
+            symbols=len(listings),
+            speed=options.speed,
+            market_ms=now_ms,
+            state=str(state_dir),
+        )
         return running
 
     async def run(self) -> None:
