@@ -141,6 +141,7 @@ async def _trade(
         timeframe=settings.market.timeframe,
         higher_timeframes=settings.market.higher_timeframes,
         history_candles=settings.market.history_candles,
+        told_candles=settings.risk.correlation_candles + 1,
     )
     log.info(
         "daemon.starting",

@@ -72,8 +72,8 @@ def abort(desk: Desk, parent_id: str, reason: str) -> None:
 
 def _step(desk: Desk, parent_id: str, event: AlgorithmInput) -> None:
     state = desk.algorithm_of(parent_id)
-    if state is None:
-        return
+    if state is None or not desk.state.is_ready:
+        return  # before the account is reconciled nothing is sent; `resume_algorithm` tells it all again
     changed, actions = step(state, event, _view(desk, state.symbol))
     if changed is not state or actions:
         _carry_out(desk, changed, actions, None)

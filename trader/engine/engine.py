@@ -130,7 +130,7 @@ class Engine:
         market.candle = candle
         market.closes.append(candle.close)
         plan = self.state.plans.get(candle.symbol)
-        if plan is not None:
+        if plan is not None and candle.open_ms >= plan.opened_ms:
             moved = on_candle(plan, candle.close, self._settings.risk)
             if moved is not plan:
                 self.state.plans[candle.symbol] = moved

@@ -27,7 +27,7 @@ def judge(desk: Desk, symbol: str) -> None:
     """Check the plan of `symbol` against the newest price; ask for an exit if one is due."""
     plan = desk.state.plans.get(symbol)
     book = desk.market(symbol).book
-    if plan is None or book is None:
+    if plan is None or book is None or not desk.state.is_ready:
         return
     if symbol in desk.state.exits:
         drive(desk, symbol)
@@ -66,7 +66,7 @@ def drive(desk: Desk, symbol: str) -> None:
     """Start selling as soon as the quantity is free to be sold."""
     wanted = desk.state.exits.get(symbol)
     held = abs(desk.held(symbol))
-    if wanted is None or wanted.parent_id or desk.market(symbol).book is None:
+    if wanted is None or wanted.parent_id or desk.market(symbol).book is None or not desk.state.is_ready:
         return
     if not held:
         forget(desk, symbol)

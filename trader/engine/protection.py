@@ -14,6 +14,8 @@ _MIN_MOVE = Decimal("0.0005")
 
 def protect(desk: Desk, symbol: str) -> None:
     """Bring the resting stop in line with position and plan. Call after anything that changed one of them."""
+    if not desk.state.is_ready:
+        return
     stops = desk.resting_stops(symbol)
     plan = desk.state.plans.get(symbol)
     quantity = _wanted_quantity(desk, symbol)

@@ -36,6 +36,7 @@ class Scorer:
         timeframe: str,
         higher_timeframes: tuple[str, ...],
         history_candles: int,
+        told_candles: int,
     ) -> None:
         self._feed = feed
         self._clock = clock
@@ -44,6 +45,7 @@ class Scorer:
         self._candle_ms = timeframe_ms(timeframe)
         self._streams = {s: FeatureStream(timeframe, higher_timeframes=higher_timeframes) for s in symbols}
         columns = next(iter(self._streams.values())).columns
+        self._told = told_candles  # of the history, for the engine's own windows
         self._history = max(history_candles, self._streams[symbols[0]].warm_up + _HISTORY_MARGIN)
         self._context = [columns.index(name) for name in CONTEXT_COLUMNS]
         self._columns = {name: index for index, name in enumerate(columns)}
@@ -67,7 +69,7 @@ class Scorer:
             since_ms = self._clock.now_ms() - self._history * self._candle_ms
             candles = await self._history_of(symbol, since_ms)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._feed_stream, symbol, candles)
-            for candle in candles[-self._history :]:
+            for candle in candles[-self._told :]:
                 self._put(CandleClosed(candle=candle))
             log.info("scorer.warmed_up", symbol=symbol, candles=len(candles))
         self._put(ModelChanged(model=self._model.info))

@@ -4,13 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from tests.kit.builders import SYMBOL, a_model
+from tests.kit.builders import SYMBOL, a_book, a_model
 from tests.kit.harness import Harness
 from trader.config import Settings
 from trader.domain.decisions import Level, Notify, RecordDecision, RecordExecution, RecordTrade, SubmitOrder
-from trader.domain.events import CommandName, StreamChanged, StreamState, Ticked
+from trader.domain.events import BookUpdated, CandleClosed, CommandName, StreamChanged, StreamState, Ticked, TimerFired
+from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Purpose
 from trader.domain.signals import Verdict
+from trader.engine.engine import Engine
+from trader.engine.state import EngineState
 
 
 def entered(settings: Settings | None = None) -> Harness:
@@ -233,3 +236,30 @@ def test_stop_orders_rest_as_stop_market() -> None:
     harness = entered()
     stops = [s.approved.intent for s in harness.decided(SubmitOrder) if s.approved.intent.purpose is Purpose.STOP]
     assert {intent.type for intent in stops} == {OrderType.STOP_MARKET}
+
+
+def test_nothing_is_sent_after_a_restart_before_the_account_is_reconciled() -> None:
+    harness = entered()
+    state = EngineState(harness.settings, harness.instruments, ledger_id="test-ledger")
+    state.restore(harness.memory)
+    engine = Engine(harness.settings, state)
+    sent = []
+    for mid in (100.0, 90.0, 110.0):
+        for event in (
+            BookUpdated(book=a_book(bid=mid - 0.01, ask=mid + 0.01)),
+            Ticked(),
+            TimerFired(timer_id="exit/x"),
+        ):
+            sent += [d for d in engine.process(event) if isinstance(d, SubmitOrder)]
+    assert sent == []
+
+
+def test_candles_older_than_the_position_do_not_move_its_stop() -> None:
+    harness = entered()
+    plan = harness.engine.state.plans[SYMBOL]
+    old = Candle(SYMBOL, plan.opened_ms - 60_000, plan.opened_ms, 150.0, 150.0, 150.0, 150.0, 1.0)
+    harness.put(CandleClosed(candle=old))
+    assert harness.engine.state.plans[SYMBOL].stop_price == plan.stop_price
+    newer = Candle(SYMBOL, plan.opened_ms, plan.opened_ms + 60_000, 101.0, 101.0, 101.0, 101.0, 1.0)
+    harness.put(CandleClosed(candle=newer))
+    assert harness.engine.state.plans[SYMBOL].stop_price > plan.stop_price
