@@ -146,3 +146,30 @@ async def test_too_much_weight_is_429_with_retry_after_and_insisting_is_a_ban(tm
     assert statuses[0] == 200
     assert statuses.index(429) < statuses.index(418)
     assert all(after is not None and int(after) >= 1 for status, after in seen if status != 200)
+
+
+async def test_the_websocket_api_refuses_in_its_own_form(tmp_path: Path) -> None:
+    async with (
+        sandbox(tmp_path, **SHORT) as running,
+        http_session(running) as session,
+        session.ws_connect("https://ws-api.binance.com/ws-api/v3") as socket,
+    ):
+        now = str(market_clock(running).now_ms())
+
+        async def ask(method: str, **params: str) -> dict[str, Any]:
+            await socket.send_json({"id": "7", "method": method, "params": params})
+            answer: dict[str, Any] = await socket.receive_json()
+            return answer
+
+        unsigned = await ask("userDataStream.subscribe.signature", apiKey=running.api_key, timestamp=now)
+        assert (unsigned["id"], unsigned["status"], unsigned["error"]["code"]) == ("7", 400, -1102)
+        forged = await ask(
+            "userDataStream.subscribe.signature", apiKey=running.api_key, timestamp=now, signature="0" * 64
+        )
+        assert (forged["status"], forged["error"]["code"]) == (400, -1022)
+        foreign = await ask("account.status", apiKey="x" * 64, timestamp=now, signature="0" * 64)
+        assert (foreign["status"], foreign["error"]["code"]) == (401, -2015)
+        assert (await ask("order.dance"))["status"] == 400
+        told = await ask("time")
+        assert told["status"] == 200
+        assert told["result"]["serverTime"] >= int(now)
