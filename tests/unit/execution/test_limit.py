@@ -65,6 +65,7 @@ def test_cancels_before_it_places_anew() -> None:
     run.fill("0.25")
     run.advance(31)
     assert run.cancels == [run.last.client_id]
+    assert run.state.children[-1].exchange_id == f"x-{run.last.client_id}"
     assert len(run.placed) == 1
     run.fill("0.25")  # filled while the cancel was under way
     run.end(OrderStatus.CANCELED)

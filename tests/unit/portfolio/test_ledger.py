@@ -134,6 +134,14 @@ def test_a_rest_worth_an_order_is_not_dust() -> None:
     assert ledger.dust == {"BTC": D("0.04")}
 
 
+def test_a_rest_of_exactly_the_minimum_quantity_is_not_dust() -> None:
+    coarse = an_instrument(min_quantity="0.1", min_notional="0")
+    ledger = a_ledger()
+    ledger.apply(buy("1"), coarse)
+    assert ledger.apply(sell("0.9"), coarse).closed is None
+    assert ledger.apply(sell("0.01"), coarse).closed is not None
+
+
 def test_an_entry_too_small_to_be_sold_can_be_written_off() -> None:
     ledger = a_ledger()
     ledger.apply(buy("0.04"), SPOT)

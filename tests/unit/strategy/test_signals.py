@@ -94,7 +94,7 @@ CONFIRMED: list[tuple[Regime, float, dict[str, float], tuple[str, ...]]] = [
     (Regime.RANGE_BOUND, 0.01, {"rsi_14": 20.0, "bb_position": 0.0}, ("bollinger_extreme", "rsi_dip")),
     (Regime.RANGE_BOUND, -0.01, {"bb_position": 0.9}, ("bollinger_extreme",)),
     (Regime.HIGH_VOLATILITY, -0.01, {"atr_ratio": 1.2, "volume_ratio": 1.1}, ("atr_expansion", "volume")),
-    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.6}, ("squeeze", "volume_spike")),
+    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.5}, ("squeeze", "volume_spike")),
 ]
 
 
