@@ -11,7 +11,7 @@ from trader.domain.decisions import ClosedTrade
 from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Fill, Side
 from trader.execution.costs import fee_in_quote
-from trader.portfolio.lot import Lot, average, lot_of
+from trader.portfolio.lot import Lot, average, lot_of, share_of
 
 
 class LedgerChange(msgspec.Struct, frozen=True):
@@ -150,20 +150,20 @@ class Ledger:
         fee_quote = fee_in_quote(fill, instrument)
         position, lot = self._opened(fill)
         closed: ClosedTrade | None = None
-        left = fill.quantity
+        left, fee_left = fill.quantity, fee_quote
         if position.quantity * fill.side.sign < 0:
             leaving = min(abs(position.quantity), fill.quantity)
             left = fill.quantity - leaving
-            share = fee_quote * leaving / fill.quantity if left else fee_quote
+            share = share_of(fee_quote, leaving, fill.quantity)
+            fee_left = fee_quote - share
             before = position.realised_quote
             position, lot = _leave(position, lot, leaving, fill.price)
             self._add(instrument.quote, position.realised_quote - before)
             position, closed = self._keep(_charged(position, share), lot, fill.ts_ms, reason)
         if left:
-            share = fee_quote * left / fill.quantity if closed else fee_quote
             position, lot = self._opened(fill)
             position, lot = _enter(position, lot, left, fill.price, fill.side)
-            position, _ = self._keep(_charged(position, share), lot, fill.ts_ms, reason)
+            position, _ = self._keep(_charged(position, fee_left), lot, fill.ts_ms, reason)
         self._add(fill.fee_currency, -fill.fee)
         touched = (instrument.quote, fill.fee_currency)
         return self._change(touched, position=position, closed=closed, fee_quote=fee_quote)

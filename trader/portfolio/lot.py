@@ -9,7 +9,7 @@ from trader.domain.instrument import ZERO
 
 # Averages are for reading and for a restart; sums stay exact because only the removed part of a cost is rounded.
 _AVERAGE = Context(prec=28)
-_COST_QUANTUM = Decimal("1e-18")
+_SHARE_QUANTUM = Decimal("1e-18")
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Lot(msgspec.Struct, frozen=True):
 
     def exited(self, base: Decimal, quote: Decimal) -> tuple["Lot", Decimal]:
         """(the lot without `base`, the cost that went with it); the last exit takes the whole rest of the cost."""
-        cost = self.cost if base == self.held else (self.cost * base / self.held).quantize(_COST_QUANTUM)
+        cost = share_of(self.cost, base, self.held)
         lot = msgspec.structs.replace(
             self,
             held=self.held - base,
@@ -47,6 +47,11 @@ class Lot(msgspec.Struct, frozen=True):
             exited_quote=self.exited_quote + quote,
         )
         return lot, cost
+
+
+def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """`amount` x `part` / `whole`, to 18 decimals: short enough that taking it from `amount` loses nothing."""
+    return amount if part == whole else (amount * part / whole).quantize(_SHARE_QUANTUM)
 
 
 def lot_of(position: Position) -> Lot:

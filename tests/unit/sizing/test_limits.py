@@ -11,7 +11,7 @@ from trader.domain.orders import Side
 from trader.domain.signals import ModelInfo, Regime, Signal
 from trader.sizing import Sized, SizingView, Unsized, size_position
 
-SETTINGS = SizingSettings(position_notional_cap_frac=5.0, exposure_limit_frac=5.0)
+SETTINGS = SizingSettings(probability_shrink=0.5, position_notional_cap_frac=5.0, exposure_limit_frac=5.0)
 VIEW = SizingView(
     equity=10_000.0,
     free_quote=100_000.0,
