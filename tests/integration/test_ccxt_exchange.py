@@ -1,8 +1,6 @@
 """Orders through the unmodified ccxt client on real sockets: what is told is what became of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,93 +8,14 @@ from typing import Any
 import pytest
 import stamina
 
+from tests.kit.ccxt_bench import BTC, SYMBOLS, approved, connected, keys, limit, settings, stop
 from tests.kit.faulty_door import Answer, FaultyDoor, faulty_door
-from tests.kit.sandbox import eventually, http_session, market_clock, sandbox
-from trader.adapters.ccxt.connect import Connection, connect
-from trader.adapters.ccxt.exchange import CcxtExchange
+from tests.kit.sandbox import market_clock, sandbox
+from trader.adapters.ccxt.connect import connect
 from trader.config.credentials import Credentials
-from trader.config.schema import ExchangeSettings, MarketSettings
+from trader.config.schema import MarketSettings
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
-from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
-from trader.domain.orders import (
-    Approved,
-    OrderIntent,
-    OrderRef,
-    OrderStatus,
-    OrderType,
-    Purpose,
-    Side,
-    TimeInForce,
-)
-from trader.sandbox.status import RunningSandbox
-
-BTC = "BTC/USDT"
-SYMBOLS = (BTC, "ETH/USDT")
-
-
-class Bench:
-    """A sandbox, a door in front of it, and a connection through that door."""
-
-    def __init__(self, running: RunningSandbox, door: FaultyDoor, connection: Connection, price: float) -> None:
-        assert connection.exchange is not None
-        self.running = running
-        self.door = door
-        self.connection = connection
-        self.exchange: CcxtExchange = connection.exchange
-        self._price = price
-
-    def price(self, times: float) -> Decimal:
-        return self.connection.instruments[BTC].round_price(self._price * times)
-
-    async def truth(self) -> dict[str, Any]:
-        """The sandbox's own record."""
-        async with http_session(self.running) as session, session.get(f"{self.running.endpoint}/sandbox/state") as got:
-            state: dict[str, Any] = await got.json()
-            return state
-
-
-def settings(endpoint: str, running: RunningSandbox, **more: Any) -> ExchangeSettings:
-    return ExchangeSettings(
-        id="binance", symbols=SYMBOLS, endpoint=endpoint, ca_file=running.ca_file, request_timeout_s=2, **more
-    )
-
-
-def keys(running: RunningSandbox) -> Credentials:
-    return Credentials(running.api_key, running.api_secret)
-
-
-@asynccontextmanager
-async def connected(directory: Path) -> AsyncIterator[Bench]:
-    async with sandbox(directory, symbols=SYMBOLS, speed=60.0) as running, faulty_door(running) as (door, endpoint):
-        clock = market_clock(running)
-        connection = await connect(settings(endpoint, running), MarketSettings(), clock, keys(running))
-        try:
-            candles = await connection.feed.candles(BTC, "1m", clock.now_ms() - 900_000, 10)
-            yield Bench(running, door, connection, candles[-1].close)
-        finally:
-            await connection.close()
-
-
-def approved(client_id: str, **changes: Any) -> Approved:
-    values: dict[str, Any] = {
-        "client_id": client_id,
-        "parent_id": client_id,
-        "decision_id": "d-1",
-        "symbol": BTC,
-        "side": Side.BUY,
-        "type": OrderType.MARKET,
-        "quantity": Decimal("0.00200"),
-        "purpose": Purpose.ENTRY,
-    }
-    return Approved(OrderIntent(**{**values, **changes}), 0)
-
-
-def limit(client_id: str, price: Decimal, **changes: Any) -> Approved:
-    return approved(client_id, type=OrderType.LIMIT, price=price, **changes)
-
-
-def stop(client_id: str, price: Decimal) -> Approved:
-    return approved(client_id, side=Side.SELL, type=OrderType.STOP_MARKET, stop_price=price, purpose=Purpose.STOP)
+from trader.domain.orders import OrderRef, OrderStatus, OrderType, Purpose, Side, TimeInForce
 
 
 async def test_an_order_goes_through_its_whole_life(tmp_path: Path) -> None:
@@ -383,83 +302,3 @@ async def test_what_cannot_be_traded_is_named(tmp_path: Path) -> None:
             await connect(wanted, MarketSettings(), market_clock(running))
         with pytest.raises(Misconfigured, match="no exchange ccxt streams from"):
             await connect(wanted, MarketSettings(), market_clock(running), ccxt_id="binanze")
-
-
-# --- the account's stream ---------------------------------------------------------------------------------------
-
-
-class Heard:
-    """What the account stream told, in order."""
-
-    def __init__(self) -> None:
-        self.events: list[AccountEvent] = []
-
-    def __call__(self, event: AccountEvent) -> None:
-        self.events.append(event)
-
-    def reports(self, client_id: str) -> list[OrderStatus]:
-        return [
-            e.report.status for e in self.events if isinstance(e, OrderReported) and e.report.client_id == client_id
-        ]
-
-    def fills(self, client_id: str) -> list[str]:
-        return [e.fill.fill_id for e in self.events if isinstance(e, FillArrived) and e.fill.client_id == client_id]
-
-    def lost(self) -> list[str]:
-        return [e.reason for e in self.events if isinstance(e, AccountUnreachable)]
-
-
-@asynccontextmanager
-async def listening(bench: Bench) -> AsyncIterator[Heard]:
-    heard = Heard()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(bench.exchange.run_account(heard))
-        await eventually(lambda: any("ws-api" in path for path, _, _ in bench.door.sockets))
-        await asyncio.sleep(0.3)
-        try:
-            yield heard
-        finally:
-            task.cancel()
-
-
-async def test_the_account_stream_tells_orders_fills_and_balances(tmp_path: Path) -> None:
-    async with connected(tmp_path) as bench, listening(bench) as heard:
-        report = await bench.exchange.submit(approved("m-1"))
-        await bench.exchange.submit(limit("l-1", bench.price(0.9)))
-        await bench.exchange.cancel(OrderRef(BTC, "l-1"))
-        await eventually(lambda: OrderStatus.CANCELED in heard.reports("l-1"))
-        assert heard.fills("m-1") == [fill.fill_id for fill in report.fills]
-        assert heard.reports("m-1")[-1] is OrderStatus.FILLED
-        assert heard.reports("l-1") == [OrderStatus.OPEN, OrderStatus.CANCELED]
-        await eventually(lambda: any(isinstance(event, BalancesReported) for event in heard.events))
-        told = {b.currency: b for e in heard.events if isinstance(e, BalancesReported) for b in e.balances}
-        assert sorted(told) == ["BTC", "USDT"]
-        assert heard.lost() == []
-
-
-async def test_a_dropped_account_stream_is_told_and_comes_back(tmp_path: Path) -> None:
-    async with connected(tmp_path) as bench, listening(bench) as heard:
-        assert bench.door.cut("ws-api") == 1
-        await eventually(lambda: len(heard.lost()) >= 2)
-        assert "lost" in heard.lost()[0]
-        assert "back after" in heard.lost()[1]
-        await bench.exchange.submit(approved("after"))
-        await eventually(lambda: OrderStatus.FILLED in heard.reports("after"))
-        assert heard.fills("after") != []
-        assert len(heard.lost()) == 2
-
-
-async def test_a_stream_the_exchange_ends_or_garbles_is_started_again(tmp_path: Path) -> None:
-    async with connected(tmp_path) as bench, listening(bench) as heard:
-        poison = ['{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}', '{"subscriptionId":0,"event":']
-
-        def frames(path: str, text: str) -> list[str]:
-            return [poison.pop()] if "ws-api" in path and "executionReport" in text and poison else [text]
-
-        bench.door.frames = frames
-        for number in range(2):
-            before = len(heard.lost())
-            await bench.exchange.submit(limit(f"p-{number}", bench.price(0.9)))
-            await eventually(lambda seen=before: len(heard.lost()) >= seen + 2)  # type: ignore[misc]  # bound at once
-        await bench.exchange.submit(limit("clean", bench.price(0.9)))
-        await eventually(lambda: heard.reports("clean") == [OrderStatus.OPEN])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from tests.kit.sandbox import http_session
 from trader.sandbox.status import RunningSandbox
@@ -71,7 +72,7 @@ class FaultyDoor:
         url = f"https://{request.host}{request.raw_path}"
         body = await request.read()
         async with self._session.request(
-            request.method, aiohttp.client.URL(url, encoded=True), data=body or None, headers=headers
+            request.method, URL(url, encoded=True), data=body or None, headers=headers
         ) as response:
             kept = tuple((k, v) for k, v in response.headers.items() if k.lower() == "retry-after")
             return Answer(response.status, await response.read(), kept)

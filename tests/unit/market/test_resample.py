@@ -34,7 +34,7 @@ def test_stream_and_batch_agree_and_no_partial_bucket_comes_out(start: int, coun
     resampler = Resampler(MINUTE, QUARTER)
     streamed = [longer for candle in history if (longer := resampler.update(candle))]
     assert streamed == resample(history, MINUTE, QUARTER)
-    whole = [bucket for bucket in range(0, 10) if start <= bucket * 15 and (bucket + 1) * 15 <= start + count]
+    whole = [bucket for bucket in range(10) if start <= bucket * 15 and (bucket + 1) * 15 <= start + count]
     assert [(longer.open_ms - T0) // QUARTER for longer in streamed] == whole
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from trader.adapters.ccxt.client import Client
@@ -139,6 +140,8 @@ class AccountStream:
         except BrokenAnswer as error:
             self._break(str(error))
             return
+        if self._client.facts.stream_fee_sign < 0:
+            fill = msgspec.structs.replace(fill, fee=-fill.fee)
         self._sink(FillArrived(fill=fill))
 
     async def _clear_up(self) -> None:

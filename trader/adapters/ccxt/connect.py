@@ -1,5 +1,6 @@
 """From settings to a connected exchange: the one door of this folder."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,11 +32,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     async def close(self) -> None:
         """Release all sockets. Safe to call twice."""
-        try:
-            await self.feed.close()
-        finally:
-            if self.exchange is not None:
-                await self.exchange.close()
+        await asyncio.gather(self.feed.close(), *(() if self.exchange is None else (self.exchange.close(),)))
 
 
 async def connect(
@@ -83,8 +80,7 @@ async def connect(
             await check_keys(reader, allow_withdrawal=exchange.allow_withdrawal_keys)
             account = CcxtExchange(orders, reader, exchange.symbols)
     except BaseException:
-        for made in opened:
-            await made.close()
+        await asyncio.gather(*(made.close() for made in opened))
         raise
     log.info("exchange.connected", exchange=name, symbols=len(instruments), loopback=public.is_loopback)
     return Connection(feed, account, instruments)

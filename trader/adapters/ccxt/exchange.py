@@ -1,5 +1,6 @@
 """One account at one exchange over ccxt: orders with their true outcomes, and the account's own record."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,8 +122,7 @@ class CcxtExchange:
         return await measure_clock(self._account)
 
     async def close(self) -> None:
-        await self._orders.close()
-        await self._account.close()
+        await asyncio.gather(self._orders.close(), self._account.close())
 
     # --- details ----------------------------------------------------------------------------------------------
 
