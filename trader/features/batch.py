@@ -31,7 +31,8 @@ def compute_matrix(
     Missing candles are stepped through as flat ones without volume and have no row. Raises ValueError, naming row
     and reason, for candles that cannot be.
     """
-    opened = np.ascontiguousarray(open_time_ms, dtype=np.int64)
+    # a read-only array is another type to numba: it would compile the whole step once more
+    opened = np.require(open_time_ms, np.int64, ["C", "W"])
     candles = np.column_stack((open, high, low, close, volume)).astype(np.float64, copy=False)
     if opened.shape != (len(candles),):
         raise ValueError(

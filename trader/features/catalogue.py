@@ -7,16 +7,20 @@ import msgspec
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.features import (
+    averages,
     calendar_time,
     candlesticks,
+    dependence,
     higher,
     microstructure,
     momentum,
     price_action,
     statistics,
     trend,
+    variance,
     volatility,
     volume,
+    volume_profile,
 )
 from trader.features.columns import Feature
 
@@ -64,13 +68,17 @@ def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[Feat
     return (
         *price_action.COLUMNS.features,
         *momentum.COLUMNS.features,
+        *averages.COLUMNS.features,
         *volatility.COLUMNS.features,
+        *variance.COLUMNS.features,
         *volume.COLUMNS.features,
+        *volume_profile.COLUMNS.features,
         *trend.COLUMNS.features,
         *_of_timeframe(near),
         *_of_timeframe(far),
         *microstructure.COLUMNS.features,
         *statistics.COLUMNS.features,
+        *dependence.COLUMNS.features,
         *candlesticks.COLUMNS.features,
         *calendar_time.COLUMNS.features,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
-from trader.features.momentum import WILDER
+from trader.features.momentum import WILDER, strength
 from trader.features.windows import LENGTH, SERIES, highest, lowest, mean, put, ratio, smooth
 
 CLOSED_NEEDED = 22
@@ -76,7 +76,7 @@ def write(state: Record, close: float, row: Record) -> None:
         row.rsi = row.ma = row.rsi_simple = row.ma_dist = np.nan
         row.return_1 = row.return_5 = row.range_position = row.atr_frac = np.nan
         return
-    row.rsi = 100.0 * ratio(state.gain, state.gain + state.loss, 0.5)
+    row.rsi = strength(state.gain, state.loss)
     row.ma = mean(state.close, end, 20)
     row.rsi_simple = _simple_rsi(state, end)
     row.ma_dist = close / row.ma - 1.0
@@ -115,4 +115,4 @@ def _simple_rsi(state: Record, end: int) -> float:
         change = state.close[i] - state.close[i - 1]
         gain += max(change, 0.0)
         loss += max(-change, 0.0)
-    return 100.0 * ratio(gain, gain + loss, 0.5)
+    return strength(gain, loss)

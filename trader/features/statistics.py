@@ -1,19 +1,42 @@
-"""Statistics of prices and returns over finite windows."""
+"""Statistics: position and shape of the distribution of recent prices and returns."""
 
-from math import sqrt
+from math import log, sqrt
+
+import numpy as np
 
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
 from trader.features.windows import Series, mean, ratio, squares
 
 COLUMNS = Family("statistics")
-for _n in (20, 50):
+COLUMNS.published(
+    "zscore_20", "(close - mean) / sample standard deviation of close over 20; 0 if flat", 20, "z", -4.3, 4.3
+)
+COLUMNS.model_input(
+    "zscore_50", "(close - mean) / sample standard deviation of close over 50; 0 if flat", 50, "z", -7, 7
+)
+for _n, _skew, _kurt in ((20, 4.5, 20), (60, 7.8, 60)):
     COLUMNS.model_input(
-        f"zscore_{_n}", f"(close - mean) / sample standard deviation of close over {_n}; 0 if flat", _n, "z", -8, 8
+        f"skew_{_n}",
+        f"bias-corrected skewness of {_n} log returns; 0 if flat",
+        _n + 1,
+        "moment",
+        -_skew,
+        _skew,
+        "Fisher",
     )
-COLUMNS.model_input("skew_20", "bias-corrected skewness of 20 log returns; 0 if flat", 21, "moment", -4.5, 4.5)
-COLUMNS.model_input("kurt_20", "bias-corrected excess kurtosis of 20 log returns; 0 if flat", 21, "moment", -4, 20)
-for _n in (10, 30):
+    COLUMNS.model_input(
+        f"kurt_{_n}",
+        f"bias-corrected excess kurtosis of {_n} log returns; 0 if flat",
+        _n + 1,
+        "moment",
+        -4,
+        _kurt,
+        "Fisher",
+    )
+COLUMNS.model_input("rank_60", "share of the 59 closes before that are below the close, ties half", 60, "share", 0, 1)
+COLUMNS.model_input("up_share_20", "share of the last 20 candles that closed above the one before", 21, "share", 0, 1)
+for _n in (10, 30, 120):
     COLUMNS.model_input(
         f"efficiency_{_n}",
         f"|close - close {_n} ago| / sum of |changes| over {_n}; 0 if flat",
@@ -23,16 +46,37 @@ for _n in (10, 30):
         1,
         "Kaufman, Trading Systems and Methods (1995)",
     )
+COLUMNS.model_input(
+    "pattern_entropy_60",
+    "entropy of the 8 up-or-not patterns of 3 changes in a row, the last 60 of them, / its maximum ln 8",
+    63,
+    "share",
+    0,
+    1,
+    "Shannon (1948)",
+)
+
+STATISTICS = np.dtype([("patterns", np.int64, (8,))])  # working space, means nothing between candles
 
 
 @kernel
-def write(history: Record, row: Record) -> None:
+def write(state: Record, history: Record, row: Record) -> None:
     """Write the family's columns for the newest candle."""
-    row.zscore_20 = _zscore(history.close, history.end, 20)
-    row.zscore_50 = _zscore(history.close, history.end, 50)
-    row.skew_20, row.kurt_20 = _moments(history.log_return, history.end, 20)
-    row.efficiency_10 = _efficiency(history.close, history.end, 10)
-    row.efficiency_30 = _efficiency(history.close, history.end, 30)
+    end = history.end
+    row.zscore_20 = _zscore(history.close, end, 20)
+    row.zscore_50 = _zscore(history.close, end, 50)
+    row.skew_20, row.kurt_20 = _moments(history.log_return, end, 20)
+    row.skew_60, row.kurt_60 = _moments(history.log_return, end, 60)
+    row.rank_60 = _rank(history.close, end, 60)
+    row.efficiency_10 = _efficiency(history.close, end, 10)
+    row.efficiency_30 = _efficiency(history.close, end, 30)
+    row.efficiency_120 = _efficiency(history.close, end, 120)
+    rising = 0
+    for i in range(end - 20, end):
+        if history.close[i] > history.close[i - 1]:
+            rising += 1
+    row.up_share_20 = rising / 20.0
+    row.pattern_entropy_60 = _pattern_entropy(state.patterns, history.close, end)
 
 
 @kernel
@@ -63,8 +107,36 @@ def _moments(series: Series, end: int, length: int) -> tuple[float, float]:
 
 
 @kernel
+def _rank(series: Series, end: int, length: int) -> float:
+    below = 0.0
+    for i in range(end - length, end - 1):
+        if series[i] < series[end - 1]:
+            below += 1.0
+        elif series[i] == series[end - 1]:
+            below += 0.5
+    return below / (length - 1)
+
+
+@kernel
 def _efficiency(series: Series, end: int, length: int) -> float:
     walked = 0.0
     for i in range(end - length, end):
         walked += abs(series[i] - series[i - 1])
-    return ratio(abs(series[end - 1] - series[end - 1 - length]), walked, 0.0)
+    return min(1.0, ratio(abs(series[end - 1] - series[end - 1 - length]), walked, 0.0))
+
+
+@kernel
+def _pattern_entropy(patterns: np.ndarray, series: Series, end: int) -> float:
+    for i in range(8):
+        patterns[i] = 0
+    pattern = 0
+    for i in range(end - 62, end):
+        pattern = (2 * pattern) % 8 + (1 if series[i] > series[i - 1] else 0)
+        if i >= end - 60:  # from here on the pattern holds three changes
+            patterns[pattern] += 1
+    result = 0.0
+    for i in range(8):
+        if patterns[i] > 0:
+            share = patterns[i] / 60.0
+            result -= share * log(share)
+    return max(0.0, result / log(8.0))

@@ -6,16 +6,20 @@ import numpy as np
 
 from trader.domain.market import timeframe_ms
 from trader.features import (
+    averages,
     calendar_time,
     candlesticks,
+    dependence,
     higher,
     microstructure,
     momentum,
     price_action,
     statistics,
     trend,
+    variance,
     volatility,
     volume,
+    volume_profile,
 )
 from trader.features.catalogue import COLUMNS, check_higher, warm_up
 from trader.features.compiled import Record, entry_point, kernel
@@ -31,11 +35,17 @@ STATE = np.dtype(
         ("warm_up", np.int64),
         ("history", HISTORY),
         ("momentum", momentum.MOMENTUM),
+        ("averages", averages.AVERAGES),
         ("volatility", volatility.VOLATILITY),
+        ("variance", variance.VARIANCE),
         ("volume", volume.VOLUME),
+        ("profile", volume_profile.PROFILE),
         ("trend", trend.TREND),
         ("near", higher.HIGHER),
         ("far", higher.HIGHER),
+        ("microstructure", microstructure.MICROSTRUCTURE),
+        ("statistics", statistics.STATISTICS),
+        ("dependence", dependence.DEPENDENCE),
     ]
 )
 """Everything the pipeline remembers of one symbol."""
@@ -44,13 +54,17 @@ ROW = np.dtype(
     [
         ("price_action", price_action.COLUMNS.row),
         ("momentum", momentum.COLUMNS.row),
+        ("averages", averages.COLUMNS.row),
         ("volatility", volatility.COLUMNS.row),
+        ("variance", variance.COLUMNS.row),
         ("volume", volume.COLUMNS.row),
+        ("profile", volume_profile.COLUMNS.row),
         ("trend", trend.COLUMNS.row),
         ("near", higher.COLUMNS.row),
         ("far", higher.COLUMNS.row),
         ("microstructure", microstructure.COLUMNS.row),
         ("statistics", statistics.COLUMNS.row),
+        ("dependence", dependence.COLUMNS.row),
         ("candlesticks", candlesticks.COLUMNS.row),
         ("time", calendar_time.COLUMNS.row),
     ]
@@ -77,7 +91,7 @@ def new_state(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> np.n
     state = np.zeros(1, STATE)
     state["base_ms"] = timeframe_ms(timeframe)
     state["warm_up"] = warm_up(timeframe, (near, far))
-    state["volatility"]["candles_per_year"] = YEAR_MS / timeframe_ms(timeframe)
+    state["variance"]["candles_per_year"] = YEAR_MS / timeframe_ms(timeframe)
     state["near"]["period_ms"] = timeframe_ms(near)
     state["far"]["period_ms"] = timeframe_ms(far)
     return state
@@ -146,9 +160,12 @@ def _fill_gap(state: Record, open_ms: int) -> None:
 def _advance(state: Record, open_ms: int, open_: float, high: float, low: float, close: float, volume_: float) -> None:
     remember(state.history, open_ms, open_, high, low, close, volume_)
     momentum.advance(state.momentum, state.history)
+    averages.advance(state.averages, state.history)
     volatility.advance(state.volatility, state.history)
+    variance.advance(state.variance, state.history)
     volume.advance(state.volume, state.history)
     trend.advance(state.trend, state.history)
+    microstructure.advance(state.microstructure, state.history)
     higher.advance(state.near, open_ms, state.base_ms, high, low, close)
     higher.advance(state.far, open_ms, state.base_ms, high, low, close)
 
@@ -160,14 +177,18 @@ def _write(state: Record, row: Record) -> None:
     close = history.close[history.end - 1]
     price_action.write(history, row.price_action)
     momentum.write(state.momentum, history, atr, row.momentum)
+    averages.write(state.averages, history, atr, row.averages)
     volatility.write(state.volatility, history, row.volatility)
+    variance.write(state.variance, history, row.variance)
     volume.write(state.volume, history, row.volume)
-    trend.write(state.trend, history, atr, row.trend)
+    volume_profile.write(state.profile, history, row.profile)
+    trend.write(state.trend, history, row.trend)
     higher.write(state.near, close, row.near)
     higher.write(state.far, close, row.far)
-    microstructure.write(history, row.microstructure)
-    statistics.write(history, row.statistics)
-    candlesticks.write(history, row.candlesticks)
+    microstructure.write(state.microstructure, history, row.microstructure)
+    statistics.write(state.statistics, history, row.statistics)
+    dependence.write(state.dependence, history, row.dependence)
+    candlesticks.write(history, atr, row.candlesticks)
     calendar_time.write(history.open_ms, row.time)
 
 

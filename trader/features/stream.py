@@ -38,6 +38,8 @@ class FeatureStream:
         self._state = new_state(timeframe, self.higher_timeframes)
         self._open_ms = np.empty(1, np.int64)
         self._candle = np.empty((1, 5))
+        self._matrix = np.empty((1, len(COLUMNS)))
+        self._rows = as_rows(self._matrix)
 
     @property
     def candles_seen(self) -> int:
@@ -57,13 +59,12 @@ class FeatureStream:
         Returns the row (len(columns),), or None in warm-up. Missing candles in between are taken as flat ones
         without volume. Raises ValueError for a candle that cannot be, and then remembers nothing of it.
         """
-        matrix = np.empty((1, len(COLUMNS)))
         self._open_ms[0] = open_time
         self._candle[0] = (open, high, low, close, volume)
-        _, reason = run(self._state, self._open_ms, self._candle, as_rows(matrix))
+        _, reason = run(self._state, self._open_ms, self._candle, self._rows)
         if reason != FINE:
             raise ValueError(f"candle {open_time} ({open}, {high}, {low}, {close}, {volume}) {REFUSALS[reason]}")
-        return matrix[0] if self.candles_seen > self.warm_up else None
+        return self._matrix[0].copy() if self.candles_seen > self.warm_up else None
 
     def snapshot(self) -> bytes:
         """Everything needed to go on after a restart."""

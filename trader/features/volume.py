@@ -4,7 +4,7 @@ import numpy as np
 
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
-from trader.features.windows import SERIES, deviation, mean, put, ratio, total
+from trader.features.windows import SERIES, correlation, deviation, highest, mean, put, ratio, total
 
 GRANVILLE = "Granville (1963)"
 CHAIKIN = "Chaikin, money flow"
@@ -30,15 +30,36 @@ COLUMNS.model_input(
     "volume_oscillator", "100 * (volume_ma_5 / volume_ma_20 - 1); 0 without volume", 20, "percent", -100, 300
 )
 COLUMNS.model_input("volume_ratio", "volume / volume_ma_20; 1 without volume", 20, "ratio", 0, 20)
-COLUMNS.model_input("volume_z_50", "(volume - mean) / standard deviation over 50; 0 if flat", 50, "z", -7, 7)
+COLUMNS.model_input("volume_ratio_60_240", "mean volume of 60 / of 240; 1 without volume", 240, "ratio", 0, 4)
+COLUMNS.model_input("volume_z_50", "(volume - mean) / sample standard deviation over 50; 0 if flat", 50, "z", -7, 7)
 COLUMNS.model_input(
-    "obv_flow_20", "sum of volume * sign(change of close) / sum of volume, over 20", 21, "share", -1, 1, GRANVILLE
+    "volume_peak_20", "largest volume / sum of volume, over 20; 0.05 without volume", 20, "share", 0.05, 1
 )
-COLUMNS.model_input("vpt_flow_20", "sum of volume * log return / sum of volume, over 20", 21, "log return")
+for _n in (20, 60):
+    COLUMNS.model_input(
+        f"obv_flow_{_n}",
+        f"sum of volume * sign(change of close) / sum of volume, over {_n}; 0 without volume",
+        _n + 1,
+        "share",
+        -1,
+        1,
+        GRANVILLE,
+    )
 COLUMNS.model_input(
-    "ad_flow_20", "sum of volume * close location / sum of volume, over 20", 20, "share", -1, 1, CHAIKIN
+    "vpt_flow_20", "sum of volume * log return / sum of volume, over 20; 0 without volume", 21, "log return"
 )
-COLUMNS.model_input("vwap_dist_20", "close / volume-weighted mean of typical price over 20 - 1", 20)
+COLUMNS.model_input(
+    "ad_flow_20",
+    "sum of volume * close location / sum of volume, over 20; 0 without volume",
+    20,
+    "share",
+    -1,
+    1,
+    CHAIKIN,
+)
+COLUMNS.model_input(
+    "volume_return_corr_30", "correlation of volume and log return over 30; 0 if flat", 31, "correlation", -1, 1
+)
 COLUMNS.model_input("no_trade_share_20", "share of the last 20 candles without any volume", 20, "share", 0, 1)
 
 VOLUME = np.dtype(
@@ -89,6 +110,8 @@ def write(state: Record, history: Record, row: Record) -> None:
     row.volume_ma_20 = long
     row.volume_oscillator = 100.0 * (ratio(short, long, 1.0) - 1.0)
     row.volume_ratio = ratio(volume, long, 1.0)
+    row.volume_ratio_60_240 = ratio(mean(history.volume, end, 60), mean(history.volume, end, 240), 1.0)
+    row.volume_return_corr_30 = correlation(history.volume, history.log_return, end, 30)
     row.volume_z_50 = ratio(volume - mean(history.volume, end, 50), deviation(history.volume, end, 50), 0.0)
     row.mfi = _money_flow_index(history, end)
     _write_flows(state, history, row)
@@ -112,16 +135,14 @@ def _write_flows(state: Record, history: Record, row: Record) -> None:
     end = history.end
     traded = total(history.volume, end, 20)
     moved = 0.0
-    valued = 0.0
     silent = 0
-    close = history.close[end - 1]
     for i in range(end - 20, end):
         moved += history.volume[i] * history.log_return[i]
-        valued += history.volume[i] * (history.typical[i] - close)
         if history.volume[i] == 0.0:
             silent += 1
+    row.volume_peak_20 = ratio(highest(history.volume, end, 20), traded, 0.05)
     row.obv_flow_20 = ratio(total(state.signed, end, 20), traded, 0.0)
+    row.obv_flow_60 = ratio(total(state.signed, end, 60), total(history.volume, end, 60), 0.0)
     row.vpt_flow_20 = ratio(moved, traded, 0.0)
     row.ad_flow_20 = ratio(total(state.located, end, 20), traded, 0.0)
-    row.vwap_dist_20 = close / (close + ratio(valued, traded, 0.0)) - 1.0
     row.no_trade_share_20 = silent / 20.0

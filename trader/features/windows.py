@@ -114,3 +114,20 @@ def smooth(previous: float, value: float, weight: float, is_first: bool) -> floa
     if is_first:
         return value
     return previous + weight * (value - previous)
+
+
+@kernel
+def correlation(first: Series, second: Series, end: int, length: int) -> float:
+    """Pearson's correlation, 0 where either is flat."""
+    center_first = mean(first, end, length)
+    center_second = mean(second, end, length)
+    together = 0.0
+    spread_first = 0.0
+    spread_second = 0.0
+    for i in range(end - length, end):
+        x = first[i] - center_first
+        y = second[i] - center_second
+        together += x * y
+        spread_first += x * x
+        spread_second += y * y
+    return max(-1.0, min(1.0, ratio(together, sqrt(spread_first) * sqrt(spread_second), 0.0)))
