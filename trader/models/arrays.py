@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from trader.domain.candle_arrays import Floats
 from trader.domain.errors import Misconfigured
 from trader.models.kernels import ISOTONIC, LOGISTIC, NO_CALIBRATION
+from trader.models.reference import BINS, Reference
 
 Ints = NDArray[np.int32]
 
@@ -26,6 +27,9 @@ DTYPES = {
     "weights": np.float64,
     "knots": np.float64,
     "levels": np.float64,
+    "drift_edges": np.float64,
+    "drift_shares": np.float64,
+    "drift_limits": np.float64,
 }
 
 
@@ -50,6 +54,9 @@ class EnsembleArrays(msgspec.Struct, frozen=True):
     weights: Floats  # (M,) of the stack
     knots: Floats  # isotonic scores, ascending
     levels: Floats  # see `kernels.calibrate`
+    drift_edges: Floats  # `Reference` row by row: (F + 1) * (BINS - 1)
+    drift_shares: Floats  # (F + 1) * BINS
+    drift_limits: Floats  # (F + 1,)
     mlp_member: int  # its column, -1 = none
     mlp_limit: float  # standardised inputs are clipped to +-this
     intercept: float
@@ -57,6 +64,14 @@ class EnsembleArrays(msgspec.Struct, frozen=True):
     two_sided: bool  # the probability is of a trade in the prediction's direction; else always of a long one
     probability_low: float
     probability_high: float
+    drift_window_ms: int
+
+    @property
+    def reference(self) -> Reference:
+        """What the inputs and predictions looked like in training."""
+        columns = len(self.drift_limits)
+        edges, shares = self.drift_edges.reshape(columns, BINS - 1), self.drift_shares.reshape(columns, BINS)
+        return Reference(edges, shares, self.drift_limits, self.drift_window_ms)
 
 
 def validate(arrays: EnsembleArrays, n_features: int) -> None:
@@ -68,6 +83,7 @@ def validate(arrays: EnsembleArrays, n_features: int) -> None:
     _validate_forest(arrays, n_features)
     _validate_mlp(arrays, n_features)
     _validate_stack(arrays)
+    _validate_reference(arrays, n_features + 1)
 
 
 def _validate_forest(arrays: EnsembleArrays, n_features: int) -> None:
@@ -120,6 +136,13 @@ def _validate_stack(arrays: EnsembleArrays) -> None:
     if kind == ISOTONIC:
         _require(len(arrays.knots) == len(arrays.levels), "the calibrator's knots and levels differ in length")
         _require(bool((np.diff(arrays.knots) > 0).all()), "the calibrator's knots do not ascend")
+
+
+def _validate_reference(arrays: EnsembleArrays, columns: int) -> None:
+    lengths = (len(arrays.drift_edges), len(arrays.drift_shares), len(arrays.drift_limits))
+    _require(lengths == (columns * (BINS - 1), columns * BINS, columns), "the drift reference has another width")
+    _require(bool((np.diff(arrays.reference.edges, axis=1) >= 0).all()), "the drift reference's edges do not ascend")
+    _require(bool((arrays.drift_limits > 0).all()) and arrays.drift_window_ms > 0, "a drift limit is not above 0")
 
 
 def _require(condition: bool, complaint: str) -> None:

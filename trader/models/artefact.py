@@ -149,6 +149,7 @@ def _decode_arrays(path: Path, stored: Mapping[str, Any], manifest: Manifest) ->
         intercept=constants["intercept"],
         calibration=int(constants["calibration"]),
         two_sided=bool(constants["two_sided"]),
+        drift_window_ms=int(constants["drift_window_ms"]),
         probability_low=constants["probability_low"],
         probability_high=constants["probability_high"],
     )

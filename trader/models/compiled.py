@@ -11,6 +11,7 @@ from trader.domain.signals import ModelInfo
 from trader.models.arrays import EnsembleArrays, validate
 from trader.models.artefact import Manifest, load
 from trader.models.kernels import NODE, horizon_volatility, score_rows
+from trader.models.reference import Reference
 
 
 class RowForecast(NamedTuple):
@@ -67,6 +68,11 @@ class CompiledEnsemble:
     def feature_set_hash(self) -> str:
         """Hash of the feature definitions the model was trained on."""
         return self.manifest.feature_set_hash
+
+    @property
+    def reference(self) -> Reference:
+        """What inputs and predictions looked like in training; give it to a `drift.DriftMonitor`."""
+        return self._arrays.reference
 
     @property
     def tree_count(self) -> int:

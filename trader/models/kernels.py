@@ -1,12 +1,19 @@
 """The compiled steps of inference: a flat forest, a multilayer perceptron, the stack and its calibrator.
 
-Plain loops, no fast-math: the same row gives the same bits alone or in a batch, today or after a restart.
+Plain loops, no fast-math: the same row gives the same bits alone or in a batch, today or after a restart. Loops
+also instead of array expressions: those compile three times as long (measured) and run no faster here.
 """
 
+from typing import Any
+
+import numba
 import numpy as np
-from numba import njit
 
 from trader.domain.candle_arrays import Floats
+
+_jit: Any = numba.njit  # numba's own types leave out the wrappers' switches
+part = _jit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+entry_point = _jit(nogil=True, error_model="numpy", cache=True)
 
 NO_CALIBRATION, LOGISTIC, ISOTONIC = 0, 1, 2
 ROW_BLOCK = 64  # rows walked through one tree before the next: both stay in the cache
@@ -14,7 +21,7 @@ NODE = np.dtype([("threshold", np.float64), ("left", np.int32), ("feature", np.i
 """One node of a forest, kept together so that it lies in one cache line."""
 
 
-@njit(nogil=True, cache=True)
+@part
 def four_leaves(nodes, rows, row_a, row_b, row_c, row_d, a, b, c, d):  # type: ignore[no-untyped-def]
     """Four walks at once, each from its root (a..d) with its row; returns the four leaves.
 
@@ -37,7 +44,7 @@ def four_leaves(nodes, rows, row_a, row_b, row_c, row_d, a, b, c, d):  # type: i
     return a, b, c, d
 
 
-@njit(nogil=True, cache=True)
+@part
 def add_leaf(members, row, member, value, single):  # type: ignore[no-untyped-def]
     """Add to a member's sum, in float32 if `single`: that is how xgboost rounds."""
     if single:
@@ -46,7 +53,7 @@ def add_leaf(members, row, member, value, single):  # type: ignore[no-untyped-de
         members[row, member] += value
 
 
-@njit(nogil=True, cache=True)
+@part
 def walk_forest(rows, nodes, roots, tree_member, member_single, members):  # type: ignore[no-untyped-def]
     """Add every tree's leaf value to its member's column, trees in order, so that the sums round alike for any n.
 
@@ -73,14 +80,16 @@ def walk_forest(rows, nodes, roots, tree_member, member_single, members):  # typ
                 add_leaf(members, row, member, nodes[leaves[i]].threshold, member_single[member] == 1)
 
 
-@njit(nogil=True, cache=True)
-def walk_mlp(rows, mean, scale, limit, sizes, weights, out):  # type: ignore[no-untyped-def]
+@part
+def walk_mlp(rows, mean, scale, limit, sizes, weights, members, member):  # type: ignore[no-untyped-def]
     """A perceptron with relu layers and one linear output, inputs standardised and clipped to +-limit.
 
     rows: (n, >= sizes[0]); sizes: layer widths from input to output (1); weights: per layer the matrix
-    (inputs, outputs) row by row, then the biases. out: (n,).
+    (inputs, outputs) row by row, then the biases. Fills members[:, member].
     """
-    widest = sizes.max()
+    widest = 0
+    for size in sizes:
+        widest = max(widest, size)
     here = np.empty(widest)
     there = np.empty(widest)
     for row in range(rows.shape[0]):
@@ -102,10 +111,32 @@ def walk_mlp(rows, mean, scale, limit, sizes, weights, out):  # type: ignore[no-
                     there[o] = max(there[o], 0.0)
             here, there = there, here
             start = bias + outputs
-        out[row] = here[0]
+        members[row, member] = here[0]
 
 
-@njit(nogil=True, cache=True)
+@part
+def probability_of(kind, score, knots, levels, low, high):  # type: ignore[no-untyped-def]
+    """See `calibrate`."""
+    value = levels[0]
+    if kind == LOGISTIC:
+        value = 1.0 / (1.0 + np.exp(-(levels[0] + levels[1] * score)))
+    elif kind == ISOTONIC:
+        below, above = 0, knots.shape[0]
+        while below < above:
+            middle = (below + above) // 2
+            if knots[middle] < score:
+                below = middle + 1
+            else:
+                above = middle
+        if above == knots.shape[0]:
+            value = levels[above - 1]
+        elif above > 0:
+            share = (score - knots[above - 1]) / (knots[above] - knots[above - 1])
+            value = levels[above - 1] + share * (levels[above] - levels[above - 1])
+    return min(max(value, low), high)
+
+
+@entry_point
 def calibrate(kind, scores, knots, levels, low, high, out):  # type: ignore[no-untyped-def]
     """Win probability of each score, clipped to low..high.
 
@@ -113,92 +144,73 @@ def calibrate(kind, scores, knots, levels, low, high, out):  # type: ignore[no-u
     linear between (knots, levels), flat outside.
     """
     for row in range(scores.shape[0]):
-        score = scores[row]
-        if kind == LOGISTIC:
-            value = 1.0 / (1.0 + np.exp(-(levels[0] + levels[1] * score)))
-        elif kind == ISOTONIC:
-            above = np.searchsorted(knots, score)
-            if above == 0:
-                value = levels[0]
-            elif above == knots.shape[0]:
-                value = levels[-1]
-            else:
-                span = knots[above] - knots[above - 1]
-                share = (score - knots[above - 1]) / span
-                value = levels[above - 1] + share * (levels[above] - levels[above - 1])
-        else:
-            value = levels[0]
-        out[row] = min(max(value, low), high)
+        out[row] = probability_of(kind, scores[row], knots, levels, low, high)
 
 
-@njit(nogil=True, cache=True)
-def double_rows(X, rows):  # type: ignore[no-untyped-def]
-    """Fill rows (n, 2F) from X (n, F): float64, then rounded through float32. Returns which rows are all finite."""
+@part
+def double_rows(X, rows, finite):  # type: ignore[no-untyped-def]
+    """Fill rows (n, 2F) from X (n, F): float64, then rounded through float32; and which rows are all finite.
+
+    A row that is not is filled with zeros.
+    """
     width = X.shape[1]
-    finite = np.ones(X.shape[0], np.bool_)
     for row in range(X.shape[0]):
+        finite[row] = True
         for i in range(width):
-            value = X[row, i]
-            rows[row, i] = value
-            single = np.float32(value)
+            single = np.float32(X[row, i])
+            rows[row, i] = X[row, i]
             rows[row, width + i] = single
-            if not np.isfinite(single):
-                finite[row] = False
-    return finite
+            finite[row] &= np.isfinite(single)
+        if not finite[row]:
+            for i in range(2 * width):
+                rows[row, i] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@part
+def member_values(rows, trees, member_rule, mlp_member, mlp, members):  # type: ignore[no-untyped-def]
+    """Fill members (n, n_members), see `arrays.EnsembleArrays`."""
+    nodes, roots, tree_member = trees
+    scale, offset, single = member_rule
+    for row in range(members.shape[0]):
+        for m in range(members.shape[1]):
+            members[row, m] = offset[m] if single[m] == 1 else 0.0
+    walk_forest(rows, nodes, roots, tree_member, single, members)
+    for row in range(members.shape[0]):
+        for m in range(members.shape[1]):
+            if single[m] == 0:
+                members[row, m] = offset[m] + scale[m] * members[row, m]
+    if mlp_member >= 0:
+        mean, spread, limit, sizes, mlp_weights = mlp
+        walk_mlp(rows, mean, spread, limit, sizes, mlp_weights, members, mlp_member)
+
+
+@entry_point
 def score_rows(X, trees, member_rule, mlp_member, mlp, weights, intercept, calibration):  # type: ignore[no-untyped-def]
     """Members, stack and calibrator for X (n, F) in one call.
 
     Returns members (n, n_members), prediction (n,), spread (n,) = population standard deviation of the members,
     win probability (n,). A row with a value that is not finite in float32 abstains: NaN everywhere.
     """
-    n = X.shape[0]
-    rows = np.empty((n, 2 * X.shape[1]))
-    finite = double_rows(X, rows)
-    for row in range(n):
-        if not finite[row]:
-            rows[row, :] = 0.0
-    count = weights.shape[0]
-    members = np.zeros((n, count))
-    nodes, roots, tree_member = trees
-    scale, offset, single = member_rule
-    for m in range(count):
-        if single[m] == 1:
-            members[:, m] = offset[m]
-    walk_forest(rows, nodes, roots, tree_member, single, members)
-    for m in range(count):
-        if single[m] == 0:
-            members[:, m] = offset[m] + scale[m] * members[:, m]
-    if mlp_member >= 0:
-        mean, spread_of, limit, sizes, mlp_weights = mlp
-        out = np.empty(n)
-        walk_mlp(rows, mean, spread_of, limit, sizes, mlp_weights, out)
-        members[:, mlp_member] = out
-    prediction = np.empty(n)
-    spread = np.empty(n)
-    for row in range(n):
-        total = intercept
-        mean_member = 0.0
-        for m in range(count):
-            total += weights[m] * members[row, m]
-            mean_member += members[row, m]
-        mean_member /= count
-        square = 0.0
-        for m in range(count):
-            square += (members[row, m] - mean_member) ** 2
-        prediction[row] = total
-        spread[row] = np.sqrt(square / count)
+    n, count = X.shape[0], weights.shape[0]
+    rows, finite = np.empty((n, 2 * X.shape[1])), np.empty(n, np.bool_)
+    members, prediction, spread, probability = np.empty((n, count)), np.empty(n), np.empty(n), np.empty(n)
+    double_rows(X, rows, finite)
+    member_values(rows, trees, member_rule, mlp_member, mlp, members)
     kind, two_sided, knots, levels, low, high = calibration
-    probability = np.empty(n)
-    calibrate(kind, np.abs(prediction) if two_sided else prediction, knots, levels, low, high, probability)
     for row in range(n):
-        if not finite[row]:
-            members[row, :] = np.nan
-            prediction[row] = np.nan
-            spread[row] = np.nan
-            probability[row] = np.nan
+        total, mean, square = intercept, 0.0, 0.0
+        for m in range(count):
+            if not finite[row]:
+                members[row, m] = np.nan
+            total += weights[m] * members[row, m]
+            mean += members[row, m] / count
+        for m in range(count):
+            square += (members[row, m] - mean) ** 2
+        prediction[row], spread[row] = total, np.sqrt(square / count)
+        probability[row] = np.nan
+        if finite[row]:
+            score = abs(total) if two_sided else total
+            probability[row] = probability_of(kind, score, knots, levels, low, high)
     return members, prediction, spread, probability
 
 

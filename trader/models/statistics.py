@@ -53,6 +53,18 @@ def clustered_slope(x: ArrayLike, y: ArrayLike, block: ArrayLike) -> Slope:
     return Slope(slope, slope / error if error > 0 else 0.0, float(y.mean() - slope * x.mean()))
 
 
+def clustered_mean_t(values: ArrayLike, block: ArrayLike) -> float:
+    """t of the mean of `values` against 0, errors summed over blocks; 0 with fewer than 3 blocks."""
+    x = np.asarray(values, np.float64)
+    _, group = np.unique(np.asarray(block), return_inverse=True)
+    count = int(group.max()) + 1 if len(x) else 0
+    if count < 3:
+        return 0.0
+    scores = np.bincount(group, weights=x - x.mean())
+    error = math.sqrt(float(scores @ scores) * count / (count - 1)) / len(x)
+    return float(x.mean()) / error if error > 0 else 0.0
+
+
 def average_ranks(values: ArrayLike) -> Floats:
     """Ranks 1..n, ties share their mean rank."""
     _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)

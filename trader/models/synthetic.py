@@ -7,6 +7,7 @@ from trader.models.arrays import EnsembleArrays
 from trader.models.artefact import Manifest, TrainingWindow, constants_of
 from trader.models.compiled import CompiledEnsemble
 from trader.models.kernels import LOGISTIC
+from trader.models.reference import BINS, USUAL_LIMIT
 
 MEMBERS = ("xgboost", "lightgbm", "catboost", "random_forest", "gradient_boosting", "mlp")
 FULL_SHAPE = ((200, 6), (200, 5), (200, 6), (100, 10), (100, 5))  # (trees, depth) per tree member
@@ -56,6 +57,10 @@ def synthetic_arrays(n_features: int, shape: tuple[tuple[int, int], ...], layers
         intercept=0.0,
         calibration=LOGISTIC,
         two_sided=False,
+        drift_edges=np.tile(np.linspace(-1, 1, BINS - 1), n_features + 1),
+        drift_shares=np.full((n_features + 1) * BINS, 1 / BINS),
+        drift_limits=np.full(n_features + 1, USUAL_LIMIT),
+        drift_window_ms=3_600_000,
         probability_low=0.05,
         probability_high=0.95,
     )

@@ -7,14 +7,15 @@ import numpy as np
 
 from trader.domain.candle_arrays import Floats
 from trader.models.arrays import EnsembleArrays, validate
+from trader.models.reference import Reference
 from trader.training.calibration import PROBABILITY_HIGH, PROBABILITY_LOW
 from trader.training.ensemble import StackedEnsemble
 from trader.training.flatten import FlatMember, flatten
 from trader.training.members import SCALED_INPUT_LIMIT, ScaledMLP
 
 
-def to_arrays(ensemble: StackedEnsemble) -> EnsembleArrays:
-    """The fitted `ensemble` as flat arrays that predict the same (within 1e-6).
+def to_arrays(ensemble: StackedEnsemble, reference: Reference) -> EnsembleArrays:
+    """The fitted `ensemble` as flat arrays that predict the same (within 1e-6), with what it was trained on.
 
     Raises TypeError for a member whose inner structure is not known, ValueError for a second perceptron.
     """
@@ -42,6 +43,10 @@ def to_arrays(ensemble: StackedEnsemble) -> EnsembleArrays:
         two_sided=ensemble.two_sided_,
         probability_low=PROBABILITY_LOW,
         probability_high=PROBABILITY_HIGH,
+        drift_edges=reference.edges.ravel(),
+        drift_shares=reference.shares.ravel(),
+        drift_limits=reference.limits,
+        drift_window_ms=reference.window_ms,
     )
     validate(arrays, n_features)
     return arrays

@@ -44,6 +44,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     symbol: NDArray[np.int64]  # (n,) position in symbols
     scale: Floats  # (n,) expected volatility of the horizon's log return
     forward: Floats  # (n,) log return over the horizon
+    past: Floats  # (n,) log return over the horizon before, what naive baselines look at
     long_net: Floats  # (n,) barrier outcome of a long trade, after costs
     short_net: Floats  # (n,) of a short trade
     cost: Floats  # (n,) round trip that was subtracted
@@ -113,6 +114,7 @@ def symbol_rows(symbol: str, candles: CandleArrays, settings: Settings, costs: C
         symbol=one,
         scale=horizon_volatility(atr / close, horizon)[rows],
         forward=forward_return(close, horizon)[rows],
+        past=np.log(close[rows] / close[rows - horizon]),
         long_net=_net(long, rows),
         short_net=_net(short, rows),
         cost=np.full(len(rows), costs.round_trip_frac),

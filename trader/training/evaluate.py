@@ -2,48 +2,85 @@
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from trader.domain.candle_arrays import Floats
 from trader.domain.signals import ModelInfo
 from trader.models.gate import GateResult, GateRules, Trades, days_of, judge
-from trader.models.statistics import Slope, clustered_slope, shrunk_slope, time_blocks
+from trader.models.statistics import Slope, clustered_slope, rank_correlation, shrunk_slope, time_blocks
 from trader.training.dataset import Dataset
 from trader.training.ensemble import OutOfFold, Scores
 
+Signs = NDArray[np.int64]
+
 LEAK_IC, LEAK_R2, LEAK_AUC = 0.15, 0.02, 0.58
 SMALLEST_FRAC = 1e-6
+TOP_SHARE = 0.05
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How predictions become trades. `minimum_edge_frac`: a trade also needs at least its cost."""
+
+    minimum_edge_frac: float = 0.002
+    two_sided: bool = False
+    gate: GateRules = GateRules()
+
+
+class Path(NamedTuple):
+    """Trades of one rule, one at a time per symbol, and the rows of `Dataset` they came from."""
+
+    rows: NDArray[np.int64]
+    sign: Signs  # +1 long, -1 short
+    trades: Trades
+    gross: Floats  # return of each trade before costs
+
+
+class Candidate(NamedTuple):
+    """One way to predict, judged by the same rules as every other."""
+
+    ic: float
+    slope: Slope
+    by_edge: Path  # traded when the calibrated edge of earlier folds covers the bar
+    by_rank: Path  # traded in the strongest TOP_SHARE of predictions, whatever they promise
+    gate: GateResult  # of by_edge
 
 
 class Evaluation(NamedTuple):
-    """Out of fold, in returns. `slope` of the realised log return on the predicted one."""
+    """Out of fold. `part` holds the tested rows in time order, `expected` the predicted log return of each."""
 
-    slope: Slope
-    gate: GateResult
-    trades: Trades
+    part: Dataset
+    expected: Floats
+    model: Candidate
     base_rate: float
     average_win_frac: float
     average_loss_frac: float
     leaks: tuple[str, ...]
 
+    @property
+    def slope(self) -> Slope:
+        return self.model.slope
 
-def evaluate(
-    table: Dataset, found: OutOfFold, scores: Scores, *, minimum_edge: float, two_sided: bool, rules: GateRules
-) -> Evaluation:
-    """`table` is what the ensemble was fitted on; minimum_edge as a fraction (a trade also needs its cost)."""
+    @property
+    def gate(self) -> GateResult:
+        return self.model.gate
+
+    @property
+    def trades(self) -> Trades:
+        return self.model.by_edge.trades
+
+
+def evaluate(table: Dataset, found: OutOfFold, scores: Scores, rules: Rules) -> Evaluation:
+    """`table` is what the ensemble was fitted on, `found` and `scores` what the fit left behind."""
     part = table.take(found.rows)
     expected = found.prediction * part.scale
-    block = time_blocks(part.start_ms, float(np.median(part.end_ms - part.start_ms)))
-    slope = clustered_slope(expected, part.forward, block)
-    trades = simulated_trades(part, expected, found.fold, block, minimum_edge, two_sided)
-    first, last = days_of(part.start_ms).min(), days_of(part.end_ms).max()
-    net = np.where(expected >= 0, part.long_net, part.short_net) if two_sided else part.long_net
+    net = np.where(expected >= 0, part.long_net, part.short_net) if rules.two_sided else part.long_net
     wins = net > 0
     return Evaluation(
-        slope=slope,
-        gate=judge(trades, int(last - first) + 1, slope.t, rules),
-        trades=trades,
+        part=part,
+        expected=expected,
+        model=judged(part, expected, found.fold, rules),
         base_rate=float(wins.mean()),
         average_win_frac=max(SMALLEST_FRAC, float(net[wins].mean()) if wins.any() else 0.0),
         average_loss_frac=max(SMALLEST_FRAC, float(-net[~wins].mean()) if (~wins).any() else 0.0),
@@ -51,41 +88,69 @@ def evaluate(
     )
 
 
-def simulated_trades(
-    part: Dataset,
-    expected: Floats,
-    fold: NDArray[np.int64],
-    block: NDArray[np.int64],
-    minimum_edge: float,
-    two_sided: bool,
-) -> Trades:
-    """One trade at a time per symbol, entered when the calibrated edge of earlier folds covers the bar.
-
-    expected (n,): predicted log return. The edge is expected x the shrunk slope measured on earlier folds; the
-    first fold has none and does not trade.
-    """
-    edge = np.zeros(len(expected))
-    for k in range(1, int(fold.max()) + 1):
-        before, here = fold < k, fold == k
-        known = clustered_slope(expected[before], part.forward[before], block[before])
-        edge[here] = expected[here] * shrunk_slope(known.slope, known.t)
-    bar = np.maximum(minimum_edge, part.cost)
-    wanted = np.where(edge >= bar, 1, np.where((edge <= -bar) & two_sided, -1, 0))
-    rows = _one_at_a_time(part, np.flatnonzero(wanted))
-    net = np.where(wanted[rows] > 0, part.long_net[rows], part.short_net[rows])
-    return Trades(days_of(part.end_ms[rows]), net, part.regime[rows])
+def judged(part: Dataset, expected: Floats, fold: NDArray[np.int64], rules: Rules) -> Candidate:
+    """`expected` (n,): predicted log return of each row of `part`, made without seeing it; fold (n,) in time order."""
+    block = blocks_of(part)
+    slope = clustered_slope(expected, part.forward, block)
+    by_edge = path(part, _wanted_by_edge(part, expected, fold, block, rules))
+    by_rank = path(part, _wanted_by_rank(expected, fold, rules))
+    days = int(days_of(part.end_ms).max() - days_of(part.start_ms).min()) + 1
+    return Candidate(
+        ic=rank_correlation(expected / part.scale, part.y),
+        slope=slope,
+        by_edge=by_edge,
+        by_rank=by_rank,
+        gate=judge(by_edge.trades, days, slope.t, rules.gate),
+    )
 
 
-def _one_at_a_time(part: Dataset, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the candidate rows, those whose symbol holds nothing when they come."""
+def blocks_of(part: Dataset) -> NDArray[np.int64]:
+    """Independent blocks of time, see `statistics.time_blocks`."""
+    return time_blocks(part.start_ms, float(np.median(part.end_ms - part.start_ms)))
+
+
+def path(part: Dataset, wanted: Signs) -> Path:
+    """Trades taken where `wanted` (n,) is not 0, when the symbol holds nothing."""
     free_from: dict[int, int] = {}
     taken = []
+    candidates = np.flatnonzero(wanted)
     for row in candidates[np.argsort(part.start_ms[candidates], kind="stable")].tolist():
         symbol, start = int(part.symbol[row]), int(part.start_ms[row])
         if start >= free_from.get(symbol, start):
             taken.append(row)
             free_from[symbol] = int(part.end_ms[row])
-    return np.array(taken, np.int64)
+    rows = np.array(taken, np.int64)
+    net = np.where(wanted[rows] > 0, part.long_net[rows], part.short_net[rows])
+    trades = Trades(days_of(part.end_ms[rows]), net, part.regime[rows])
+    return Path(rows, wanted[rows], trades, net + part.cost[rows])
+
+
+def _wanted_by_edge(
+    part: Dataset, expected: Floats, fold: NDArray[np.int64], block: NDArray[np.int64], rules: Rules
+) -> Signs:
+    """The live rule: prediction x the shrunk slope of earlier folds covers the bar. The first fold has no slope."""
+    edge = np.zeros(len(expected))
+    for k in range(1, int(fold.max()) + 1):
+        before, here = fold < k, fold == k
+        known = clustered_slope(expected[before], part.forward[before], block[before])
+        edge[here] = expected[here] * shrunk_slope(known.slope, known.t)
+    bar = np.maximum(rules.minimum_edge_frac, part.cost)
+    return _signs(edge >= bar, edge <= -bar, rules)
+
+
+def _wanted_by_rank(expected: Floats, fold: NDArray[np.int64], rules: Rules) -> Signs:
+    """The strongest predictions, by the quantiles of earlier folds."""
+    up, down = np.zeros(len(expected), np.bool_), np.zeros(len(expected), np.bool_)
+    for k in range(1, int(fold.max()) + 1):
+        before, here = expected[fold < k], fold == k
+        if np.ptp(before) > 0:
+            up[here] = expected[here] > np.quantile(before, 1 - TOP_SHARE)
+            down[here] = expected[here] < np.quantile(before, TOP_SHARE)
+    return _signs(up, down, rules)
+
+
+def _signs(up: NDArray[np.bool_], down: NDArray[np.bool_], rules: Rules) -> Signs:
+    return np.where(up, 1, np.where(down & rules.two_sided, -1, 0)).astype(np.int64)
 
 
 def leak_alarms(scores: Scores) -> tuple[str, ...]:

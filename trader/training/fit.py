@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
+import numpy as np
 
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
 from trader.models.gate import GateRules
+from trader.models.reference import make_reference
+from trader.training.card import Card, make_card
+from trader.training.checkpoint import FoldCheckpoint
 from trader.training.compile import to_arrays
 from trader.training.dataset import Costs, Dataset, build_dataset, sampled
 from trader.training.ensemble import StackedEnsemble
-from trader.training.evaluate import Evaluation, evaluate, model_info
+from trader.training.evaluate import Evaluation, Rules, evaluate, model_info
 from trader.training.profiles import profile_named
 from trader.training.progress import Progress, Report, ignore
 
@@ -26,6 +31,7 @@ class TrainedModel(NamedTuple):
 
     data: bytes
     manifest: Manifest
+    card: Card
     ensemble: StackedEnsemble
     table: Dataset
     evaluation: Evaluation
@@ -46,41 +52,44 @@ def train(
     settings: Settings,
     *,
     costs: Mapping[str, Costs] | None = None,
-    rules: GateRules = GateRules(),  # noqa: B008 - frozen
+    gate: GateRules | None = None,
     progress: Report = ignore,
+    checkpoint: Path | None = None,
 ) -> TrainedModel:
     """Fit the configured profile on `candles` (per symbol, oldest first; gaps are filled flat).
 
-    The newest `model.training_candles` after the features' warm-up are used. `costs` per symbol, see `dataset.Costs`.
-    Raises `Misconfigured` if there is too little history.
+    `costs` per symbol, see `dataset.Costs`. checkpoint: a folder for finished folds, with which an interrupted
+    training goes on where it was. Raises `Misconfigured` if there is too little history.
     """
     steps = Progress(progress)
     steps.reached("features and labels", 0.0)
     table = sampled(build_dataset(candles, settings, costs), profile_named(settings.model.profile).largest_rows)
     steps.reached("features and labels", 0.1, f"{len(table.y)} rows of {len(table.symbols)} symbols")
-    two_sided = settings.exchange.market == "perpetual"
+    folds = FoldCheckpoint(checkpoint) if checkpoint else None
+    rules = Rules(
+        minimum_edge_frac=settings.strategy.minimum_edge_bps / 1e4,
+        two_sided=settings.exchange.market == "perpetual",
+        gate=gate or GateRules(),
+    )
     ensemble = StackedEnsemble(settings.model.profile, settings.model.random_state).fit(
         table.X,
         table.y,
         label_start=table.start_ms,
         label_end=table.end_ms,
         wins=table.long_net > 0,
-        short_wins=table.short_net > 0 if two_sided else None,
+        short_wins=table.short_net > 0 if rules.two_sided else None,
         label_weight=table.weight,
         on_step=steps.part(0.1, 0.97),
+        checkpoint=folds,
     )
     steps.reached("evaluation", 0.97)
-    evaluation = evaluate(
-        table,
-        ensemble.out_of_fold_,
-        ensemble.scores_,
-        minimum_edge=settings.strategy.minimum_edge_bps / 1e4,
-        two_sided=two_sided,
-        rules=rules,
-    )
+    evaluation = evaluate(table, ensemble.out_of_fold_, ensemble.scores_, rules)
     data, manifest = package(ensemble, evaluation, table, settings)
+    card = make_card(manifest, ensemble, table, evaluation, rules)
+    if folds:
+        folds.clear()
     steps.reached("done", 1.0, manifest.info.model_id)
-    return TrainedModel(data, manifest, ensemble, table, evaluation)
+    return TrainedModel(data, manifest, card, ensemble, table, evaluation)
 
 
 def train_and_register(
@@ -101,7 +110,9 @@ def package(
     ensemble: StackedEnsemble, evaluation: Evaluation, table: Dataset, settings: Settings
 ) -> tuple[bytes, Manifest]:
     """The model file and its manifest. The model's id ends in the hash of everything else in the file."""
-    arrays = to_arrays(ensemble)
+    found = ensemble.out_of_fold_
+    seen = np.column_stack((evaluation.part.X, found.prediction))
+    arrays = to_arrays(ensemble, make_reference(seen, evaluation.part.start_ms))
     scores = ensemble.scores_
     info = model_info(
         evaluation,

@@ -184,6 +184,8 @@ def test_a_pickle_inside_is_never_run(model_file: Path) -> None:
         ("weights", 0, np.inf, "not finite"),
         ("mlp_sizes", 0, FEATURES + 1, "perceptron"),
         ("mlp_scale", 0, 0.0, "scaling"),
+        ("drift_edges", 0, 9.0, "ascend"),
+        ("drift_limits", 0, 0.0, "drift limit"),
     ],
 )
 def test_damaged_arrays_are_refused(
@@ -196,7 +198,16 @@ def test_damaged_arrays_are_refused(
 
 
 def test_shortened_arrays_are_refused(arrays: EnsembleArrays) -> None:
-    for column in ("feature", "threshold", "left", "tree_member", "member_scale", "mlp_mean", "mlp_weights"):
+    for column in (
+        "feature",
+        "threshold",
+        "left",
+        "tree_member",
+        "member_scale",
+        "mlp_mean",
+        "mlp_weights",
+        "drift_edges",
+    ):
         damaged = msgspec.structs.replace(arrays, **{column: getattr(arrays, column)[:-1]})
         with pytest.raises(Misconfigured, match="damaged"):
             validate(damaged, FEATURES)

@@ -15,6 +15,7 @@ from trader.training.members import make_member
 from trader.training.profiles import EXACT, FAST, QUICK, Member
 
 FEATURES = 12
+REFERENCE = synthetic_ensemble(FEATURES, ((1, 1),), (2,)).reference
 
 
 def table(n: int, seed: int) -> tuple[Any, Any]:
@@ -54,7 +55,7 @@ def test_equal_to_the_library(name: str, member: Member) -> None:
     ensemble.stack_ = _single()
     ensemble.calibrator_ = _constant()
     ensemble.two_sided_ = False
-    compiled = _compiled(to_arrays(ensemble))
+    compiled = _compiled(to_arrays(ensemble, REFERENCE))
     fresh, _ = table(10_000, 1)
     probe = np.vstack((X, fresh))
     np.testing.assert_allclose(compiled.predict(probe), np.asarray(model.predict(probe), np.float64), rtol=0, atol=1e-6)
@@ -67,7 +68,7 @@ def test_values_on_a_split_go_the_same_way() -> None:
         ensemble = StackedEnsemble(members={name: model})
         ensemble.members_, ensemble.n_features_in_ = {name: model}, FEATURES
         ensemble.stack_, ensemble.calibrator_, ensemble.two_sided_ = _single(), _constant(), False
-        arrays = to_arrays(ensemble)
+        arrays = to_arrays(ensemble, REFERENCE)
         inner = np.flatnonzero(arrays.left)
         probe = np.repeat(X[:1], len(inner), axis=0)
         probe[np.arange(len(inner)), arrays.feature[inner] % FEATURES] = arrays.threshold[inner]
@@ -80,7 +81,7 @@ def test_an_unknown_library_is_refused() -> None:
     ensemble = StackedEnsemble(members={"ridge": Ridge()})
     ensemble.members_, ensemble.n_features_in_ = {"ridge": Ridge()}, FEATURES
     with pytest.raises(TypeError, match="Ridge"):
-        to_arrays(ensemble)
+        to_arrays(ensemble, REFERENCE)
 
 
 def _single() -> Any:

@@ -1,0 +1,110 @@
+"""Watching a model in use: have its inputs, its predictions or its honesty moved away from training?"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
+
+from trader.models.reference import Reference, bin_numbers, bin_shares, stability_index
+from trader.models.statistics import clustered_mean_t, time_blocks
+
+
+class DriftRules(msgspec.Struct, frozen=True):
+    """When to act. Shares are of all features; `calibration_t` is the t of won - said, negative = fewer wins."""
+
+    fewest_rows: int = 200
+    shrink_feature_share: float = 0.10
+    retrain_feature_share: float = 0.25
+    fewest_outcomes: int = 100
+    shrink_calibration_t: float = -2.0
+    paper_calibration_t: float = -3.0
+
+
+class DriftReport(msgspec.Struct, frozen=True):
+    """The state of things. `action`: "none", "shrink" (half size), "retrain" (and shrink), "paper" (roll back)."""
+
+    rows: int
+    feature_share: float  # of features beyond their limit
+    worst: tuple[tuple[str, float, float], ...]  # (feature, index, limit), furthest beyond first
+    prediction_index: float
+    prediction_limit: float
+    outcomes: int
+    calibration_gap: float  # mean of won - said
+    calibration_t: float
+    action: str
+    reasons: tuple[str, ...]
+
+
+class DriftMonitor:
+    """Remembers the bins of the rows of one window, and resolved win probabilities. One writer."""
+
+    def __init__(self, reference: Reference, names: Sequence[str], rules: DriftRules | None = None) -> None:
+        self._reference = reference
+        self._names = tuple(names)
+        self._rules = rules or DriftRules()
+        self._rows: deque[tuple[int, np.ndarray[tuple[int], np.dtype[np.uint8]]]] = deque()
+        self._outcomes: deque[tuple[int, int, float]] = deque(maxlen=20_000)
+
+    def saw(self, ts_ms: int, row: ArrayLike, prediction: float) -> None:
+        """A row (n_features,) was scored; prediction in units of the label. Rows must come in time order."""
+        columns = np.append(np.asarray(row, np.float64), prediction)[np.newaxis, :]
+        self._rows.append((ts_ms, bin_numbers(columns, self._reference.edges)[0]))
+        while self._rows[0][0] <= ts_ms - self._reference.window_ms:
+            self._rows.popleft()
+
+    def resolved(self, start_ms: int, end_ms: int, win_probability: float, *, won: bool) -> None:
+        """A forecast made at start_ms has come to its end."""
+        self._outcomes.append((start_ms, end_ms, float(won) - win_probability))
+
+    def report(self) -> DriftReport:
+        """What to do now. With too few rows or outcomes that part says nothing."""
+        rules, limits = self._rules, self._reference.limits
+        index = np.zeros(len(limits))
+        if len(self._rows) >= rules.fewest_rows:
+            found = bin_shares(np.stack([bins for _, bins in self._rows]))
+            index = stability_index(found, self._reference.shares)
+        beyond = index > limits
+        share = float(beyond[:-1].mean())
+        gap, t = self._calibration()
+        action, reasons = self._decide(share, bool(beyond[-1]), float(index[-1]), t)
+        order = np.argsort(-(index / limits)[:-1], kind="stable")[:5]
+        return DriftReport(
+            rows=len(self._rows),
+            feature_share=share,
+            worst=tuple((self._names[i], float(index[i]), float(limits[i])) for i in order.tolist()),
+            prediction_index=float(index[-1]),
+            prediction_limit=float(limits[-1]),
+            outcomes=len(self._outcomes),
+            calibration_gap=gap,
+            calibration_t=t,
+            action=action,
+            reasons=reasons,
+        )
+
+    def _calibration(self) -> tuple[float, float]:
+        if len(self._outcomes) < self._rules.fewest_outcomes:
+            return 0.0, 0.0
+        start, end, gap = (np.array(column) for column in zip(*self._outcomes, strict=True))
+        return float(gap.mean()), clustered_mean_t(gap, time_blocks(start, float(np.median(end - start))))
+
+    def _decide(self, share: float, prediction_moved: bool, index: float, t: float) -> tuple[str, tuple[str, ...]]:
+        rules = self._rules
+        checks = (
+            ("paper", t <= rules.paper_calibration_t, f"calibration_t {t:.1f}<={rules.paper_calibration_t:.1f}"),
+            (
+                "retrain",
+                share > rules.retrain_feature_share,
+                f"feature_drift {share:.0%}>{rules.retrain_feature_share:.0%}",
+            ),
+            ("retrain", prediction_moved, f"prediction_drift {index:.2f}>{self._reference.limits[-1]:.2f}"),
+            (
+                "shrink",
+                share > rules.shrink_feature_share,
+                f"feature_drift {share:.0%}>{rules.shrink_feature_share:.0%}",
+            ),
+            ("shrink", t <= rules.shrink_calibration_t, f"calibration_t {t:.1f}<={rules.shrink_calibration_t:.1f}"),
+        )
+        found = [(action, reason) for action, applies, reason in checks if applies]
+        return (found[0][0] if found else "none"), tuple(reason for _, reason in found)
