@@ -1,5 +1,7 @@
 """Reconciliation: what the exchange says of the whole account against what our ledger says."""
 
+import msgspec
+
 from trader.domain.account import Balance
 from trader.domain.decisions import KeepBalance, Level, RequestReconcile
 from trader.domain.events import BalancesReported, Reconciled
@@ -7,7 +9,7 @@ from trader.domain.orders import OrderStatus, Purpose
 from trader.engine import algorithms, exits
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
-from trader.engine.state import OpenedKept, PendingExit
+from trader.engine.state import OpenedKept
 from trader.execution.reconcile import Discrepancy, compare
 
 
@@ -96,7 +98,9 @@ def _resume(desk: Desk) -> None:
             desk.keep("ticket", symbol, None)
     for symbol, wanted in list(state.exits.items()):
         if wanted.parent_id and wanted.parent_id not in state.algorithms:
-            state.exits[symbol] = PendingExit(symbol, wanted.quantity, wanted.reason, wanted.purpose, desk.now_ms)
+            wanted = msgspec.structs.replace(wanted, parent_id="", asked_ms=desk.now_ms)
+            state.exits[symbol] = wanted
+        desk.wake(f"exit/{symbol}", wanted.not_before_ms)
         exits.drive(desk, symbol)
     _answer_unplanned(desk)
 
@@ -111,4 +115,6 @@ def _answer_unplanned(desk: Desk) -> None:
         text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
         desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
         if policy != "halt":
-            exits.ask_exit(desk, position.symbol, abs(position.quantity), "no plan for it", Purpose.FLATTEN)
+            exits.ask_exit(
+                desk, position.symbol, abs(position.quantity), "no plan for it", Purpose.FLATTEN, is_urgent=True
+            )

@@ -131,6 +131,6 @@ def _flatten(desk: Desk, reason: str) -> int:
     for position in desk.state.ledger.positions.values():
         held = desk.market(position.symbol).instrument.round_quantity(abs(desk.held(position.symbol)))
         if held:
-            exits.ask_exit(desk, position.symbol, held, reason, Purpose.FLATTEN)
+            exits.ask_exit(desk, position.symbol, held, reason, Purpose.FLATTEN, is_urgent=True)
             count += 1
     return count

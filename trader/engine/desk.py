@@ -101,6 +101,10 @@ class Desk:
 
     def free_quote(self, currency: str) -> float:
         """Quote currency that no open, pending or unknown buy order may still need."""
+        return float(self.state.ledger.total(currency)) - self.reserved_quote(currency)
+
+    def reserved_quote(self, currency: str) -> float:
+        """Quote currency that open, pending and unknown buy orders may still need."""
         state = self.state
         reserved = 0.0
         for order in state.tracker.open_orders():
@@ -108,28 +112,25 @@ class Desk:
             if intent.side.sign > 0 and state.markets[intent.symbol].instrument.quote == currency:
                 price = float(intent.price or 0) or intent.reference_price
                 reserved += float(order.remaining) * price
-        return float(state.ledger.total(currency)) - reserved
+        return reserved
 
-    def opening_quote(self) -> float:
-        """Value of what open and unknown entry orders may still add to the exposure, quote."""
-        return sum(self._opening_by_symbol().values())
+    def opening(self, *, but: str = "") -> dict[str, float]:
+        """Symbol -> value that entries under way may still add to the exposure (quote), the parent `but` left out."""
+        found: dict[str, float] = {}
+        for algorithm in self.state.algorithms.values():
+            if not algorithm.purpose.reduces and algorithm.parent_id != but:
+                price = self.market(algorithm.symbol).mid or algorithm.arrival_mid
+                found[algorithm.symbol] = found.get(algorithm.symbol, 0.0) + float(algorithm.remaining) * price
+        return found
 
-    def correlated_quote(self, symbol: str) -> float:
-        """Exposure in symbols that move with `symbol`, itself and open entries included, quote."""
+    def correlated_quote(self, symbol: str, *, but: str = "") -> float:
+        """Exposure in symbols that move with `symbol`, itself and entries under way included, quote."""
         state = self.state
-        exposures = self._opening_by_symbol()
+        exposures = self.opening(but=but)
         for position in state.ledger.positions.values():
             mid = self.market(position.symbol).mid or float(position.entry_price)
             exposures[position.symbol] = exposures.get(position.symbol, 0.0) + abs(float(position.quantity)) * mid
         return correlated_exposure(symbol, exposures, state.correlations, self.settings.risk.correlation_limit)
-
-    def _opening_by_symbol(self) -> dict[str, float]:
-        opening: dict[str, float] = {}
-        for order in self.state.tracker.open_orders():
-            if not order.intent.purpose.reduces:
-                price = float(order.intent.price or 0) or order.intent.reference_price
-                opening[order.symbol] = opening.get(order.symbol, 0.0) + float(order.remaining) * price
-        return opening
 
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
         return self.state.algorithms.get(parent_id)
@@ -154,7 +155,7 @@ class Desk:
             instrument=market.instrument,
             book=market.book,
             equity=equity.equity if equity else 0.0,
-            exposure_quote=(equity.exposure if equity else 0.0) + self.opening_quote(),
+            exposure_quote=(equity.exposure if equity else 0.0) + sum(self.opening(but=intent.parent_id).values()),
             free_quote=self.free_quote(market.instrument.quote),
             position_quantity=self.held(intent.symbol),
             trading_state=state.trading_state,
@@ -163,7 +164,7 @@ class Desk:
             orders_last_minute=len(state.submitted_ms),
             is_known_client_id=state.tracker.is_known,
             open_reducing_quantity=reducing,
-            correlated_quote=self.correlated_quote(intent.symbol),
+            correlated_quote=self.correlated_quote(intent.symbol, but=intent.parent_id),
         )
 
 

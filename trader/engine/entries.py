@@ -6,6 +6,7 @@ import msgspec
 
 from trader.domain.decisions import RecordDecision, TradingState
 from trader.domain.events import StreamState
+from trader.domain.instrument import Instrument
 from trader.domain.market import Book, timeframe_ms
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Signal, Verdict
@@ -16,7 +17,7 @@ from trader.engine.protection import protect
 from trader.engine.state import EntryTicket, Market, RegimeKept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.costs import round_trip_cost_frac
-from trader.execution.planner import choose_algorithm
+from trader.execution.planner import AlgorithmName, choose_algorithm
 from trader.portfolio.valuation import open_risk_quote
 from trader.risk.exits import extend
 from trader.risk.stops import PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
@@ -194,10 +195,8 @@ def _enter(
         return _because(record, sized.reason)
     symbol, side, quantity = signal.symbol, signal.side, sized.quantity
     algorithm, impact = choose_algorithm(book, side, quantity, desk.settings.execution)
-    cost = round_trip_cost_frac(
-        market.instrument, book, maker_entry=algorithm == "limit", impact_frac=0.0 if algorithm == "limit" else impact
-    )
-    if algorithm != "twap" and signal.edge_frac < cost:
+    cost = _cost_with_impact(desk, market.instrument, book, algorithm, impact)
+    if signal.edge_frac < cost:
         return _because(record, f"edge {signal.edge_frac * 1e4:.1f}bp < {cost * 1e4:.1f}bp with impact")
     reason = _too_correlated(desk, symbol, sized)
     if reason:
@@ -236,6 +235,14 @@ def _enter(
     )
 
 
+def _cost_with_impact(desk: Desk, instrument: Instrument, book: Book, algorithm: AlgorithmName, impact: float) -> float:
+    """Round trip with the impact of this quantity: slices pay a slice's share of it, a resting order none."""
+    per_order = impact / desk.settings.execution.twap_slices if algorithm == "twap" else impact
+    if algorithm == "limit":
+        per_order = min(impact, desk.settings.execution.twap_above_frac) / 2  # only the way out pays, half on average
+    return round_trip_cost_frac(instrument, book, maker_entry=algorithm == "limit", impact_frac=per_order)
+
+
 def _barriers(desk: Desk, forecast: Forecast, model: ModelInfo, signal: Signal) -> tuple[float, float]:
     context = forecast.context
     horizon_ms = model.horizon_candles * timeframe_ms(model.timeframe)
@@ -260,17 +267,26 @@ def _size(
     state = desk.state
     if state.equity is None:
         return Unsized("equity is not known yet")
+    opening = desk.opening()
+    unplaced = sum(opening.values()) - desk.reserved_quote(market.instrument.quote)
+    pending = [(value, state.tickets[s].stop_frac) for s, value in opening.items() if s in state.tickets]
     view = SizingView(
         equity=state.equity.equity,
-        free_quote=desk.free_quote(market.instrument.quote),
-        exposure_quote=state.equity.exposure,
-        open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions),
+        free_quote=desk.free_quote(market.instrument.quote) - max(0.0, unplaced),
+        exposure_quote=state.equity.exposure + sum(opening.values()),
+        open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions, pending=pending),
         position_count=len(state.plans) + len(state.tickets.keys() - state.plans.keys()),
-        price=book.ask if signal.side is Side.BUY else book.bid,
+        price=_approval_price(desk, book, signal.side),
         stop_frac=stop_frac,
         atr_frac=forecast.context.atr_14 / forecast.context.close,
     )
     return size_position(signal, forecast, model, view, market.instrument, desk.settings.sizing)
+
+
+def _approval_price(desk: Desk, book: Book, side: Side) -> float:
+    """The worst price an entry may pay: what fits at it passes the review whatever algorithm sends it."""
+    through = desk.settings.execution.protected_market_frac
+    return book.ask * (1 + through) if side is Side.BUY else book.bid
 
 
 def _too_correlated(desk: Desk, symbol: str, sized: Sized) -> str:

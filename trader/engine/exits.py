@@ -4,20 +4,24 @@ On spot a resting stop holds the coins, so an exit first frees what it wants to 
 one request, a partial one waits until the stop has shrunk.
 """
 
+import math
 from decimal import Decimal
 
 import msgspec
 
 from trader.domain.decisions import Level
+from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, Purpose, Side
 from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import protect
-from trader.engine.state import PendingExit
+from trader.engine.state import Market, PendingExit
 from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.impact import estimate_impact
 from trader.risk.exits import on_price
 
 RETRY_MS = 5_000
+URGENT = frozenset({"stop", "break_even", "trailing_stop"})  # the others may wait for the book to refill
 _ALERT_FROM = 3
 _MAX_ATTEMPTS = 8
 _MAX_STOP_REFUSALS = 3
@@ -29,7 +33,8 @@ def judge(desk: Desk, symbol: str) -> None:
     book = desk.market(symbol).book
     if plan is None or book is None or not desk.state.is_ready:
         return
-    if symbol in desk.state.exits:
+    leaving = desk.state.exits.get(symbol)
+    if leaving is not None and (leaving.is_urgent or not leaving.slices):
         drive(desk, symbol)
         return
     changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, desk.settings.risk)
@@ -37,22 +42,58 @@ def judge(desk: Desk, symbol: str) -> None:
         desk.state.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
     held = abs(desk.held(symbol))
-    if wanted is not None and held:
-        ask_exit(desk, symbol, _part(desk, symbol, held, wanted.fraction), wanted.reason, Purpose.EXIT)
+    if leaving is not None and (wanted is None or wanted.reason not in URGENT):
+        drive(desk, symbol)
+    elif wanted is not None and held:
+        quantity = _part(desk, symbol, held, wanted.fraction)
+        ask_exit(desk, symbol, quantity, wanted.reason, Purpose.EXIT, is_urgent=wanted.reason in URGENT)
     elif changed.stop_price != plan.stop_price:
         protect(desk, symbol)
 
 
-def ask_exit(desk: Desk, symbol: str, quantity: Decimal, reason: str, purpose: Purpose, attempt: int = 0) -> None:
-    """Want `quantity` of the position closed. A wish for more replaces one for less that has not started."""
+def ask_exit(
+    desk: Desk, symbol: str, quantity: Decimal, reason: str, purpose: Purpose, *, is_urgent: bool = False
+) -> None:
+    """Want `quantity` of the position closed: at once if urgent, else in slices where one order moves the price."""
     old = desk.state.exits.get(symbol)
-    if quantity <= 0 or (old is not None and (old.parent_id or old.quantity >= quantity)):
+    if quantity <= 0 or (old is not None and (old.is_urgent or (not is_urgent and old.total >= quantity))):
         return
     abort_entries(desk, symbol, reason)
-    _put(desk, PendingExit(symbol, quantity, reason, purpose, desk.now_ms, attempt=attempt))
-    desk.notify(Level.INFO, "exit.asked", f"{reason}: {quantity}", symbol=symbol)
+    if old is not None and old.parent_id:  # a slice is being sold: the rest follows without waiting
+        _put(
+            desk,
+            msgspec.structs.replace(
+                old, later=max(ZERO, quantity - old.quantity), slices=1, reason=reason, is_urgent=True
+            ),
+        )
+        return
+    slices = 1 if is_urgent else _slices(desk, symbol, quantity)
+    first = desk.market(symbol).instrument.round_quantity(quantity / slices) if slices > 1 else quantity
+    wanted = PendingExit(
+        symbol, first, reason, purpose, desk.now_ms, later=quantity - first, slices=slices - 1, is_urgent=is_urgent
+    )
+    _put(desk, wanted)
+    how = f" in {slices} slices" if slices > 1 else ""
+    desk.notify(Level.INFO, "exit.asked", f"{reason}: {quantity}{how}", symbol=symbol)
     protect(desk, symbol)
     drive(desk, symbol)
+
+
+def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
+    """Into how many orders to split, so that each stays near the impact that goes to market."""
+    market, execution = desk.market(symbol), desk.settings.execution
+    if market.book is None:
+        return 1
+    levels = market.book.bids if desk.held(symbol) > 0 else market.book.asks
+    impact = estimate_impact(levels, float(quantity))
+    if impact <= execution.twap_above_frac:
+        return 1
+    wanted = execution.twap_slices if math.isinf(impact) else math.ceil(impact / execution.twap_above_frac * 2)
+    slices = min(wanted, execution.twap_slices)
+    price = market.instrument.round_price(market.book.bid)
+    while slices > 1 and market.instrument.refusal(market.instrument.round_quantity(quantity / slices), price):
+        slices -= 1
+    return slices
 
 
 def abort_entries(desk: Desk, symbol: str, reason: str) -> None:
@@ -66,6 +107,8 @@ def drive(desk: Desk, symbol: str) -> None:
     """Start selling as soon as the quantity is free to be sold."""
     wanted = desk.state.exits.get(symbol)
     held = abs(desk.held(symbol))
+    if wanted is not None and desk.now_ms < wanted.not_before_ms:
+        return
     if wanted is None or wanted.parent_id or desk.market(symbol).book is None or not desk.state.is_ready:
         return
     if not held:
@@ -74,10 +117,13 @@ def drive(desk: Desk, symbol: str) -> None:
     stops = desk.resting_stops(symbol)
     if any(not is_resting(stop) or desk.is_being_replaced(stop.client_id) for stop in stops):
         return
+    sellable = desk.market(symbol).instrument.round_quantity(held)
     quantity = min(wanted.quantity, held)
+    if _is_too_small(desk.market(symbol), sellable - quantity):
+        quantity = sellable  # the rest could be neither sold nor protected
     blocking: Order | None = None
     if sum(stop.remaining for stop in stops) > held - quantity:
-        if quantity < desk.market(symbol).instrument.round_quantity(held) or len(stops) != 1:
+        if quantity < sellable or len(stops) != 1:
             return  # protect() shrinks it first
         blocking = stops[0]
     _start(desk, msgspec.structs.replace(wanted, quantity=quantity), blocking)
@@ -88,23 +134,66 @@ def on_finished(desk: Desk, algorithm: AlgorithmState) -> None:
     wanted = desk.state.exits.get(algorithm.symbol)
     if wanted is None or wanted.parent_id != algorithm.parent_id:
         return
-    symbol = wanted.symbol
+    symbol, market = wanted.symbol, desk.market(wanted.symbol)
     forget(desk, symbol)
-    left = min(wanted.quantity - algorithm.filled, abs(desk.held(symbol)))
-    book = desk.market(symbol).book
-    instrument = desk.market(symbol).instrument
-    if left <= 0 or (book is not None and instrument.refusal(left, instrument.round_price(book.bid)) is not None):
+    held = market.instrument.round_quantity(abs(desk.held(symbol)))
+    unsold = max(ZERO, wanted.quantity - algorithm.filled)
+    left = min(unsold + wanted.later, held)
+    if _is_too_small(market, left):
         protect(desk, symbol)
-        return
-    attempt = wanted.attempt + 1
+    elif wanted.slices:
+        _next_slice(desk, wanted, held if left + market.instrument.min_quantity >= held else left)
+    else:
+        _try_again(desk, wanted, left)
+
+
+def _is_too_small(market: Market, quantity: Decimal) -> bool:
+    if quantity <= 0 or market.book is None:
+        return quantity <= 0
+    return market.instrument.refusal(quantity, market.instrument.round_price(market.book.bid)) is not None
+
+
+def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
+    """Wait for the book to refill, then sell the next part; an urgent exit does not wait."""
+    execution = desk.settings.execution
+    slices = 1 if sold.is_urgent else sold.slices
+    first = desk.market(sold.symbol).instrument.round_quantity(left / slices) if slices > 1 else left
+    wait_ms = 0 if sold.is_urgent else round(execution.twap_duration_s * 1000 / execution.twap_slices)
+    wanted = PendingExit(
+        sold.symbol,
+        first,
+        sold.reason,
+        sold.purpose,
+        desk.now_ms,
+        later=left - first,
+        slices=slices - 1,
+        not_before_ms=desk.now_ms + wait_ms,
+        is_urgent=sold.is_urgent,
+    )
+    _put(desk, wanted)
+    if wait_ms:
+        desk.wake(f"exit/{sold.symbol}", wanted.not_before_ms)
+    protect(desk, sold.symbol)
+    drive(desk, sold.symbol)
+
+
+def _try_again(desk: Desk, wanted: PendingExit, left: Decimal) -> None:
+    symbol, attempt = wanted.symbol, wanted.attempt + 1
     level = Level.ALERT if attempt >= _ALERT_FROM else Level.WARNING
     desk.notify(level, "exit.incomplete", f"{left} of {wanted.quantity} left after try {attempt}", symbol=symbol)
-    if attempt >= _MAX_ATTEMPTS:
-        protect(desk, symbol)
-        return
-    # kept as a wish and started by the timer, so that a refusing exchange is not hammered
-    _put(desk, msgspec.structs.replace(wanted, quantity=left, parent_id="", attempt=attempt, asked_ms=desk.now_ms))
-    desk.wake(f"exit/{symbol}", desk.now_ms + RETRY_MS)
+    if attempt < _MAX_ATTEMPTS:
+        # kept as a wish and started by the timer, so that a refusing exchange is not hammered
+        retry = msgspec.structs.replace(
+            wanted,
+            quantity=left,
+            parent_id="",
+            attempt=attempt,
+            asked_ms=desk.now_ms,
+            not_before_ms=desk.now_ms + RETRY_MS,
+        )
+        _put(desk, retry)
+        desk.wake(f"exit/{symbol}", retry.not_before_ms)
+    protect(desk, symbol)
 
 
 def on_stop_refused(desk: Desk, order: Order) -> None:
@@ -127,7 +216,7 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
         symbol=symbol,
         ref=order.client_id,
     )
-    ask_exit(desk, symbol, abs(desk.held(symbol)), "stop could not be placed", Purpose.EXIT)
+    ask_exit(desk, symbol, abs(desk.held(symbol)), "stop could not be placed", Purpose.EXIT, is_urgent=True)
 
 
 def forget(desk: Desk, symbol: str) -> None:

@@ -26,7 +26,8 @@ _MISSING_FILLS_S = 2.0
 def on_report(desk: Desk, report: OrderReport) -> None:
     """An order's state as the exchange states it; its fills count first."""
     changed = desk.state.tracker.reported(report, desk.now_ms)
-    for fill in report.fills:
+    fills = (*report.fills, *desk.state.tracker.claimable(report.client_id))
+    for fill in fills:
         _book(desk, fill)
     current = desk.state.tracker.by_client_id(report.client_id)
     if current is None:
@@ -35,7 +36,7 @@ def on_report(desk: Desk, report: OrderReport) -> None:
         desk.emit(KeepOrder(current))
     if current.status.is_terminal and not current.is_settled:
         desk.emit(QueryOrder(ref_of(current), _MISSING_FILLS_S))
-    if changed is not None or report.fills:
+    if changed is not None or fills:
         _follow_up(desk, current)
 
 

@@ -36,7 +36,7 @@ def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
     """What the stop should cover: the position less what an exit is about to sell."""
     exiting = desk.state.exits.get(symbol)
     leaving = ZERO
-    if exiting is not None:
+    if exiting is not None and desk.now_ms >= exiting.not_before_ms:
         algorithm = desk.algorithm_of(exiting.parent_id)
         leaving = exiting.quantity - (algorithm.filled if algorithm is not None else ZERO)
     return desk.market(symbol).instrument.round_quantity(max(ZERO, abs(desk.held(symbol)) - leaving))

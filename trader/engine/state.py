@@ -9,7 +9,7 @@ import msgspec
 from trader.config.schema import Settings
 from trader.domain.decisions import EquitySnapshot, KeepState, TradingState
 from trader.domain.events import StreamState
-from trader.domain.instrument import Instrument
+from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import MarketContext, ModelInfo, Regime
@@ -36,7 +36,11 @@ class EntryTicket(msgspec.Struct, frozen=True):
 
 
 class PendingExit(msgspec.Struct, frozen=True):
-    """A wish to sell (part of) a position. `parent_id` is empty until the quantity is free to be sold."""
+    """A wish to close (part of) a position, in slices where the book is too thin for one order.
+
+    `quantity` is the slice to sell next, `later` what the `slices` after it share. `parent_id` is empty until the
+    slice is free to be sold.
+    """
 
     symbol: str
     quantity: Decimal
@@ -45,6 +49,14 @@ class PendingExit(msgspec.Struct, frozen=True):
     asked_ms: int
     parent_id: str = ""
     attempt: int = 0
+    later: Decimal = ZERO
+    slices: int = 0
+    not_before_ms: int = 0
+    is_urgent: bool = False
+
+    @property
+    def total(self) -> Decimal:
+        return self.quantity + self.later
 
 
 class OpenedKept(msgspec.Struct, frozen=True):
