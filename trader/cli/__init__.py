@@ -14,11 +14,28 @@ def main() -> None:
     try:
         app()
     except TraderError as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
-            sys.stderr.write(f"trader: {line}\n")
+        _tell(error)
         sys.exit(2 if isinstance(error, Misconfigured) else 1)
+    except ExceptionGroup as group:  # tasks of the daemon that failed together
+        ours, others = group.split(TraderError)
+        if ours is None or others is not None:
+            raise
+        for leaf in _leaves(ours):
+            _tell(leaf)
+        sys.exit(1)
     except BrokenPipeError:  # `trader orders | head`
         sys.stderr.close()
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _tell(error: BaseException) -> None:
+    for line in str(error).splitlines() or [type(error).__name__]:
+        sys.stderr.write(f"trader: {line}\n")
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]

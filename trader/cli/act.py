@@ -8,6 +8,8 @@ import typer
 
 from trader.cli.options import ConfigOption, JsonOption, settings
 
+_WAIT_S = 65.0  # longer than the daemon takes to give up
+
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation on a terminal.")]
 
 
@@ -43,11 +45,15 @@ def _send(command: str, config: Path | None, as_json: bool) -> None:
     chosen = settings(config)
     from trader.cli.output import print_json
     from trader.service.client import NotRunning, ask
+    from trader.service.lock import holder
     from trader.service.places import control_path
 
     try:
-        answer = ask(control_path(chosen), command, timeout_s=60.0)
+        answer = ask(control_path(chosen), command, timeout_s=_WAIT_S)
     except NotRunning as error:
+        pid = holder(chosen.account_dir)
+        if pid is not None:
+            raise NotRunning(f"the daemon (process {pid}) does not take commands yet or any more; try again") from None
         raise NotRunning(f"{error}; nothing to {command}. Start it with `trader run`") from None
     if as_json:
         print_json(answer)

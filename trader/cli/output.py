@@ -48,6 +48,12 @@ def amount(value: Any, digits: int = 2) -> str:
     return "-" if value is None else f"{float(value):,.{digits}f}"
 
 
+def quantity(value: Any) -> str:
+    """An exact quantity without the zeros at its end."""
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def price(value: Any) -> str:
     """A price with six significant digits or two decimals, whichever is more; never in exponent form."""
     if value is None:

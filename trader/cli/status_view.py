@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from trader.cli.output import amount, console, moment, price, signed, span
+from trader.cli.output import amount, console, moment, price, quantity, signed, span
 from trader.cli.tables import plain_table, rows_table
 
 Status = dict[str, Any]
@@ -114,9 +114,9 @@ def _algorithms(status: Status) -> Table:
         now = status["market_ms"]
         table.add_row(
             row["symbol"],
-            f"{row['side']} {row['quantity']} by {row['algorithm']}",
+            f"{row['side']} {quantity(row['quantity'])} by {row['algorithm']}",
             row["purpose"],
-            f"{row['filled']}",
+            quantity(row["filled"]),
             row["progress"] or "-",
             span(now - row["started_ms"]) if now and row["started_ms"] else "-",
         )

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from trader.cli.output import amount, console, moment, price, signed
+from trader.cli.output import amount, console, moment, price, quantity, signed
 
 Row = dict[str, Any]
 
@@ -21,6 +21,10 @@ class Column(NamedTuple):
 
 def _of(name: str) -> Callable[[Row], str]:
     return lambda row: escape(str(row[name])) if row[name] not in (None, "") else "-"
+
+
+def _exact(name: str) -> Callable[[Row], str]:
+    return lambda row: quantity(row[name])
 
 
 def _side(row: Row) -> str:
@@ -51,7 +55,7 @@ def _status(row: Row) -> str:
 _POSITIONS = (
     Column("symbol", _of("symbol")),
     Column("side", _side),
-    Column("quantity", _of("quantity"), is_number=True),
+    Column("quantity", _exact("quantity"), is_number=True),
     Column("entry", lambda row: price(row["entry_price"]), is_number=True),
     Column("last", lambda row: price(row["last_price"]), is_number=True),
     Column("value", lambda row: amount(row["value_quote"]), is_number=True),
@@ -65,8 +69,8 @@ _ORDERS = (
     Column("side", _side),
     Column("type", lambda row: str(row["type"]).replace("stop_market", "stop")),
     Column("for", _of("purpose")),
-    Column("quantity", _of("quantity"), is_number=True),
-    Column("filled", _of("filled"), is_number=True),
+    Column("quantity", _exact("quantity"), is_number=True),
+    Column("filled", _exact("filled"), is_number=True),
     Column("price", lambda row: price(row["average_price"] or row["price"] or row["stop_price"]), is_number=True),
     Column("status", _status),
     Column("reason", _of("reason"), grows=True),
@@ -85,7 +89,7 @@ _FILLS = (
     Column("time", lambda row: moment(row["ts_ms"])),
     Column("symbol", _of("symbol")),
     Column("side", _side),
-    Column("quantity", _of("quantity"), is_number=True),
+    Column("quantity", _exact("quantity"), is_number=True),
     Column("price", lambda row: price(row["price"]), is_number=True),
     Column("value", lambda row: amount(float(row["quantity"]) * float(row["price"])), is_number=True),
     Column("fee", lambda row: f"{row['fee']} {row['fee_currency']}", is_number=True),
@@ -96,7 +100,7 @@ _TRADES = (
     Column("closed", lambda row: moment(row["closed_ms"])),
     Column("symbol", _of("symbol")),
     Column("side", _side),
-    Column("quantity", _of("quantity"), is_number=True),
+    Column("quantity", _exact("quantity"), is_number=True),
     Column("entry", lambda row: price(row["entry_price"]), is_number=True),
     Column("exit", lambda row: price(row["exit_price"]), is_number=True),
     Column("profit", lambda row: signed(row["profit_quote"], amount(row["profit_quote"])), is_number=True),
@@ -105,8 +109,8 @@ _TRADES = (
 )
 _BALANCES = (
     Column("currency", _of("currency")),
-    Column("free", _of("free"), is_number=True),
-    Column("locked", _of("locked"), is_number=True),
+    Column("free", _exact("free"), is_number=True),
+    Column("locked", _exact("locked"), is_number=True),
 )
 _LAYOUTS = {
     "positions": _POSITIONS,

@@ -11,6 +11,7 @@ import typer
 
 from trader.cli import main
 from trader.cli.options import seconds
+from trader.domain.errors import InvariantBroken, Unavailable
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -107,6 +108,18 @@ def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("trader.cli.look.settings", interrupted)
     assert run(["status"], monkeypatch) == 130
+
+
+def test_tasks_that_fail_together_are_told_line_by_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        ledger, inner = InvariantBroken("ledger x cannot be written"), Unavailable("no answer")
+        raise ExceptionGroup("tasks", [ledger, ExceptionGroup("inner", [inner])])
+
+    monkeypatch.setattr("trader.cli.look.settings", failing)
+    assert run(["status"], monkeypatch) == 1
+    assert capsys.readouterr().err == "trader: ledger x cannot be written\ntrader: no answer\n"
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:

@@ -302,11 +302,11 @@ def test_tables_fit_a_hundred_columns(here: Path, ledger: Path, trader: Told, co
 
 def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
     for command, words in {
-        "orders": ("11-14 22:13:20", "BTC/USDT", "0.00100", "50,000.10", "filled"),
+        "orders": ("11-14 22:13:20", "BTC/USDT", "0.001", "50,000.10", "filled"),
         "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1 below cost 24.0"),
         "fills": ("0.050 USDT", "maker", "50.00"),
         "trades": ("ETH/USDT", "3,030.00", "13.48", "take profit"),
-        "balances": ("USDT", "9950.00", "1.5"),
+        "balances": ("USDT", "9950 ", "1.5"),
     }.items():
         assert trader(command) == 0
         for word in words:
@@ -350,6 +350,10 @@ def test_a_daemon_that_only_starts_is_not_called_dead(here: Path, trader: Told) 
         assert "starting, process" in trader.out
         assert trader("orders") == 2
         assert trader.err.startswith(f"the daemon (process {os.getpid()}) is still starting; from the ledger ")
+        assert trader("kill") == 1
+        assert trader.err == (
+            f"trader: the daemon (process {os.getpid()}) does not take commands yet or any more; try again\n"
+        )
 
 
 def test_without_daemon_and_ledger_the_reason_is_one_line(here: Path, trader: Told) -> None:
