@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.kit.ledger import DAY_MS, NOW_MS, a_record, an_intent, an_order, deciding, sending
-from trader.adapters.sql import SqlJournal, SqlLedgerReader
+from trader.adapters.sql import SqlJournal, SqlLedgerReader, writer
 from trader.adapters.sql import schema as tables
 from trader.adapters.sql.database import open_for_writing
 from trader.adapters.sql.writing import DURABLE_INPUTS
@@ -237,6 +237,17 @@ async def test_old_inputs_decisions_and_equity_go_and_the_rest_stays(tmp_path: P
     assert len(reader.equity(limit=9)) == 2
     assert [seq for seq, _ in stored_inputs(file_of(tmp_path))] == [2, 3]
     assert len(reader.orders(limit=9)) == 3
+
+
+async def test_growth_is_bounded_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_PRUNE_EVERY", 100)
+    journal = SqlJournal(file_of(tmp_path), keep_days=1)
+    for number in range(2_000):  # ten minutes apart: 144 a day
+        await journal.write([deciding(number, number + 1, NOW_MS + number * 600_000)], durable=False)
+        if number % 50 == 0:
+            await journal.write([], durable=True)
+    await journal.close()
+    assert 144 <= len(SqlLedgerReader(file_of(tmp_path)).decisions(limit=5_000)) <= 144 + 200
 
 
 # --- crashes ----------------------------------------------------------------------------------------------

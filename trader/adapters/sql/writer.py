@@ -16,7 +16,7 @@ from trader.adapters.sql.writing import Rows, Step
 from trader.domain.errors import InvariantBroken, TraderError
 
 _LARGEST_GROUP = 512  # items taken at once
-_PRUNE_EVERY = 20_000  # steps written between two looks for old rows
+_PRUNE_EVERY = 2_000  # steps between two looks for old rows; fewer than one look removes, so that growth is bounded
 
 
 class Batch(msgspec.Struct):
