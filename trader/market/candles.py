@@ -25,15 +25,17 @@ class Row(NamedTuple):
 
 def fault_of(row: Row, length_ms: int) -> str | None:
     """Why `row` cannot be a candle of `length_ms`, or None."""
-    if row.open_ms <= 0 or row.open_ms % length_ms:
-        return f"open time {row.open_ms} is not on the grid of {length_ms} ms"
+    open_ms, first, high, low, last, volume = row
+    if open_ms <= 0 or open_ms % length_ms:
+        return f"open time {open_ms} is not on the grid of {length_ms} ms"
+    # every comparison with NaN is false
+    if 0 < low <= first <= high < math.inf and low <= last <= high and 0 <= volume < math.inf:
+        return None
     if not all(math.isfinite(value) for value in row[1:]):
         return f"not finite: {row}"
-    if row.low <= 0 or row.volume < 0:
+    if low <= 0 or volume < 0:
         return f"price or volume out of range: {row}"
-    if not row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high:
-        return f"high and low do not hold open and close: {row}"
-    return None
+    return f"high and low do not hold open and close: {row}"
 
 
 def closed(symbol: str, row: Row, length_ms: int) -> Candle:

@@ -1,7 +1,6 @@
 """Whether market data can be trusted: book faults, and the state of a symbol from the states of its streams."""
 
 import math
-from collections.abc import Mapping
 
 from trader.domain.events import StreamState
 from trader.domain.market import Levels
@@ -42,10 +41,10 @@ class SymbolHealth:
         self._states: dict[str, tuple[StreamState, str] | None] = dict.fromkeys(streams)
         self._told: StreamState | None = None
 
-    @property
-    def states(self) -> Mapping[str, StreamState | None]:
-        """Stream -> its state; None until it delivered or failed for the first time."""
-        return {stream: entry[0] if entry else None for stream, entry in self._states.items()}
+    def state_of(self, stream: str) -> StreamState | None:
+        """The state of one stream; None until it delivered or failed for the first time."""
+        entry = self._states[stream]
+        return entry[0] if entry is not None else None
 
     def set(self, stream: str, state: StreamState, reason: str) -> tuple[StreamState, str] | None:
         """Note the state of one stream; returns the symbol's new state and its reason if that changed."""

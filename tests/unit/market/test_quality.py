@@ -59,4 +59,4 @@ def test_a_symbol_is_live_once_all_streams_are_and_as_bad_as_the_worst() -> None
 def test_trouble_is_told_before_everything_was_heard_of() -> None:
     health = SymbolHealth(("books", "candles"))
     assert health.set("candles", StreamState.GAP, "missing") == (StreamState.GAP, "candles: missing")
-    assert health.states == {"books": None, "candles": StreamState.GAP}
+    assert (health.state_of("books"), health.state_of("candles")) == (None, StreamState.GAP)

@@ -1,6 +1,7 @@
 """Order books from ccxt's live, mutable ones: copied, checked, and told at most ten times a second."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from trader.market.quality import book_fault, strays
 
 log = structlog.get_logger("ccxt.books")
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.1  # between two books of one symbol
+EARLY_S = 0.005  # a book due so soon is told with the others
+GATHER_S = 0.02  # between two looks at all books
 BAD_FOR_S = 0.5  # a book may look wrong for so long while a message is being split over two
 STRAY_FOR_S = 2.0
 STRAY_FRAC = 0.01
@@ -47,8 +50,10 @@ class BookFlow:
         self._told: dict[str, tuple[Levels, Levels]] = {}
         self._trades: dict[str, tuple[float, float]] = {}
         self._bad_since: dict[str, float] = {}
+        self._told_at: dict[str, float] = {}
         self._last_flush = 0.0
         self._handle: asyncio.TimerHandle | None = None
+        self._look_due = math.inf  # loop time of the look that is scheduled
 
     def top(self, symbol: str) -> tuple[Levels, Levels] | None:
         """The levels last told."""
@@ -59,17 +64,22 @@ class BookFlow:
         self._trades[symbol] = (price, now)
 
     def touched(self) -> None:
-        """Messages came in; look at the books soon, and not more often than every `INTERVAL_S`."""
-        if self._handle is None:
-            loop = asyncio.get_running_loop()
-            due = max(loop.time(), self._last_flush + INTERVAL_S)
-            self._handle = loop.call_at(due, self.flush)
+        """Messages came in; look at the books soon, together with those that come in meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if self._look_due > now:  # else a look is about to happen
+            self._look_at(max(now, self._last_flush + GATHER_S))
+
+    def _look_at(self, when: float) -> None:
+        if when < self._look_due:
+            self.stop()
+            self._look_due = when
+            self._handle = asyncio.get_running_loop().call_at(when, self.flush)
 
     def stop(self) -> None:
         """Flush no more."""
         if self._handle is not None:
             self._handle.cancel()
-            self._handle = None
+        self._handle, self._look_due = None, math.inf
 
     def forget(self, symbol: str) -> None:
         """Drop what is known of a book that is about to be rebuilt."""
@@ -78,10 +88,10 @@ class BookFlow:
         self._bad_since.pop(symbol, None)
 
     def flush(self) -> None:
-        """Look at every book that changed."""
-        self._handle = None
+        """Look at every book that changed and is due."""
+        self._handle, self._look_due = None, math.inf
         self._last_flush = now = asyncio.get_running_loop().time()
-        books = self._books()
+        books, next_due = self._books(), math.inf
         for symbol in self._symbols:
             book = books.get(symbol)
             if book is None:
@@ -90,8 +100,15 @@ class BookFlow:
                     self._on_broken(symbol, "updates are missing")
                 continue
             stamp = (book.get("nonce"), book.get("timestamp"))
-            if stamp != self._stamps.get(symbol) or stamp == (None, None):
+            if stamp == self._stamps.get(symbol) and stamp != (None, None):
+                continue
+            due = self._told_at.get(symbol, 0.0) + INTERVAL_S
+            if now >= due - EARLY_S:
                 self._look(symbol, book, stamp, now)
+            else:
+                next_due = min(next_due, due)
+        if next_due < math.inf:
+            self._look_at(max(next_due, now + GATHER_S))
 
     def _look(self, symbol: str, book: Any, stamp: tuple[Any, Any], now: float) -> None:
         bids, asks = _levels(book["bids"], self._depth), _levels(book["asks"], self._depth)
@@ -105,6 +122,7 @@ class BookFlow:
             self._on_seen(symbol)
         if self._told.get(symbol) != (bids, asks):
             self._told[symbol] = (bids, asks)
+            self._told_at[symbol] = now
             self._sink(BookUpdated(book=Book(symbol, int(stamp[1] or self._now_ms()), bids, asks)))
         _drop_far_levels(book)
 

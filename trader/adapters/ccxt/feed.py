@@ -212,7 +212,7 @@ class _Session:
 
     def _seen(self, kind: str, symbol: str, now: float) -> None:
         self._watchdog.seen(Channel(kind, symbol), now)
-        if self._health[symbol].states[kind] is not StreamState.LIVE:
+        if self._health[symbol].state_of(kind) is not StreamState.LIVE:
             self._set(kind, symbol, StreamState.LIVE, "data flows")
             for stream in self._streams[kind]:
                 stream.healthy()
