@@ -19,7 +19,7 @@ from trader.clock import ScaledClock, SystemClock, wall_ms
 from trader.config.credentials import Credentials, credentials, require_credentials
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Unavailable
-from trader.observability.logs import LogOutput, configure
+from trader.observability.logs import LogOutput, configure, relay
 from trader.ports import Clock, Exchange, MarketFeed
 from trader.service import kernels
 
@@ -61,7 +61,11 @@ def train(settings: Settings, *, profile: str | None = None) -> int:
     """`trader train`: download history, train, register. `profile` has been merged into `settings` already."""
     del profile
     kernels.use_cache(settings)
-    return _run_loop(_train(settings))
+    output = configure(settings.log, _secrets(settings), stream=sys.stderr)
+    try:
+        return _run_loop(_train(settings))
+    finally:
+        output.close()
 
 
 def compile_kernels(settings: Settings) -> None:
@@ -296,13 +300,16 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
 async def _model(settings: Settings, venue: Venue) -> "CompiledEnsemble":
     """The champion of this market; where there is none, one is trained first, in a process of its own."""
     from trader.features.catalogue import check_higher, feature_set_hash
+    from trader.models.artefact import read_manifest
 
-    files = _model_files(settings, venue)
+    files, timeframe = _model_files(settings, venue), settings.market.timeframe
     wanted = feature_set_hash(check_higher(settings.market.timeframe, settings.market.higher_timeframes))
-    if files.champion(settings.market.timeframe) is None:
-        log.info("model.missing", message=f"training a {settings.model.profile} model first")
+    champion = files.champion(timeframe)
+    if champion is None or read_manifest(champion).feature_set_hash != wanted:
+        why = "none yet" if champion is None else "the last one was made for other features"
+        log.info("model.missing", message=f"{why}; training a {settings.model.profile} model first")
         await _child(settings, "train")
-    model = files.load_champion(settings.market.timeframe, feature_set_hash=wanted)
+    model = files.load_champion(timeframe, feature_set_hash=wanted)
     if model is None:
         raise Misconfigured("the training ended without a model; run `trader train` to see why")
     return model
@@ -323,16 +330,17 @@ async def _child(settings: Settings, command: str) -> None:
     from trader.service.children import run_child
 
     file = settings.account_dir / "settings-in-use.json"
-    file.write_text(json.dumps(settings.model_dump(mode="json"), indent=1))
-    told = structlog.get_logger(command)
+    log_settings = settings.log.model_copy(update={"format": "json", "file": None})  # it talks to us, not to a person
+    asked = settings.model_copy(update={"log": log_settings})
+    file.write_text(json.dumps(asked.model_dump(mode="json"), indent=1))
     last = ""
 
-    def relay(line: str) -> None:
+    def heard(line: str) -> None:
         nonlocal last
         last = line
-        told.info(f"{command}.progress", message=line)
+        relay(line, f"{command}.progress")
 
-    code = await run_child(["trader", command, "--config", str(file)], relay)
+    code = await run_child(["trader", command, "--config", str(file)], heard)
     if code:
         raise Misconfigured(f"`trader {command}` ended with exit code {code}: {last}")
 

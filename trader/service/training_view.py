@@ -17,7 +17,7 @@ class TrainingView:
     """Use as a context; `downloaded` and `trained` may be called from any thread."""
 
     def __init__(self) -> None:
-        self._console = Console(soft_wrap=not sys.stdout.isatty())
+        self._console = Console(width=None if sys.stdout.isatty() else 200)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, float] = {}
@@ -43,8 +43,10 @@ class TrainingView:
             self._bars.stop()
 
     def downloaded(self, symbol: str, done: int, wanted: int) -> None:
-        """A page of history has arrived."""
-        self._show(f"history {symbol}", done / wanted, f"{done:,} candles")
+        """A page of history has arrived. Lines, unlike bars, tell only the end of it."""
+        if self._bars is not None or (done >= wanted - 2 and symbol not in self._told):
+            self._told[symbol] = 1.0
+            self._show(f"history {symbol}", done / wanted, f"{done:,} candles")
 
     def trained(self, progress: TrainingProgress) -> None:
         """A step of the training is done."""
