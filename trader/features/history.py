@@ -42,4 +42,5 @@ def remember(history: Record, open_ms: int, open_: float, high: float, low: floa
     put(history.volume, end, volume)
     put(history.log_return, end, log(close / previous))
     put(history.true_range, end, max(high, previous) - min(low, previous))
-    put(history.typical, end, (high + low + close) / 3.0)
+    # the same as (high + low + close) / 3, but exactly the close of a flat candle
+    put(history.typical, end, close + ((high - close) - (close - low)) / 3.0)

@@ -73,6 +73,9 @@ VOLUME = np.dtype(
     ]
 )
 
+SAME = 1e-12
+"""Typical prices that differ by less, as a fraction, are the same: thirds of equal sums may differ in the last bit."""
+
 
 @kernel
 def advance(state: Record, history: Record) -> None:
@@ -123,9 +126,10 @@ def _money_flow_index(history: Record, end: int) -> float:
     falling = 0.0
     for i in range(end - 14, end):
         flow = history.typical[i] * history.volume[i]
-        if history.typical[i] > history.typical[i - 1]:
+        change = history.typical[i] - history.typical[i - 1]
+        if change > SAME * history.typical[i]:
             rising += flow
-        elif history.typical[i] < history.typical[i - 1]:
+        elif change < -SAME * history.typical[i]:
             falling += flow
     return 100.0 * ratio(rising, rising + falling, 0.5)
 
