@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-SYMBOLS = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX")
+SYMBOLS: tuple[str, ...] = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX")
 SYMBOLS += ("TRX", "DOT", "BCH", "SUI", "NEAR", "UNI", "ATOM", "INJ", "XLM", "ZEC")
 _RUN_S = 60
 
