@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,8 +13,10 @@ from trader.adapters.model_files import ModelFiles
 from trader.config.schema import MarketSettings, ModelSettings, Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
+from trader.training.card import Card
+from trader.training.card_text import card_text
 from trader.training.dataset import Costs, build_dataset
-from trader.training.fit import TrainedModel, train_and_register
+from trader.training.fit import TrainedModel, train, train_and_register
 from trader.training.progress import TrainingProgress
 
 MINUTE = 60_000
@@ -52,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
 
 @pytest.fixture(scope="module")
 def informed(files: ModelFiles, told: list[TrainingProgress]) -> TrainedModel:
-    made = market(0.3)
+    made = market(0.6)
     return train_and_register(made, SETTINGS, files, told.append, costs=dict.fromkeys(made, FREE))
 
 
@@ -98,7 +101,7 @@ def test_the_importance_names_real_features(informed: TrainedModel) -> None:
 
 
 def test_a_random_walk_has_no_edge(tmp_path: Path) -> None:
-    trained = train_and_register(market(0.0), SETTINGS, ModelFiles(tmp_path))
+    trained = train_and_register(market(0.0, 3_000), SETTINGS, ModelFiles(tmp_path))
     assert trained.manifest.info.no_edge
     assert "no_edge" in trained.manifest.info.reasons
     assert trained.evaluation.trades.net.sum() <= 0
@@ -146,16 +149,36 @@ def test_a_gap_in_the_history_is_stepped_over() -> None:
     assert (table.end_ms - table.start_ms == 16 * MINUTE).all()
 
 
-def test_training_is_the_same_in_another_process(informed: TrainedModel) -> None:
+def test_training_is_the_same_in_another_process() -> None:
     """Hash seeds and process state change nothing: the file is equal byte for byte."""
     code = (
         "import tests.integration.test_training_candles as t\n"
         "from trader.training.fit import train\n"
-        "made = t.market(0.3)\n"
-        "print(train(made, t.SETTINGS, costs=dict.fromkeys(made, t.FREE)).manifest.info.model_id)"
+        "print(train(t.market(0.6, 2_200), t.SETTINGS).manifest.info.model_id)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == informed.manifest.info.model_id
+    assert done.stdout.split()[-1] == train(market(0.6, 2_200), SETTINGS).manifest.info.model_id
+
+
+def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    made = market(0.6, 2_200)
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.stage == "fold 3/3: mlp":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(made, SETTINGS, progress=stop, checkpoint=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 18
+    resumed = train(made, SETTINGS, checkpoint=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert resumed.manifest.info.model_id == train(made, SETTINGS).manifest.info.model_id
+
+
+def test_the_card_goes_with_the_model(informed: TrainedModel, files: ModelFiles) -> None:
+    stored = msgspec.json.decode(files.card_path(informed.manifest.info.model_id).read_bytes(), type=Card)
+    assert stored == informed.card
+    assert stored.info.model_id in card_text(stored)
 
 
 def _with_other_future(arrays: CandleArrays, cut: int) -> CandleArrays:

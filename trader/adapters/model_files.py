@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from trader.clock import wall_ms
 from trader.domain.errors import Misconfigured
 from trader.domain.signals import ModelInfo
-from trader.models.artefact import Manifest, content_hash
+from trader.models.artefact import Manifest, content_hash, load_bytes
 from trader.models.compiled import CompiledEnsemble
 
 SCHEMA = 1
@@ -38,6 +38,13 @@ _champions = sa.Table(
     sa.Column("action", sa.Text, nullable=False),  # PROMOTE or ROLL_BACK
     sa.Column("reason", sa.Text, nullable=False),
 )
+_challengers = sa.Table(
+    "challengers",
+    _tables,
+    sa.Column("timeframe", sa.Text, primary_key=True),
+    sa.Column("model_id", sa.Text, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+)
 PROMOTE, ROLL_BACK = "promote", "roll_back"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -49,6 +56,7 @@ class RegisteredModel(msgspec.Struct, frozen=True):
     timeframe: str
     created_ms: int
     is_champion: bool
+    is_challenger: bool
     info: ModelInfo
     manifest: Manifest
 
@@ -66,6 +74,8 @@ class Promotion(msgspec.Struct, frozen=True):
 class ModelFiles:
     """Model files in `<root>/<model_id>.model` and `<root>/registry.sqlite`, which knows their hashes.
 
+    Per timeframe one champion trades and at most one challenger forecasts beside it.
+
     A file counts only once its row is there, and the row is written after the file is safely on disk: a crash
     leaves at most a file nobody vouches for. Several processes may use one folder.
     """
@@ -82,22 +92,19 @@ class ModelFiles:
             _tables.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
 
-    def register(self, data: bytes) -> str:
+    def register(self, data: bytes, card: bytes | None = None) -> str:
         """Keep the model file `data` and vouch for its hash; returns the model's id. Twice the same is once.
 
-        Raises `Misconfigured` if `data` is not a model of this program.
+        `card`: the model card as JSON, kept beside it. Raises `Misconfigured` if `data` is not a model of this
+        program.
         """
-        draft = self.root / f".{secrets.token_hex(8)}.tmp"
-        try:
-            _write_durably(draft, data)
-            manifest = CompiledEnsemble.load(draft).manifest
-            model_id = manifest.info.model_id
-            if not _FILE_NAME.fullmatch(model_id):
-                raise Misconfigured(f"model id {model_id!r} cannot name a file")
-            os.replace(draft, self._path(model_id))
-            _sync_folder(self.root)
-        finally:
-            draft.unlink(missing_ok=True)
+        manifest = load_bytes(data)[1]
+        model_id = manifest.info.model_id
+        if not _FILE_NAME.fullmatch(model_id):
+            raise Misconfigured(f"model id {model_id!r} cannot name a file")
+        if card is not None:
+            _replace_durably(self.card_path(model_id), card)
+        _replace_durably(self._path(model_id), data)
         row = {
             "model_id": model_id,
             "timeframe": manifest.info.timeframe,
@@ -115,8 +122,10 @@ class ModelFiles:
         with self._engine.begin() as connection:
             row = connection.execute(sa.select(_models.c.timeframe).where(_models.c.model_id == model_id)).first()
             if row is None:
-                raise Misconfigured(f"model {model_id!r} is not registered; known: {', '.join(self._ids()) or 'none'}")
-            self._crown(connection, row.timeframe, model_id, reason, PROMOTE)
+                raise self._unknown(model_id)
+            if self._champion_id(connection, row.timeframe) != model_id:
+                self._crown(connection, row.timeframe, model_id, reason, PROMOTE)
+            self._forget_challenger(connection, model_id)
 
     def rollback(self, timeframe: str, reason: str = "rolled back") -> str:
         """Bring back the champion before the present one; returns its id. `Misconfigured` if there is none."""
@@ -127,11 +136,30 @@ class ModelFiles:
             self._crown(connection, timeframe, line[-2], reason, ROLL_BACK)
         return line[-2]
 
+    def challenge(self, model_id: str) -> None:
+        """Let `model_id` forecast beside the champion of its timeframe; it replaces any challenger before."""
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(_models.c.timeframe).where(_models.c.model_id == model_id)).first()
+            if row is None:
+                raise self._unknown(model_id)
+            values = {"timeframe": row.timeframe, "model_id": model_id, "at_ms": wall_ms()}
+            connection.execute(sa.insert(_challengers).prefix_with("OR REPLACE"), values)
+
+    def dismiss(self, model_id: str) -> None:
+        """End a challenge; nothing happens if `model_id` is not challenging."""
+        with self._engine.begin() as connection:
+            self._forget_challenger(connection, model_id)
+
+    def challenger_id(self, timeframe: str) -> str | None:
+        """Id of the model that forecasts beside the champion of `timeframe`."""
+        with self._engine.connect() as connection:
+            query = sa.select(_challengers.c.model_id).where(_challengers.c.timeframe == timeframe)
+            return connection.execute(query).scalar_one_or_none()
+
     def champion_id(self, timeframe: str) -> str | None:
         """Id of the model that trades `timeframe`."""
         with self._engine.connect() as connection:
-            row = connection.execute(_reigns(timeframe).limit(1)).first()
-        return row.model_id if row else None
+            return self._champion_id(connection, timeframe)
 
     def champion(self, timeframe: str) -> Path | None:
         """File of the model that trades `timeframe`."""
@@ -148,7 +176,7 @@ class ModelFiles:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(_models.c.content_hash).where(_models.c.model_id == model_id)).first()
         if row is None:
-            raise Misconfigured(f"model {model_id!r} is not registered; known: {', '.join(self._ids()) or 'none'}")
+            raise self._unknown(model_id)
         return CompiledEnsemble.load(
             self._path(model_id), expected_hash=row.content_hash, feature_set_hash=feature_set_hash
         )
@@ -159,13 +187,16 @@ class ModelFiles:
             rows = connection.execute(
                 sa.select(_models).order_by(_models.c.created_ms.desc(), _models.c.model_id)
             ).all()
-        champions = {timeframe: self.champion_id(timeframe) for timeframe in {row.timeframe for row in rows}}
+        timeframes = {row.timeframe for row in rows}
+        champions = {timeframe: self.champion_id(timeframe) for timeframe in timeframes}
+        challengers = {timeframe: self.challenger_id(timeframe) for timeframe in timeframes}
         return [
             RegisteredModel(
                 model_id=row.model_id,
                 timeframe=row.timeframe,
                 created_ms=row.created_ms,
                 is_champion=champions[row.timeframe] == row.model_id,
+                is_challenger=challengers[row.timeframe] == row.model_id,
                 info=(manifest := msgspec.json.decode(row.manifest, type=Manifest)).info,
                 manifest=manifest,
             )
@@ -177,6 +208,20 @@ class ModelFiles:
         with self._engine.connect() as connection:
             rows = connection.execute(_reigns(timeframe)).all()
         return tuple(Promotion(row.timeframe, row.model_id, row.at_ms, row.action, row.reason) for row in rows)
+
+    def card_path(self, model_id: str) -> Path:
+        """Where the model card (JSON) lies, if the model came with one."""
+        return self.root / f"{model_id}.card.json"
+
+    def _champion_id(self, connection: sa.Connection, timeframe: str) -> str | None:
+        row = connection.execute(_reigns(timeframe).limit(1)).first()
+        return str(row.model_id) if row else None
+
+    def _forget_challenger(self, connection: sa.Connection, model_id: str) -> None:
+        connection.execute(sa.delete(_challengers).where(_challengers.c.model_id == model_id))
+
+    def _unknown(self, model_id: str) -> Misconfigured:
+        return Misconfigured(f"model {model_id!r} is not registered; known: {', '.join(self._ids()) or 'none'}")
 
     def _crown(self, connection: sa.Connection, timeframe: str, model_id: str, reason: str, action: str) -> None:
         row = {"timeframe": timeframe, "model_id": model_id, "at_ms": wall_ms(), "action": action, "reason": reason}
@@ -213,16 +258,19 @@ def _durable(connection: object, _record: object) -> None:
     cursor.close()
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("xb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _replace_durably(path: Path, data: bytes) -> None:
+    """Readers see the old file or the new one; after the return it survives a power cut."""
+    draft = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        os.fsync(handle)
+        with draft.open("xb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(draft, path)
     finally:
-        os.close(handle)
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

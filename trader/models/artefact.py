@@ -67,7 +67,7 @@ def content_hash(data: bytes) -> str:
 
 def read_manifest(path: Path) -> Manifest:
     """Only the manifest, unverified: for showing, not for trading."""
-    return _decode_manifest(path, _open(path, _read(path)))
+    return _decode_manifest(str(path), _open(str(path), _read(path)))
 
 
 def load(
@@ -81,18 +81,24 @@ def load(
     data = _read(path)
     if expected_hash is not None and content_hash(data) != expected_hash:
         raise Misconfigured(f"model file {path} is not the one that was registered (its hash differs); train again")
-    stored = _open(path, data)
-    manifest = _decode_manifest(path, stored)
+    arrays, manifest = load_bytes(data, str(path))
     if feature_set_hash is not None and manifest.feature_set_hash != feature_set_hash:
         raise Misconfigured(
             f"model {manifest.info.model_id} was trained on feature set {manifest.feature_set_hash}, "
             f"this program computes {feature_set_hash}; train again"
         )
-    arrays = _decode_arrays(path, stored, manifest)
+    return arrays, manifest
+
+
+def load_bytes(data: bytes, name: str = "data") -> tuple[EnsembleArrays, Manifest]:
+    """`load` for a file that is already read; `name` is for the errors."""
+    stored = _open(name, data)
+    manifest = _decode_manifest(name, stored)
+    arrays = _decode_arrays(name, stored, manifest)
     validate(arrays, len(manifest.feature_names))
     if len(manifest.members) != len(arrays.weights):
         raise Misconfigured(
-            f"model file {path} names {len(manifest.members)} members for {len(arrays.weights)} weights"
+            f"model file {name} names {len(manifest.members)} members for {len(arrays.weights)} weights"
         )
     return arrays, manifest
 
@@ -111,37 +117,37 @@ def _read(path: Path) -> bytes:
         raise Misconfigured(f"model file {path} cannot be read ({error.strerror}); train again") from error
 
 
-def _open(path: Path, data: bytes) -> Mapping[str, Any]:
+def _open(name: str, data: bytes) -> Mapping[str, Any]:
     """All stored arrays, by name; a pickle inside is refused by numpy."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {key: archive[key] for key in archive.files}
     except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise Misconfigured(f"model file {path} is truncated or not a model ({error}); train again") from error
+        raise Misconfigured(f"model file {name} is truncated or not a model ({error}); train again") from error
 
 
-def _decode_manifest(path: Path, stored: Mapping[str, Any]) -> Manifest:
+def _decode_manifest(name: str, stored: Mapping[str, Any]) -> Manifest:
     if "manifest" not in stored:
-        raise Misconfigured(f"file {path} is not a model: it has no manifest")
+        raise Misconfigured(f"file {name} is not a model: it has no manifest")
     try:
         raw = msgspec.json.decode(stored["manifest"].tobytes())
         if raw.get("format") != FORMAT or raw.get("schema") != SCHEMA:
             found = f"{raw.get('format')} schema {raw.get('schema')}"
             raise Misconfigured(
-                f"model file {path} is {found}, this program reads {FORMAT} schema {SCHEMA}; train again"
+                f"model file {name} is {found}, this program reads {FORMAT} schema {SCHEMA}; train again"
             )
         return msgspec.convert(raw, Manifest)
     except (msgspec.MsgspecError, AttributeError) as error:
-        raise Misconfigured(f"model file {path} has an unreadable manifest ({error}); train again") from error
+        raise Misconfigured(f"model file {name} has an unreadable manifest ({error}); train again") from error
 
 
-def _decode_arrays(path: Path, stored: Mapping[str, Any], manifest: Manifest) -> EnsembleArrays:
+def _decode_arrays(name: str, stored: Mapping[str, Any], manifest: Manifest) -> EnsembleArrays:
     constants = manifest.constants
-    missing = [name for name in DTYPES if name not in stored]
-    missing += [name for name in EnsembleArrays.__struct_fields__ if name not in DTYPES and name not in constants]
+    missing = [key for key in DTYPES if key not in stored]
+    missing += [key for key in EnsembleArrays.__struct_fields__ if key not in DTYPES and key not in constants]
     if missing:
-        raise Misconfigured(f"model file {path} lacks {', '.join(missing)}; train again")
-    flat = {name: np.ascontiguousarray(stored[name]) for name in DTYPES}
+        raise Misconfigured(f"model file {name} lacks {', '.join(missing)}; train again")
+    flat = {key: np.ascontiguousarray(stored[key]) for key in DTYPES}
     return EnsembleArrays(
         **flat,
         mlp_member=int(constants["mlp_member"]),

@@ -45,9 +45,9 @@ class GateResult(msgspec.Struct, frozen=True):
     effective_days: float  # (sum |day|)^2 / sum day^2: how many equal days carry the result
     mean_trade_bps: float
     day_return: float
-    day_return_low: float
-    day_return_high: float
-    low_without_best: float
+    day_return_low: float | None  # None with fewer than 2 active days
+    day_return_high: float | None
+    low_without_best: float | None
     recent_return: float
     slope_t: float
     days_to_decision: float | None  # calendar days until the lower bound would pass zero at today's mean; None = never
@@ -83,9 +83,9 @@ def judge(trades: Trades, days: int, slope_t: float, rules: GateRules) -> GateRe
         effective_days=effective,
         mean_trade_bps=float(trades.net.mean() * 1e4) if len(trades.net) else 0.0,
         day_return=float(returns.mean()) if len(returns) else 0.0,
-        day_return_low=low,
-        day_return_high=high,
-        low_without_best=low_rest,
+        day_return_low=_finite(low),
+        day_return_high=_finite(high),
+        low_without_best=_finite(low_rest),
         recent_return=recent,
         slope_t=slope_t,
         days_to_decision=_days_to_decision(returns, days, level),
@@ -116,6 +116,10 @@ def _days_to_decision(returns: Floats, days: int, level: float) -> float | None:
     z = NormalDist().inv_cdf(1 - level)
     needed = (z * float(returns.std(ddof=1)) / float(returns.mean())) ** 2
     return min(NEVER_DAYS, max(0.0, (needed - len(returns)) * days / len(returns)))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _bps(value: float) -> str:

@@ -67,12 +67,19 @@ def fit_calibrator(kind: int, score: Floats, wins: NDArray[np.bool_], weight: Fl
 
 
 def choose_calibrator(
-    score: Floats, wins: NDArray[np.bool_], fold: NDArray[np.int64], block: NDArray[np.int64], weight: Floats
+    score: Floats,
+    wins: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    block: NDArray[np.int64],
+    weight: Floats,
+    control: Floats | None = None,
 ) -> tuple[Calibrator, CalibrationReport]:
     """Logistic or isotonic, whichever had the lower Brier score when fitted on earlier folds only.
 
     score, wins, fold, block, weight: (n,) out of fold. `no_edge` unless the outcome rises with the score at
-    t >= SKILL_T over blocks and the Brier score beats the base rate's.
+    t >= SKILL_T over blocks and the Brier score beats the base rate's. control: (n,) what moves the base rate
+    without any skill (cost against volatility: a wide market wins more often after costs); the rise is then
+    measured among rows where it is alike.
     """
     later = fold > 0 if (fold > 0).any() else fold >= 0
     trials = {kind: _nested(kind, score, wins, fold, weight) for kind in (LOGISTIC, ISOTONIC, NO_CALIBRATION)}
@@ -80,7 +87,10 @@ def choose_calibrator(
     kind = ISOTONIC if briers[ISOTONIC] < briers[LOGISTIC] else LOGISTIC
     base = briers[NO_CALIBRATION]
     skill = 1 - briers[kind] / base if base > 0 else 0.0
-    t = clustered_slope(score[later], wins[later].astype(np.float64), block[later]).t
+    outcome, known = wins[later].astype(np.float64), score[later]
+    if control is not None:
+        outcome, known = _among_alike(outcome, control[later]), _among_alike(known, control[later])
+    t = clustered_slope(known, outcome, block[later]).t
     bins = reliability(trials[kind][later], wins[later])
     report = CalibrationReport(
         kind=NAMES[kind],
@@ -93,6 +103,14 @@ def choose_calibrator(
         bins=bins,
     )
     return fit_calibrator(kind, score, wins, weight), report
+
+
+def _among_alike(values: Floats, control: Floats) -> Floats:
+    """`values` less their mean over rows of the same twentieth of `control`."""
+    edges = np.quantile(control, np.linspace(0, 1, 21)[1:-1])
+    group = np.searchsorted(edges, control)
+    counts = np.maximum(np.bincount(group, minlength=20), 1)
+    return np.asarray(values - (np.bincount(group, weights=values, minlength=20) / counts)[group], np.float64)
 
 
 def reliability(probability: Floats, wins: NDArray[np.bool_]) -> tuple[tuple[float, float, int], ...]:

@@ -116,16 +116,17 @@ def make_card(
 
 def summary_of(info: ModelInfo, gate: GateResult) -> str:
     """Two plain sentences: does it earn its costs, and may it trade real money."""
-    if gate.trades == 0:
-        earns = "Out of sample no prediction was worth its costs, so it did not trade at all."
+    low, high = gate.day_return_low, gate.day_return_high
+    if low is None or high is None:
+        earns = (
+            f"Out of sample {gate.trades or 'no'} predictions were worth their costs: too few to say what they earn."
+        )
     else:
-        sure = "The interval is above zero" if gate.day_return_low > 0 else "The interval includes zero"
-        if gate.day_return_high < 0:
-            sure = "The interval is below zero"
+        sure = "above" if low > 0 else "below" if high < 0 else "on both sides of"
         earns = (
             f"Out of sample {gate.trades} trades on {gate.active_days} of {gate.days} days made "
-            f"{gate.mean_trade_bps:+.1f} bp each after costs. {sure}: {gate.day_return_low * 1e4:+.1f} to "
-            f"{gate.day_return_high * 1e4:+.1f} bp an active day."
+            f"{gate.mean_trade_bps:+.1f} bp each after costs. The interval is {sure} zero: {low * 1e4:+.1f} to "
+            f"{high * 1e4:+.1f} bp an active day."
         )
     if info.verdict == "trade":
         return f"{earns} It may trade real money."

@@ -85,6 +85,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         wins: ArrayLike | None = None,
         short_wins: ArrayLike | None = None,
         label_weight: ArrayLike | None = None,
+        control: ArrayLike | None = None,
         on_step: Step | None = None,
         checkpoint: FoldCheckpoint | None = None,
     ) -> "StackedEnsemble":
@@ -92,11 +93,12 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
 
         label_start, label_end: when each label begins and ends (ms); default the row numbers. wins: (n,) whether
         a long trade ended net positive, default y > 0; with short_wins the probability is of a trade in the
-        direction of the prediction instead. label_weight: (n,) default equal. on_step(what, share of the work
-        done) is called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
+        direction of the prediction instead. label_weight: (n,) default equal. control: (n,) what moves the chance
+        to win without any skill, see `calibration.choose_calibrator`. on_step(what, share of the work done) is
+        called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
         """
         inputs, target = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
-        table = _table(inputs, target, label_start, label_end, wins, short_wins, label_weight)
+        table = _table(inputs, target, label_start, label_end, wins, short_wins, label_weight, control)
         self.two_sided_ = short_wins is not None
         with threadpool_limits(1):
             self._fit(table, on_step or _silent, checkpoint)
@@ -147,7 +149,8 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         score = np.abs(choice.prediction) if self.two_sided_ else choice.prediction
         won = np.where(choice.prediction >= 0, table.wins[found.rows], table.short_wins[found.rows])
         block = table.block[found.rows]
-        self.calibrator_, calibration = choose_calibrator(score, won, found.fold, block, weight)
+        control = None if table.control is None else table.control[found.rows]
+        self.calibrator_, calibration = choose_calibrator(score, won, found.fold, block, weight, control)
         self.scores_ = _scores(self.out_of_fold_, y, block, list(recipe), choice, calibration)
         self.members_: dict[str, Any] = {}
         for name, make in recipe.items():
@@ -204,6 +207,7 @@ class _Table(NamedTuple):
     short_wins: NDArray[np.bool_]  # of a trade on a prediction < 0
     weight: Floats  # mean 1
     block: Rows
+    control: Floats | None
 
 
 class _Work:
@@ -227,13 +231,15 @@ def _table(
     wins: ArrayLike | None,
     short_wins: ArrayLike | None,
     label_weight: ArrayLike | None,
+    control: ArrayLike | None,
 ) -> _Table:
     spans = _spans(len(y), label_start, label_end)
     won = y > 0 if wins is None else np.asarray(wins, np.bool_)
     short = won if short_wins is None else np.asarray(short_wins, np.bool_)
     weight = np.ones(len(y)) if label_weight is None else np.asarray(label_weight, np.float64)
     block = time_blocks(spans[:, 0], float(np.median(spans[:, 1] - spans[:, 0])))
-    return _Table(X, np.asarray(y, np.float64), spans, won, short, weight / weight.mean(), block)
+    moved = None if control is None else np.asarray(control, np.float64)
+    return _Table(X, np.asarray(y, np.float64), spans, won, short, weight / weight.mean(), block, moved)
 
 
 def _scores(

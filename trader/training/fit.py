@@ -40,11 +40,14 @@ class TrainedModel(NamedTuple):
 class ModelRegistry(Protocol):
     """Where finished models go (`adapters.model_files`)."""
 
-    def register(self, data: bytes) -> str:
-        """Keep a model file and vouch for it; returns its id."""
+    def register(self, data: bytes, card: bytes | None = None) -> str:
+        """Keep a model file and its card, and vouch for it; returns its id."""
 
     def promote(self, model_id: str) -> None:
         """Make it the champion of its timeframe."""
+
+    def challenge(self, model_id: str) -> None:
+        """Let it forecast beside the champion."""
 
 
 def train(
@@ -79,6 +82,7 @@ def train(
         wins=table.long_net > 0,
         short_wins=table.short_net > 0 if rules.two_sided else None,
         label_weight=table.weight,
+        control=table.cost / table.scale,
         on_step=steps.part(0.1, 0.97),
         checkpoint=folds,
     )
@@ -99,10 +103,16 @@ def train_and_register(
     progress: Report = ignore,
     *,
     costs: Mapping[str, Costs] | None = None,
+    checkpoint: Path | None = None,
+    is_challenger: bool = False,
 ) -> TrainedModel:
-    """`train`, then keep the model and make it the champion of its timeframe."""
-    trained = train(candles, settings, costs=costs, progress=progress)
-    files.promote(files.register(trained.data))
+    """`train`, then keep the model with its card and make it the champion of its timeframe, or its challenger."""
+    trained = train(candles, settings, costs=costs, progress=progress, checkpoint=checkpoint)
+    model_id = files.register(trained.data, msgspec.json.encode(trained.card))
+    if is_challenger:
+        files.challenge(model_id)
+    else:
+        files.promote(model_id)
     return trained
 
 

@@ -94,6 +94,38 @@ def test_roll_back_goes_back_step_by_step(files: ModelFiles) -> None:
     assert [(step.model_id, step.action) for step in files.history("15m")][:2] == [("a", "roll_back"), ("c", "promote")]
 
 
+def test_a_challenger_stands_beside_the_champion(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    files.challenge(files.register(model("b")))
+    assert (files.champion_id("15m"), files.challenger_id("15m")) == ("a", "b")
+    files.challenge(files.register(model("c")))
+    assert {entry.model_id: entry.is_challenger for entry in files.list()} == {"a": False, "b": False, "c": True}
+    files.promote("c", reason="advantage_t 1.2")
+    assert (files.champion_id("15m"), files.challenger_id("15m")) == ("c", None)
+    assert files.rollback("15m") == "a"
+
+
+def test_a_dismissed_challenger_is_gone_and_nothing_else(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    files.challenge(files.register(model("b")))
+    files.dismiss("b")
+    files.dismiss("b")
+    assert (files.champion_id("15m"), files.challenger_id("15m")) == ("a", None)
+    with pytest.raises(Misconfigured, match="not registered"):
+        files.challenge("z")
+
+
+def test_promoting_the_champion_again_changes_nothing(files: ModelFiles) -> None:
+    files.promote(files.register(model("a")))
+    files.promote("a")
+    assert len(files.history("15m")) == 1
+
+
+def test_the_card_is_kept_beside_the_model(files: ModelFiles) -> None:
+    files.register(model("a"), b'{"summary": "good"}')
+    assert files.card_path("a").read_bytes() == b'{"summary": "good"}'
+
+
 def test_timeframes_have_their_own_champions(files: ModelFiles) -> None:
     files.promote(files.register(model("a")))
     files.promote(files.register(model("b", "1m")))

@@ -23,7 +23,9 @@ def good() -> Any:
 def test_steady_profit_over_a_long_time_may_trade() -> None:
     result = judge(trades(good()), 200, 3.0, RULES)
     assert (result.verdict, result.reasons) == ("trade", ())
-    assert result.day_return_low < result.day_return < result.day_return_high
+    assert result.day_return_low is not None
+    assert result.day_return_high is not None
+    assert 0 < result.day_return_low < result.day_return < result.day_return_high
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_without_a_trade_it_observes_and_says_never() -> None:
     result = judge(trades([]), 30, 0.0, RULES)
     assert result.verdict == "observe"
     assert result.days_to_decision is None
+    assert result.day_return_low is None
 
 
 def test_the_wait_shrinks_with_the_mean() -> None:

@@ -74,3 +74,22 @@ def test_weights_count() -> None:
 def test_one_kind_of_outcome_is_a_constant() -> None:
     score, _ = sample(100, 1.0)
     assert fit_calibrator(ISOTONIC, score, np.ones(100, np.bool_), np.ones(100)).kind == NO_CALIBRATION
+
+
+def test_knowing_only_when_the_market_is_wide_is_no_skill() -> None:
+    """Wins come more often in a wide market; a score that follows the width alone ranks them, but earns nothing."""
+    rng = np.random.default_rng(0)
+    width = rng.uniform(0.5, 2.0, 6_000)
+    wins = width * rng.normal(size=6_000) > 0.8
+    score = width + 0.1 * rng.normal(size=6_000)
+    fold, block, ones = np.arange(6_000) * 4 // 6_000, np.arange(6_000), np.ones(6_000)
+    assert not choose_calibrator(score, wins, fold, block, ones)[1].no_edge
+    assert choose_calibrator(score, wins, fold, block, ones, 1 / width)[1].no_edge
+
+
+def test_skill_is_seen_at_every_width() -> None:
+    rng = np.random.default_rng(1)
+    width, move = rng.uniform(0.5, 2.0, 6_000), rng.normal(size=6_000)
+    score = 0.2 * move + rng.normal(size=6_000)
+    fold, block, ones = np.arange(6_000) * 4 // 6_000, np.arange(6_000), np.ones(6_000)
+    assert not choose_calibrator(score, width * move > 0.8, fold, block, ones, 1 / width)[1].no_edge
