@@ -95,17 +95,44 @@ class Exchange(Protocol):
 class Recovered(Protocol):
     """What the journal remembers at start."""
 
-    ledger_id: str  # made once; part of every client id
-    last_seq: int
-    orders: Sequence[Order]  # open ones and those that ended in the last days
-    fill_ids: frozenset[tuple[str, str]]  # (symbol, fill_id) of every fill of the last days
-    last_fill_ms: Mapping[str, int]  # symbol -> newest fill
-    positions: Sequence[Position]
-    balances: Sequence[Balance]  # the ledger's totals; empty on a first start
-    state: Mapping[tuple[str, str], bytes]  # (kind, key) -> msgpack
-    trading_state: TradingState
-    trading_reasons: tuple[str, ...]
-    equity: EquitySnapshot | None
+    @property
+    def ledger_id(self) -> str:
+        """Made once; part of every client id."""
+
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def orders(self) -> Sequence[Order]:
+        """Open ones and those that ended in the last days."""
+
+    @property
+    def fill_ids(self) -> frozenset[tuple[str, str]]:
+        """(symbol, fill_id) of every fill of the last days."""
+
+    @property
+    def last_fill_ms(self) -> Mapping[str, int]:
+        """Symbol -> newest fill."""
+
+    @property
+    def positions(self) -> Sequence[Position]: ...
+
+    @property
+    def balances(self) -> Sequence[Balance]:
+        """The ledger's totals; empty on a first start."""
+
+    @property
+    def state(self) -> Mapping[tuple[str, str], bytes]:
+        """(kind, key) -> msgpack, see `engine.state`."""
+
+    @property
+    def trading_state(self) -> TradingState: ...
+
+    @property
+    def trading_reasons(self) -> tuple[str, ...]: ...
+
+    @property
+    def equity(self) -> EquitySnapshot | None: ...
 
 
 class Journal(Protocol):
