@@ -30,6 +30,7 @@ class OrderType(StrEnum):
 class TimeInForce(StrEnum):
     GTC = "gtc"
     IOC = "ioc"
+    FOK = "fok"  # all at once or nothing
 
 
 class Purpose(StrEnum):

@@ -12,7 +12,9 @@ from trader.sandbox.symbol_market import SymbolMarket
 from trader.sandbox.ticker import DayStatistics, kline_row
 from trader.sandbox.venue import Venue
 
-ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS")
+ORDER_TYPES = (
+    "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
+)  # fmt: skip
 MOST_OPEN_ORDERS = 200  # per symbol
 MOST_OPEN_STOPS = 5
 

@@ -117,8 +117,8 @@ def _check_room(venue: Venue, request: SimRequest) -> None:
     resting = venue.exchange.open_orders(request.symbol)
     if len(resting) >= MOST_OPEN_ORDERS and request.type is not OrderType.MARKET:
         raise BinanceError(-1013, "Filter failure: MAX_NUM_ORDERS")
-    stops = sum(order.type is OrderType.STOP_MARKET for order in resting)
-    if stops >= MOST_OPEN_STOPS and request.type is OrderType.STOP_MARKET:
+    stops = sum(order.stop_price is not None for order in resting)
+    if stops >= MOST_OPEN_STOPS and request.stop_price is not None:
         raise BinanceError(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
 
 
@@ -162,12 +162,13 @@ def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
     side = params.choice("side", frozenset({"BUY", "SELL"}), BinanceError(-1117, "Invalid side."))
     kind = params.choice("type", frozenset(ORDER_TYPES), BinanceError(-1116, "Invalid orderType."))
     force = params.optional("timeInForce")
-    if force is not None and force not in ("GTC", "IOC"):
+    if force is not None and force not in ("GTC", "IOC", "FOK"):
         raise BinanceError(-1115, "Invalid timeInForce.")
-    is_limit, is_stop = kind.startswith("LIMIT"), kind == "STOP_LOSS"
-    if force is not None and kind != "LIMIT":
+    is_limit, is_stop = "LIMIT" in kind, kind.startswith(("STOP_LOSS", "TAKE_PROFIT"))
+    has_force = is_limit and kind != "LIMIT_MAKER"
+    if force is not None and not has_force:
         raise BinanceError(-1106, _NOT_USED.format("timeInForce"))
-    if kind == "LIMIT" and force is None:
+    if force is None and has_force:
         raise missing("timeInForce")
     for name, wanted in (("price", is_limit), ("stopPrice", is_stop)):
         if params.optional(name) is None and wanted:
@@ -186,13 +187,14 @@ def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
         symbol=symbol,
         client_id=client_id or new_id(),
         side=Side.BUY if side == "BUY" else Side.SELL,
-        type=OrderType.STOP_MARKET if is_stop else OrderType.LIMIT if is_limit else OrderType.MARKET,
+        type=OrderType.LIMIT if is_limit else OrderType.STOP_MARKET if is_stop else OrderType.MARKET,
         quantity=quantity,
         price=params.decimal("price"),
         stop_price=params.decimal("stopPrice"),
-        time_in_force=TimeInForce.IOC if force == "IOC" else TimeInForce.GTC,
+        time_in_force=TimeInForce(force.lower()) if force else TimeInForce.GTC,
         post_only=kind == "LIMIT_MAKER",
         quote_quantity=quote_quantity,
+        trigger="take_profit" if kind.startswith("TAKE_PROFIT") else "stop",
     )
 
 

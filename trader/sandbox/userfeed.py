@@ -2,9 +2,9 @@
 
 from trader.clock import ScaledClock
 from trader.sandbox.hub import Client
-from trader.sandbox.wire import account_position, execution_report
+from trader.sandbox.wire import account_position, balance_update, execution_report
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import OrderChanged, SimEvent
+from trader.simulation.orders import OrderChanged, SimEvent, Transferred
 
 
 class UserFeed:
@@ -38,5 +38,7 @@ class UserFeed:
             self._last_execution += 1
             cancel_id = self.cancel_ids.pop(change.order.exchange_id, None) if change.kind == "canceled" else None
             self.tell(execution_report(change, now_ms=now_ms, execution_id=self._last_execution, cancel_id=cancel_id))
+        elif isinstance(change, Transferred):
+            self.tell(balance_update(change, now_ms))
         else:
             self.tell(account_position(change.balances, change.ts_ms, now_ms))

@@ -8,7 +8,7 @@ from trader.domain.account import Balance
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType
 from trader.sandbox.numbers import text
-from trader.simulation.orders import OrderChanged, SimOrder, SimTrade
+from trader.simulation.orders import OrderChanged, SimOrder, SimTrade, Transferred
 
 _STATUS = {
     OrderStatus.OPEN: "NEW",
@@ -22,10 +22,11 @@ _EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired":
 
 
 def order_type(order: SimOrder) -> str:
+    if order.stop_price is not None:
+        kind = "STOP_LOSS" if order.trigger == "stop" else "TAKE_PROFIT"
+        return f"{kind}_LIMIT" if order.type is OrderType.LIMIT else kind
     if order.type is OrderType.MARKET:
         return "MARKET"
-    if order.type is OrderType.STOP_MARKET:
-        return "STOP_LOSS"
     return "LIMIT_MAKER" if order.post_only else "LIMIT"
 
 
@@ -56,8 +57,8 @@ def queried_order(order: SimOrder) -> dict[str, object]:
         "icebergQty": text(ZERO),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": _is_working(order),
-        "workingTime": order.updated_ms if _is_working(order) else -1,
+        "isWorking": not order.is_waiting,
+        "workingTime": -1 if order.is_waiting else order.updated_ms,
         "selfTradePreventionMode": "NONE",
     }
 
@@ -72,7 +73,7 @@ def placed_order(order: SimOrder, trades: Iterable[SimTrade], response_type: str
     answer = {
         **order_core(order),
         "transactTime": order.updated_ms,
-        "workingTime": order.created_ms if _is_working(order) else -1,
+        "workingTime": -1 if order.is_waiting else order.created_ms,
         "selfTradePreventionMode": "NONE",
     }
     if order.stop_price is not None:
@@ -142,7 +143,7 @@ def execution_report(
         "T": order.updated_ms,
         "t": trade.trade_id if trade else -1,
         "I": execution_id,
-        "w": _is_working(order) and order.is_open,
+        "w": order.is_open and not order.is_waiting,
         "m": bool(trade and trade.is_maker),
         "M": False,
         "O": order.created_ms,
@@ -164,14 +165,20 @@ def account_position(balances: Iterable[Balance], ts_ms: int, now_ms: int) -> di
     }
 
 
+def balance_update(transfer: Transferred, now_ms: int) -> dict[str, object]:
+    """A `balanceUpdate` event: a deposit or withdrawal."""
+    return {
+        "e": "balanceUpdate",
+        "E": now_ms,
+        "a": transfer.currency,
+        "d": text(transfer.amount),
+        "T": transfer.ts_ms,
+    }
+
+
 def new_id() -> str:
     """A client id the exchange makes up: 22 characters."""
     return secrets.token_hex(11)
-
-
-def _is_working(order: SimOrder) -> bool:
-    """A stop that has not triggered is not in the book."""
-    return order.type is not OrderType.STOP_MARKET or order.is_triggered
 
 
 def _eight(value: Decimal) -> Decimal:

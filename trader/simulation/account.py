@@ -26,6 +26,9 @@ class Account(Protocol):
     def change(self, before: SimOrder | None, after: SimOrder, trade: SimTrade | None) -> None:
         """An order went from `before` (None: it is new) to `after`, by `trade` if there was one."""
 
+    def transfer(self, currency: str, amount: Decimal) -> None:
+        """Money comes in from outside, or goes out (`amount` below 0). Raises `Rejected` (insufficient_funds)."""
+
     def balances(self) -> list[Balance]:
         """Every currency ever held, by name."""
 
@@ -69,6 +72,10 @@ class SpotAccount:
         self._move(currency, free=-amount, locked=amount)
         self._check(currency)
 
+    def transfer(self, currency: str, amount: Decimal) -> None:
+        self._require(currency, -amount)
+        self._move(currency, free=amount)
+
     def balances(self) -> list[Balance]:
         return [self._balance(currency) for currency in sorted(self._free)]
 
@@ -82,7 +89,7 @@ class SpotAccount:
         if order.side is Side.SELL:
             return instrument.base, order.remaining if order.is_open else ZERO
         price = order.price if order.type is OrderType.LIMIT else order.stop_price
-        if price is None or not order.is_open or order.is_triggered:
+        if price is None or not order.is_open or (order.is_triggered and order.type is not OrderType.LIMIT):
             return instrument.quote, ZERO
         return instrument.quote, order.remaining * price
 

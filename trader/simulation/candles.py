@@ -2,7 +2,9 @@
 
 - An order takes part in a candle's range only if it was there before the candle opened.
 - Stops go first, at the stop price or, if the candle opened beyond it, at its open, worsened by the slippage.
-- A limit fills only if the candle traded through its price (touching is not enough), never better than it.
+- A take profit trades at its price, worsened by the slippage, however far the candle went beyond it.
+- A limit fills only if the candle traded through its price (touching is not enough), never better than it. One
+  that waited for a stop price rests from the candle on that reaches it, and fills in a later one.
 - All of it together takes at most the candle's volume.
 - Between candles, market orders find one level on each side of the last close, `slippage` away from it.
 """
@@ -10,6 +12,7 @@
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import Side
+from trader.simulation.matching import is_reached
 from trader.simulation.orders import SimOrder
 
 
@@ -27,13 +30,16 @@ def stand_in_book(instrument: Instrument, candle: Candle, slippage_frac: float) 
 
 
 def stop_fill_price(instrument: Instrument, stop: SimOrder, candle: Candle, slippage_frac: float) -> float | None:
-    """Where `stop` trades inside `candle`; None if the candle does not reach it."""
+    """Where `stop` trades inside `candle` (for a limit order: not before); None if the candle does not reach it."""
     if stop.stop_price is None or stop.created_ms > candle.open_ms:
         return None
+    rises = (stop.side is Side.BUY) == (stop.trigger == "stop")
+    if not is_reached(stop.side, stop.stop_price, candle.high if rises else candle.low, stop.trigger):
+        return None
     price = float(stop.stop_price)
-    if stop.side is Side.SELL:
-        return worse(instrument, stop.side, min(price, candle.open), slippage_frac) if candle.low <= price else None
-    return worse(instrument, stop.side, max(price, candle.open), slippage_frac) if candle.high >= price else None
+    if stop.trigger == "stop":
+        price = max(price, candle.open) if rises else min(price, candle.open)
+    return worse(instrument, stop.side, price, slippage_frac)
 
 
 def is_traded_through(order: SimOrder, candle: Candle) -> bool:

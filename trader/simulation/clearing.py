@@ -8,7 +8,7 @@ from msgspec.structs import replace as altered
 
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
-from trader.domain.orders import OrderStatus
+from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.account import Account
 from trader.simulation.costs import commission
 from trader.simulation.orders import (
@@ -20,6 +20,7 @@ from trader.simulation.orders import (
     SimOrder,
     SimRequest,
     SimTrade,
+    Transferred,
 )
 from trader.simulation.records import Batch, Records, Resumed
 
@@ -95,6 +96,7 @@ class Clearing:
             quantity=quantity,
             price=request.price,
             stop_price=request.stop_price,
+            trigger=request.trigger,
             status=OrderStatus.OPEN,
             filled=ZERO,
             filled_quote=ZERO,
@@ -145,10 +147,15 @@ class Clearing:
         return after
 
     def trigger(self, stop: SimOrder) -> SimOrder:
-        """The stop's price was reached; nobody is told before it trades or ends."""
+        """The stop's price was reached. A limit order is told as new again; others when they trade or end."""
         after = altered(stop, is_triggered=True, updated_ms=self.now_ms)
-        self._change(stop, after, None, None)
+        self._change(stop, after, None, "new" if stop.type is OrderType.LIMIT else None)
         return after
+
+    def transfer(self, currency: str, amount: Decimal) -> None:
+        """Money comes in from outside or goes out."""
+        self.account.transfer(currency, amount)
+        self._outbox.append(Transferred(currency, amount, self.now_ms))
 
     def _change(
         self, before: SimOrder | None, after: SimOrder, trade: SimTrade | None, kind: ChangeKind | None

@@ -5,11 +5,19 @@ from decimal import Decimal
 
 from trader.domain.instrument import ZERO, exact
 from trader.domain.market import Candle
-from trader.domain.orders import OrderStatus, Side
+from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from trader.simulation.candles import is_traded_through, stop_fill_price
 from trader.simulation.clearing import Clearing
-from trader.simulation.matching import Displayed, Resting, SymbolMarket, Take, floor_to, is_reached
-from trader.simulation.orders import SimOrder, SimTrade
+from trader.simulation.matching import (
+    Displayed,
+    Resting,
+    SymbolMarket,
+    Take,
+    floor_to,
+    is_reached,
+    queue_at_placement,
+)
+from trader.simulation.orders import SimOrder, SimRequest, SimTrade
 
 
 class Crossing:
@@ -55,24 +63,25 @@ class Crossing:
         """A candle without a book: see `simulation.candles` for the order of things."""
         market = self._market
         left = exact(candle.volume)
+        rested = [*market.buys, *market.sells]
         for stop in list(market.stops):
             price = stop_fill_price(market.instrument, stop, candle, slippage_frac)
             if price is not None and left > 0:
-                market.opposite(stop.side).show(((price, float(left)),))
+                is_limit = stop.type is OrderType.LIMIT
+                market.opposite(stop.side).show(() if is_limit else ((price, float(left)),))
                 left -= self._trigger(stop)
-        for side in (Side.BUY, Side.SELL):
-            for resting in list(market.resting(side)):
-                if is_traded_through(resting.order, candle):
-                    left -= self._fill(resting, left)
+        for resting in rested:
+            if is_traded_through(resting.order, candle):
+                left -= self._fill(resting, left)
 
     def stops(self) -> None:
-        """Stops that the newest price reaches become market orders."""
+        """Stops that the newest price reaches become market or limit orders."""
         market = self._market
         if not market.stops or market.reference is None:
             return
         for stop in list(market.stops):
             assert stop.stop_price is not None
-            if stop.is_triggered or is_reached(stop.side, stop.stop_price, market.reference):
+            if stop.is_triggered or is_reached(stop.side, stop.stop_price, market.reference, stop.trigger):
                 self._trigger(stop)
 
     def _trigger(self, stop: SimOrder) -> Decimal:
@@ -81,6 +90,8 @@ class Crossing:
         if not stop.is_triggered:
             market.remove(stop)
             stop = self._clearing.trigger(stop)
+            if stop.type is OrderType.LIMIT:
+                return self._enter(stop)
             market.add_stop(stop)
         opposite = market.opposite(stop.side)
         if not opposite.levels:
@@ -92,6 +103,25 @@ class Crossing:
         if stop.is_open:
             self._clearing.end(stop, OrderStatus.EXPIRED)
         return sum((trade.quantity for trade in trades), ZERO)
+
+    def _enter(self, order: SimOrder) -> Decimal:
+        """A limit order whose stop price was reached takes what it can and rests. Returns what it filled."""
+        market = self._market
+        order, trades = self.execute(order, self.takes(order))
+        if order.is_open and order.time_in_force is TimeInForce.GTC:
+            market.rest(Resting(order, queue_at_placement(order, market.own(order.side))))
+        elif order.is_open:
+            self._clearing.end(order, OrderStatus.EXPIRED)
+        return sum((trade.quantity for trade in trades), ZERO)
+
+    def takes(self, order: SimRequest | SimOrder) -> list[Take]:
+        """What a limit order would take at once; all of it or nothing for FOK."""
+        assert order.price is not None
+        assert order.quantity is not None
+        step = self._market.instrument.quantity_step
+        found = self._market.opposite(order.side).walk(step, quantity=order.quantity, limit=float(order.price))
+        is_short = sum((take.quantity for take in found), ZERO) < order.quantity
+        return [] if order.time_in_force is TimeInForce.FOK and is_short else found
 
     def _meet(self, resting: Resting, opposite: Displayed) -> None:
         order, step = resting.order, self._market.instrument.quantity_step

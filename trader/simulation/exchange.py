@@ -169,6 +169,17 @@ class SimulatedExchange:
         self._commit()
         return canceled, order, trades
 
+    def deposit(self, currency: str, amount: Decimal, now_ms: int) -> None:
+        """Credit `amount` from outside; below 0 it is a withdrawal from what is free.
+
+        Raises `Rejected` (bad_request, insufficient_funds); nothing has changed then.
+        """
+        if not amount.is_finite() or not amount or not currency:
+            raise Rejected(f"a deposit of {amount} {currency!r}: needs a currency and an amount", code="bad_request")
+        self._clearing.advance(now_ms)
+        self._clearing.transfer(currency, amount)
+        self._commit(force=True)
+
     # --- queries ------------------------------------------------------------------------------------------------
 
     def order(self, symbol: str, *, client_id: str | None = None, exchange_id: int | None = None) -> SimOrder | None:
@@ -251,7 +262,7 @@ class SimulatedExchange:
         order, trades = self._crossings[order.symbol].execute(order, takes)
         if not order.is_open:
             return order, trades
-        if order.type is OrderType.MARKET or order.time_in_force is TimeInForce.IOC:
+        if not order.is_waiting and (order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC):
             return self._clearing.end(order, OrderStatus.EXPIRED), trades
         self._place(order, queue_at_placement(order, self._markets[order.symbol].own(order.side)))
         return order, trades
@@ -260,10 +271,9 @@ class SimulatedExchange:
         """What the request would take at once; raises `Rejected` where the market forbids it."""
         market = self._markets[request.symbol]
         if request.stop_price is not None:
-            if market.reference is not None and is_reached(request.side, request.stop_price, market.reference):
-                raise Rejected(
-                    f"stop price {request.stop_price} is already reached by {market.reference}", code="would_trigger"
-                )
+            newest = market.reference
+            if newest is not None and is_reached(request.side, request.stop_price, newest, request.trigger):
+                raise Rejected(f"stop price {request.stop_price} is already reached by {newest}", code="would_trigger")
             return []
         opposite, step = market.opposite(request.side), market.instrument.quantity_step
         if request.price is None:
@@ -272,11 +282,11 @@ class SimulatedExchange:
             return opposite.walk(step, quantity=request.quantity, budget=request.quote_quantity)
         if request.post_only and opposite.reaches(float(request.price)):
             raise Rejected(f"a post-only order at {request.price} would match at once", code="would_match")
-        return opposite.walk(step, quantity=request.quantity, limit=float(request.price))
+        return self._crossings[request.symbol].takes(request)
 
     def _place(self, order: SimOrder, ahead: Decimal | None) -> None:
         market = self._markets[order.symbol]
-        if order.price is None:
+        if order.price is None or order.is_waiting:
             market.add_stop(order)
         else:
             market.rest(Resting(order, ahead))

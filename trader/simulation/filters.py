@@ -30,10 +30,14 @@ def _check_shape(request: SimRequest) -> None:
         raise _bad(f"quote_quantity is allowed only for a market order, not for {kind.value}")
     if (request.price is not None) != (kind is OrderType.LIMIT):
         raise _bad(f"price is needed for a limit order and only there, not for {kind.value}")
-    if (request.stop_price is not None) != (kind is OrderType.STOP_MARKET):
-        raise _bad(f"stop_price is needed for a stop order and only there, not for {kind.value}")
-    if request.post_only and (kind is not OrderType.LIMIT or request.time_in_force.value != "gtc"):
-        raise _bad("post_only is allowed only for a limit order that rests (gtc)")
+    has_stop_price = request.stop_price is not None
+    if (kind is OrderType.STOP_MARKET and not has_stop_price) or (kind is OrderType.MARKET and has_stop_price):
+        raise _bad(f"stop_price is needed for a stop order and allowed for a limit order, not for {kind.value}")
+    if request.trigger == "take_profit" and not has_stop_price:
+        raise _bad("a take profit needs a stop_price")
+    is_resting = kind is OrderType.LIMIT and request.time_in_force.value == "gtc" and not has_stop_price
+    if request.post_only and not is_resting:
+        raise _bad("post_only is allowed only for a limit order that rests at once (gtc, no stop price)")
 
 
 def _check_price(instrument: Instrument, name: str, price: Decimal) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Levels
 from trader.domain.orders import Side
-from trader.simulation.orders import SimOrder
+from trader.simulation.orders import SimOrder, Trigger
 from trader.simulation.records import TakenLevels
 
 
@@ -203,6 +203,7 @@ class SymbolMarket:
         self.stops = [stop for stop in self.stops if stop.exchange_id != order.exchange_id]
 
     def add_stop(self, stop: SimOrder) -> None:
+        """An order that waits for its stop price, or for anything at all to be offered to it."""
         insort(self.stops, stop, key=lambda other: other.exchange_id)
 
     def moved_queues(self) -> dict[int, Decimal | None]:
@@ -232,6 +233,10 @@ class SymbolMarket:
         self.reference = None
 
 
-def is_reached(side: Side, stop_price: Decimal, price: float) -> bool:
-    """Whether `price` triggers a stop order of `side`: at or below a sell's stop price, at or above a buy's."""
-    return side.sign * (price - float(stop_price)) >= 0
+def is_reached(side: Side, stop_price: Decimal, price: float, trigger: Trigger = "stop") -> bool:
+    """Whether `price` triggers an order of `side` that waits for `stop_price`.
+
+    A stop: at or below a sell's price, at or above a buy's. A take profit: the other way round.
+    """
+    sign = side.sign if trigger == "stop" else -side.sign
+    return sign * (price - float(stop_price)) >= 0

@@ -14,12 +14,15 @@ from trader.domain.account import Balance
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 
+Trigger = Literal["stop", "take_profit"]  # which way the price must come to a `stop_price`: against, or in favour
+
 
 class SimRequest(msgspec.Struct, frozen=True):
     """An order as it arrives at the exchange. Quantities in base, prices in quote per base.
 
     Exactly one of `quantity` and `quote_quantity` is set; the latter (spend or receive so much quote) only for a
-    MARKET order. An empty `client_id` is given one by the exchange.
+    MARKET order. With a `stop_price` the order waits for that price; it then becomes a market order (STOP_MARKET)
+    or a limit order (LIMIT). An empty `client_id` is given one by the exchange.
     """
 
     symbol: str
@@ -32,6 +35,7 @@ class SimRequest(msgspec.Struct, frozen=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     quote_quantity: Decimal | None = None
+    trigger: Trigger = "stop"
 
 
 class SimOrder(msgspec.Struct, frozen=True):
@@ -52,7 +56,8 @@ class SimOrder(msgspec.Struct, frozen=True):
     filled_quote: Decimal  # sum of price x quantity
     created_ms: int
     updated_ms: int
-    is_triggered: bool = False  # a stop whose price was reached
+    is_triggered: bool = False  # its stop price was reached
+    trigger: Trigger = "stop"
 
     @property
     def remaining(self) -> Decimal:
@@ -61,6 +66,11 @@ class SimOrder(msgspec.Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         return not self.status.is_terminal
+
+    @property
+    def is_waiting(self) -> bool:
+        """Its stop price has not been reached: it is not in the book."""
+        return self.stop_price is not None and not self.is_triggered
 
     @property
     def average_price(self) -> Decimal | None:
@@ -110,7 +120,15 @@ class BalanceChanged(msgspec.Struct, frozen=True):
     ts_ms: int
 
 
-SimEvent = OrderChanged | BalanceChanged
+class Transferred(msgspec.Struct, frozen=True):
+    """A deposit, or a withdrawal (`amount` below 0). The balances it changed are told after it."""
+
+    currency: str
+    amount: Decimal
+    ts_ms: int
+
+
+SimEvent = OrderChanged | BalanceChanged | Transferred
 Listener = Callable[[SimEvent], None]
 
 

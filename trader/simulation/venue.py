@@ -28,7 +28,7 @@ from trader.domain.market import Candle
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderType
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import BalanceChanged, SimEvent, SimOrder, SimRequest, SimTrade
+from trader.simulation.orders import BalanceChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
 from trader.simulation.store import SimulationStore
 
 
@@ -159,6 +159,9 @@ class PaperVenue:
         def tell(event: SimEvent) -> None:
             if isinstance(event, BalanceChanged):
                 sink(BalancesReported(balances=event.balances, is_complete=False))
+                return
+            if isinstance(event, Transferred):
+                sink(AccountUnreachable(reason=f"{event.amount} {event.currency} came from outside"))
                 return
             if event.trade is not None:
                 sink(FillArrived(fill=_fill(event.trade)))
