@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from trader.domain.candle_arrays import Floats
@@ -22,8 +22,8 @@ from trader.models.statistics import (
 )
 from trader.training.calibration import CalibrationReport, choose_calibrator
 from trader.training.checkpoint import FoldCheckpoint, fingerprint
-from trader.training.members import importance_of, make_member
-from trader.training.profiles import profile_named
+from trader.training.members import fitted, importance_of, make_member
+from trader.training.profiles import Profile, profile_named
 from trader.training.splits import PurgedWalkForward, Rows, label_spans
 from trader.training.stack import StackChoice, choose_stack
 
@@ -57,13 +57,13 @@ class Scores(msgspec.Struct, frozen=True):
 class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """A scikit-learn regressor. Learned: members_, stack_, calibrator_, out_of_fold_, scores_, importance_.
 
-    profile: "quick", "fast" or "exact" (see `profiles`). n_splits: folds, None = the profile's. embargo: extra gap
+    profile: "quick", "fast", "exact" or a `Profile` (tuned). n_splits: folds, None = the profile's. embargo: extra gap
     before each test fold, unit of label_end. members: other base learners by name, instead of the profile's.
     """
 
     def __init__(
         self,
-        profile: str = "quick",
+        profile: str | Profile = "quick",
         random_state: int = 42,
         n_splits: int | None = None,
         embargo: float = 0.0,
@@ -154,7 +154,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.scores_ = _scores(self.out_of_fold_, y, block, list(recipe), choice, calibration)
         self.members_: dict[str, Any] = {}
         for name, make in recipe.items():
-            self.members_[name] = _fitted(make(), table.X, table.y, table.weight)
+            self.members_[name] = fitted(make(), table.X, table.y, table.weight)
             work.done(f"final fit: {name}", len(table.X))
         parts = [importance_of(model, table.X, table.y, self.random_state) for model in self.members_.values()]
         self.importance_ = np.mean(parts, axis=0)
@@ -179,7 +179,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
                 key = f"{k}-{name}-{fingerprint(content, type(model).__name__, sorted(model.get_params().items()))}"
                 found = checkpoint.load(key, len(test)) if checkpoint else None
                 if found is None:
-                    found = np.asarray(_fitted(model, *seen).predict(unseen), np.float64)
+                    found = np.asarray(fitted(model, *seen).predict(unseen), np.float64)
                     if checkpoint:
                         checkpoint.keep(key, found)
                 members[fold == k, column] = found
@@ -259,10 +259,6 @@ def _scores(
         stack_ic=choice.rank_scores,
         calibration=calibration,
     )
-
-
-def _fitted(model: Any, X: Floats, y: Floats, weight: Floats) -> Any:
-    return model.fit(X, y, sample_weight=weight) if has_fit_parameter(model, "sample_weight") else model.fit(X, y)
 
 
 def _spans(n: int, label_start: ArrayLike | None, label_end: ArrayLike | None) -> Floats:

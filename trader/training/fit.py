@@ -20,7 +20,7 @@ from trader.training.compile import to_arrays
 from trader.training.dataset import Costs, Dataset, build_dataset, sampled
 from trader.training.ensemble import StackedEnsemble
 from trader.training.evaluate import Evaluation, Rules, evaluate, model_info
-from trader.training.profiles import profile_named
+from trader.training.profiles import Profile, profile_named
 from trader.training.progress import Progress, Report, ignore
 
 LIBRARIES = ("numpy", "scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "catboost")
@@ -55,26 +55,23 @@ def train(
     settings: Settings,
     *,
     costs: Mapping[str, Costs] | None = None,
-    gate: GateRules | None = None,
+    tuned: Profile | None = None,
     progress: Report = ignore,
     checkpoint: Path | None = None,
 ) -> TrainedModel:
-    """Fit the configured profile on `candles` (per symbol, oldest first; gaps are filled flat).
+    """Fit the configured profile, or a `tuned` one, on `candles` (per symbol, oldest first; gaps are filled flat).
 
     `costs` per symbol, see `dataset.Costs`. checkpoint: a folder for finished folds, with which an interrupted
     training goes on where it was. Raises `Misconfigured` if there is too little history.
     """
     steps = Progress(progress)
     steps.reached("features and labels", 0.0)
-    table = sampled(build_dataset(candles, settings, costs), profile_named(settings.model.profile).largest_rows)
+    profile = tuned or profile_named(settings.model.profile)
+    table = sampled(build_dataset(candles, settings, costs), profile.largest_rows)
     steps.reached("features and labels", 0.1, f"{len(table.y)} rows of {len(table.symbols)} symbols")
     folds = FoldCheckpoint(checkpoint) if checkpoint else None
-    rules = Rules(
-        minimum_edge_frac=settings.strategy.minimum_edge_bps / 1e4,
-        two_sided=settings.exchange.market == "perpetual",
-        gate=gate or GateRules(),
-    )
-    ensemble = StackedEnsemble(settings.model.profile, settings.model.random_state).fit(
+    rules = rules_of(settings, profile)
+    ensemble = StackedEnsemble(profile, settings.model.random_state).fit(
         table.X,
         table.y,
         label_start=table.start_ms,
@@ -88,7 +85,8 @@ def train(
     )
     steps.reached("evaluation", 0.97)
     evaluation = evaluate(table, ensemble.out_of_fold_, ensemble.scores_, rules)
-    data, manifest = package(ensemble, evaluation, table, settings)
+    name = "tuned" if tuned else settings.model.profile
+    data, manifest = package(ensemble, evaluation, table, settings, name)
     card = make_card(manifest, ensemble, table, evaluation, rules)
     if folds:
         folds.clear()
@@ -103,11 +101,12 @@ def train_and_register(
     progress: Report = ignore,
     *,
     costs: Mapping[str, Costs] | None = None,
+    tuned: Profile | None = None,
     checkpoint: Path | None = None,
     is_challenger: bool = False,
 ) -> TrainedModel:
     """`train`, then keep the model with its card and make it the champion of its timeframe, or its challenger."""
-    trained = train(candles, settings, costs=costs, progress=progress, checkpoint=checkpoint)
+    trained = train(candles, settings, costs=costs, tuned=tuned, progress=progress, checkpoint=checkpoint)
     model_id = files.register(trained.data, msgspec.json.encode(trained.card))
     if is_challenger:
         files.challenge(model_id)
@@ -116,8 +115,17 @@ def train_and_register(
     return trained
 
 
+def rules_of(settings: Settings, profile: Profile) -> Rules:
+    """How predictions become trades under `settings`; the more profiles were compared, the stricter the gate."""
+    return Rules(
+        minimum_edge_frac=settings.strategy.minimum_edge_bps / 1e4,
+        two_sided=settings.exchange.market == "perpetual",
+        gate=GateRules(configurations=profile.compared),
+    )
+
+
 def package(
-    ensemble: StackedEnsemble, evaluation: Evaluation, table: Dataset, settings: Settings
+    ensemble: StackedEnsemble, evaluation: Evaluation, table: Dataset, settings: Settings, profile_name: str
 ) -> tuple[bytes, Manifest]:
     """The model file and its manifest. The model's id ends in the hash of everything else in the file."""
     found = ensemble.out_of_fold_
@@ -133,7 +141,7 @@ def package(
     )
     draft = Manifest(
         info=info,
-        profile=settings.model.profile,
+        profile=profile_name,
         random_state=settings.model.random_state,
         feature_names=table.feature_names,
         feature_set_hash=table.feature_set_hash,

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from trader.domain.candle_arrays import Floats
 from trader.training.profiles import Member
@@ -91,6 +92,11 @@ def _sklearn_trees(member: Member, random_state: int) -> Any:
     if member.kind == "gradient_boosting":
         return GradientBoostingRegressor(**member.parameters, random_state=random_state)
     return HistGradientBoostingRegressor(**member.parameters, early_stopping=False, random_state=random_state)
+
+
+def fitted(model: Any, X: Floats, y: Floats, weight: Floats) -> Any:
+    """`model` after its fit, with weights (n,) if it knows any."""
+    return model.fit(X, y, sample_weight=weight) if has_fit_parameter(model, "sample_weight") else model.fit(X, y)
 
 
 def importance_of(model: Any, X: Floats, y: Floats, random_state: int) -> Floats:

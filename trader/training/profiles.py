@@ -13,11 +13,12 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """`members` by the name they are shown under; `largest_rows` 0 = all rows."""
+    """`members` by the name they are shown under; `largest_rows` 0 = all rows; `compared`: how many were tried."""
 
     members: dict[str, Member]
     n_splits: int
     largest_rows: int = 0
+    compared: int = 1
 
 
 EXACT = Profile(
@@ -156,8 +157,10 @@ QUICK = Profile(
 PROFILES = {"quick": QUICK, "fast": FAST, "exact": EXACT}
 
 
-def profile_named(name: str) -> Profile:
-    """Raises ValueError for a name that is not in PROFILES."""
+def profile_named(name: str | Profile) -> Profile:
+    """The profile itself, or the one of that name; raises ValueError for a name that is not in PROFILES."""
+    if isinstance(name, Profile):
+        return name
     if name not in PROFILES:
         raise ValueError(f"profile {name!r} is unknown; use one of {', '.join(PROFILES)}")
     return PROFILES[name]
