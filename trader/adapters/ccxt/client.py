@@ -33,6 +33,19 @@ DEFAULT_PAUSE_S = {429: 2.0, 418: 60.0}  # when the answer names none
 Translate = Callable[[BaseException, Flight, ExchangeFacts], TraderError]
 
 
+def _retry_wait(error: Exception) -> bool | float:
+    if not isinstance(error, Unavailable):
+        return False
+    if error.retry_after_s is None:
+        return True
+    return error.retry_after_s if 0 < error.retry_after_s <= LONGEST_PAUSE_RETRY_S else False
+
+
+_RETRYING = stamina.AsyncRetryingCaller(
+    attempts=READ_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
+).on(_retry_wait)
+
+
 class MarketTime:
     """The exchange's time: market time plus the measured offset. Signatures carry it."""
 
@@ -109,13 +122,8 @@ class Client:
 
     async def read(self, method: str, *args: Any) -> Any:
         """The answer of a request that changes nothing, retried a few times while it is `Unavailable`."""
-        async for attempt in stamina.retry_context(
-            on=_retry_wait, attempts=READ_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
-        ):
-            with attempt:
-                answer, _ = await self._call(method, args, errors.of_read)
-                return answer
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        answer, _ = await _RETRYING(self._call, method, args, errors.of_read)
+        return answer
 
     async def send(self, method: str, *args: Any, failure: Translate) -> tuple[Any, Flight]:
         """The answer of a request that may change something, sent at most once, and how it went."""
@@ -296,14 +304,6 @@ def _noting_unreadable(parse: Callable[[str], Any]) -> Callable[[str], Any]:
         return parsed
 
     return parse_json
-
-
-def _retry_wait(error: Exception) -> bool | float:
-    if not isinstance(error, Unavailable):
-        return False
-    if error.retry_after_s is None:
-        return True
-    return error.retry_after_s if 0 < error.retry_after_s <= LONGEST_PAUSE_RETRY_S else False
 
 
 def _consumes_nothing(_message: Any) -> bool:
