@@ -1,10 +1,12 @@
 """Orders, fills and balances of the sandbox through the unmodified ccxt client."""
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 
 from tests.kit.sandbox import ccxt_binance, http_session, sandbox, truth
@@ -72,12 +74,20 @@ async def test_order_kinds_do_what_their_names_say(tmp_path: Path) -> None:
         assert (await exchange.fetch_balance())["BTC"]["used"] == 0.0009
 
 
+async def resting_stop(exchange: Any, quantity: float) -> tuple[float, Any]:
+    """(bid, a stop just below it). At this speed the market may be through the price before the order arrives."""
+    while True:
+        bid, _ = await touch(exchange)
+        wanted = {"stopLossPrice": round(bid * 0.9995, 2)}
+        with contextlib.suppress(ccxt.OrderImmediatelyFillable):
+            return bid, await exchange.create_order(BTC, "market", "sell", quantity, None, wanted)
+
+
 async def test_a_stop_sells_once_the_price_gets_there(tmp_path: Path) -> None:
     async with sandbox(tmp_path, speed=300, **SHORT) as running, ccxt_binance(running, **SPOT_ONLY) as exchange:
         await exchange.create_order(BTC, "market", "buy", 0.01)
-        bid, _ = await touch(exchange)
-        stop = await exchange.create_order(BTC, "market", "sell", 0.005, None, {"stopLossPrice": round(bid - 0.5, 2)})
-        for _ in range(200):
+        bid, stop = await resting_stop(exchange, 0.005)
+        for _ in range(600):
             order = await exchange.fetch_order(stop["id"], BTC)
             if order["status"] == "closed":
                 break
