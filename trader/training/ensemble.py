@@ -91,11 +91,11 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
     ) -> "StackedEnsemble":
         """X (n, n_features), y (n,), rows in any order if label_start is given, else in time order.
 
-        label_start, label_end: when each label begins and ends (ms); default the row numbers. wins: (n,) whether
-        a long trade ended net positive, default y > 0; with short_wins the probability is of a trade in the
-        direction of the prediction instead. label_weight: (n,) default equal. control: (n,) what moves the chance
-        to win without any skill, see `calibration.choose_calibrator`. on_step(what, share of the work done) is
-        called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
+        label_start, label_end: when each label begins and ends (ms); default the row numbers. wins: (n,) whether a
+        long trade ended net positive, default y > 0; with short_wins the probability is of a trade in the direction
+        of the prediction instead. label_weight: (n,) uniqueness of the labels, 0..1, default 1. control: (n,) what
+        moves the chance to win without any skill, see `calibration.choose_calibrator`. on_step(what, share of the
+        work done) is called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
         """
         inputs, target = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         table = _table(inputs, target, label_start, label_end, wins, short_wins, label_weight, control)
@@ -138,7 +138,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         return {str(names[i]): float(self.importance_[i]) for i in order}
 
     def _fit(self, table: "_Table", on_step: Step, checkpoint: FoldCheckpoint | None) -> None:
-        recipe = self._recipe()
+        recipe = self._recipe(table.crowding)
         folds = list(self._splitter().split(table.X, groups=table.spans))
         work = _Work(sum(len(train) for train, _ in folds) + len(table.X), len(recipe), on_step)
         found = self._out_of_fold(table, recipe, folds, work, checkpoint)
@@ -186,12 +186,12 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
                 work.done(f"fold {k + 1}/{len(folds)}: {name}", len(train))
         return OutOfFold(tested, fold, members, members.mean(axis=1))
 
-    def _recipe(self) -> dict[str, Callable[[], Any]]:
+    def _recipe(self, crowding: float) -> dict[str, Callable[[], Any]]:
         """Name -> how to make the unfitted member."""
         if self.members is not None:
             return {name: partial(clone, model) for name, model in self.members.items()}
         chosen = profile_named(self.profile).members
-        return {name: partial(make_member, member, self.random_state) for name, member in chosen.items()}
+        return {name: partial(make_member, member, self.random_state, crowding) for name, member in chosen.items()}
 
     def _splitter(self) -> PurgedWalkForward:
         return PurgedWalkForward(self.n_splits or profile_named(self.profile).n_splits, self.embargo)
@@ -208,6 +208,7 @@ class _Table(NamedTuple):
     weight: Floats  # mean 1
     block: Rows
     control: Floats | None
+    crowding: float  # labels of a symbol alive at once, >= 1
 
 
 class _Work:
@@ -239,7 +240,9 @@ def _table(
     weight = np.ones(len(y)) if label_weight is None else np.asarray(label_weight, np.float64)
     block = time_blocks(spans[:, 0], float(np.median(spans[:, 1] - spans[:, 0])))
     moved = None if control is None else np.asarray(control, np.float64)
-    return _Table(X, np.asarray(y, np.float64), spans, won, short, weight / weight.mean(), block, moved)
+    return _Table(
+        X, np.asarray(y, np.float64), spans, won, short, weight / weight.mean(), block, moved, 1 / weight.mean()
+    )
 
 
 def _scores(

@@ -62,9 +62,11 @@ class ScaledMLP(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         return scaled
 
 
-def make_member(member: Member, random_state: int) -> Any:
-    """An unfitted estimator of the member's library."""
+def make_member(member: Member, random_state: int, crowding: float = 1.0) -> Any:
+    """An unfitted estimator of the member's library; `crowding`: labels of a symbol alive at once, see `Member`."""
     parameters = dict(member.parameters)
+    for name in member.counts:
+        parameters[name] = round(parameters[name] * max(1.0, crowding))
     if member.kind == "xgboost":
         from xgboost import XGBRegressor
 
@@ -81,17 +83,17 @@ def make_member(member: Member, random_state: int) -> Any:
         return CatBoostRegressor(**parameters, **fixed, random_seed=random_state)
     if member.kind == "mlp":
         return ScaledMLP(**parameters, random_state=random_state)
-    return _sklearn_trees(member, random_state)
+    return _sklearn_trees(member.kind, parameters, random_state)
 
 
-def _sklearn_trees(member: Member, random_state: int) -> Any:
+def _sklearn_trees(kind: str, parameters: dict[str, Any], random_state: int) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 
-    if member.kind == "random_forest":
-        return RandomForestRegressor(**member.parameters, n_jobs=1, random_state=random_state)
-    if member.kind == "gradient_boosting":
-        return GradientBoostingRegressor(**member.parameters, random_state=random_state)
-    return HistGradientBoostingRegressor(**member.parameters, early_stopping=False, random_state=random_state)
+    if kind == "random_forest":
+        return RandomForestRegressor(**parameters, n_jobs=1, random_state=random_state)
+    if kind == "gradient_boosting":
+        return GradientBoostingRegressor(**parameters, random_state=random_state)
+    return HistGradientBoostingRegressor(**parameters, early_stopping=False, random_state=random_state)
 
 
 def fitted(model: Any, X: Floats, y: Floats, weight: Floats) -> Any:

@@ -6,10 +6,15 @@ import msgspec
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One base learner: the library's class by a short name, and its parameters."""
+    """One base learner: the library's class by a short name, and its parameters.
+
+    `counts` names the parameters that count labels (smallest leaf, penalties). Labels that overlap in time say the
+    same thing several times, so these are multiplied by how many of a symbol's labels are alive at once.
+    """
 
     kind: Literal["xgboost", "lightgbm", "catboost", "random_forest", "gradient_boosting", "hist_boosting", "mlp"]
     parameters: dict[str, Any]
+    counts: tuple[str, ...] = ()
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -49,9 +54,10 @@ FAST = Profile(
                 "learning_rate": 0.04,
                 "subsample": 0.5,
                 "colsample_bytree": 0.4,
-                "min_child_weight": 50,
+                "min_child_weight": 30,
                 "reg_lambda": 10.0,
             },
+            counts=("min_child_weight", "reg_lambda"),
         ),
         "lightgbm": Member(
             "lightgbm",
@@ -63,13 +69,15 @@ FAST = Profile(
                 "subsample": 0.5,
                 "subsample_freq": 1,
                 "colsample_bytree": 0.4,
-                "min_child_samples": 100,
+                "min_child_samples": 30,
                 "reg_lambda": 10.0,
             },
+            counts=("min_child_samples", "reg_lambda"),
         ),
         "catboost": Member(
             "catboost",
             {"iterations": 150, "depth": 5, "learning_rate": 0.05, "l2_leaf_reg": 10.0, "rsm": 0.4, "border_count": 64},
+            counts=("l2_leaf_reg",),
         ),
         "random_forest": Member(
             "random_forest",
@@ -77,10 +85,11 @@ FAST = Profile(
                 "n_estimators": 100,
                 "max_depth": 10,
                 "min_samples_split": 10,
-                "min_samples_leaf": 50,
+                "min_samples_leaf": 30,
                 "max_features": 0.1,
                 "max_samples": 0.3,
             },
+            counts=("min_samples_leaf",),
         ),
         "gradient_boosting": Member(
             "hist_boosting",
@@ -89,10 +98,11 @@ FAST = Profile(
                 "max_depth": 5,
                 "learning_rate": 0.05,
                 "max_features": 0.4,
-                "min_samples_leaf": 100,
+                "min_samples_leaf": 30,
                 "l2_regularization": 10.0,
                 "max_bins": 63,
             },
+            counts=("min_samples_leaf", "l2_regularization"),
         ),
         "mlp": Member(
             "mlp",
@@ -115,6 +125,7 @@ QUICK = Profile(
                 "colsample_bytree": 0.5,
                 "min_child_weight": 20,
             },
+            counts=("min_child_weight",),
         ),
         "lightgbm": Member(
             "lightgbm",
@@ -126,8 +137,9 @@ QUICK = Profile(
                 "subsample": 0.6,
                 "subsample_freq": 1,
                 "colsample_bytree": 0.5,
-                "min_child_samples": 40,
+                "min_child_samples": 30,
             },
+            counts=("min_child_samples",),
         ),
         "catboost": Member(
             "catboost", {"iterations": 60, "depth": 3, "learning_rate": 0.08, "rsm": 0.5, "border_count": 32}
@@ -135,6 +147,7 @@ QUICK = Profile(
         "random_forest": Member(
             "random_forest",
             {"n_estimators": 40, "max_depth": 6, "min_samples_leaf": 20, "max_features": 0.2, "max_samples": 0.6},
+            counts=("min_samples_leaf",),
         ),
         "gradient_boosting": Member(
             "gradient_boosting",
@@ -146,6 +159,7 @@ QUICK = Profile(
                 "max_features": 0.2,
                 "min_samples_leaf": 20,
             },
+            counts=("min_samples_leaf",),
         ),
         "mlp": Member(
             "mlp",

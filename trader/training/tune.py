@@ -146,7 +146,7 @@ def suggested(trial: optuna.Trial) -> dict[str, float]:
         "trees": trial.suggest_float("trees", 0.4, 2.5, log=True),
         "depth": trial.suggest_int("depth", 2, 7),
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.15, log=True),
-        "leaf_rows": trial.suggest_int("leaf_rows", 20, 600, log=True),
+        "leaf_labels": trial.suggest_int("leaf_labels", 10, 200, log=True),
         "row_share": trial.suggest_float("row_share", 0.3, 0.9),
         "column_share": trial.suggest_float("column_share", 0.1, 0.8),
         "forest_depth": trial.suggest_int("forest_depth", 3, 12),
@@ -159,14 +159,14 @@ def suggested(trial: optuna.Trial) -> dict[str, float]:
 def adjusted(base: Profile, values: dict[str, float]) -> Profile:
     """`base` with the suggested values in each library's own words."""
     members = {
-        name: Member(member.kind, {**member.parameters, **_own_words(member, values)})
+        name: msgspec.structs.replace(member, parameters={**member.parameters, **_own_words(member, values)})
         for name, member in base.members.items()
     }
     return msgspec.structs.replace(base, members=members)
 
 
 def _own_words(member: Member, values: dict[str, float]) -> dict[str, Any]:
-    depth, rate, leaf = int(values["depth"]), values["learning_rate"], int(values["leaf_rows"])
+    depth, rate, leaf = int(values["depth"]), values["learning_rate"], int(values["leaf_labels"])
     rows, columns = values["row_share"], values["column_share"]
 
     def trees(name: str) -> dict[str, int]:
@@ -201,10 +201,13 @@ def _walk_forward(
     """The score of the plain mean of the members, told to the pruner after every fold from the second on."""
     tested: list[Any] = []
     predictions: list[Floats] = []
-    score = 0.0
+    score, crowding = 0.0, 1 / float(table.weight.mean())
     for k, (train, test) in enumerate(folds):
         seen = (table.X[train], table.y[train], table.weight[train])
-        made = [fitted(make_member(member, seed), *seen).predict(table.X[test]) for member in profile.members.values()]
+        made = [
+            fitted(make_member(member, seed, crowding), *seen).predict(table.X[test])
+            for member in profile.members.values()
+        ]
         tested.append(test)
         predictions.append(np.mean(made, axis=0))
         if k == 0:

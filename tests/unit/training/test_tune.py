@@ -26,7 +26,7 @@ VALUES = {
     "trees": 0.5,
     "depth": 3,
     "learning_rate": 0.05,
-    "leaf_rows": 40,
+    "leaf_labels": 40,
     "row_share": 0.5,
     "column_share": 0.5,
     "forest_depth": 4,
