@@ -41,7 +41,7 @@ from trader.domain.signals import ModelInfo
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import BalanceChanged, SimEvent, Transferred
+from trader.simulation.orders import OrderChanged, SimEvent
 from trader.simulation.venue import _fill, _report, _request
 
 T = TypeVar("T", bound=d.Decision)
@@ -273,7 +273,7 @@ class Harness:
         return self._dead
 
     def _pushed(self, event: SimEvent) -> None:
-        if isinstance(event, BalanceChanged | Transferred):
+        if not isinstance(event, OrderChanged):
             return
         if event.trade is not None:
             self._queue.append(FillArrived(fill=_fill(event.trade)))

@@ -11,7 +11,7 @@ from tests.property.simulation_days import Day, days
 from trader.domain.instrument import Instrument
 from trader.domain.orders import OrderType, Side
 from trader.simulation.costs import commission
-from trader.simulation.orders import BalanceChanged, OrderChanged, SimOrder, SimTrade
+from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimTrade
 
 ZERO = Decimal(0)
 
@@ -111,10 +111,11 @@ def test_the_events_alone_tell_the_whole_story(day: Day) -> None:
     trades: list[SimTrade] = []
     totals = dict(day.opening)
 
-    def hear(event: OrderChanged | BalanceChanged) -> None:
+    def hear(event: SimEvent) -> None:
         if isinstance(event, BalanceChanged):
             totals.update((balance.currency, balance.total) for balance in event.balances)
             return
+        assert isinstance(event, OrderChanged)
         assert (event.kind == "trade") == (event.trade is not None)
         assert (event.kind == "new") == (event.order.exchange_id not in orders)
         orders[event.order.exchange_id] = event.order

@@ -1,24 +1,45 @@
-"""The simulated exchange's own account. Spot here; a perpetual account replaces it behind `Account`."""
+"""The simulated exchange's own account. Spot here; `perpetual_account` has the margined one, behind `Account`."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderType, Side
-from trader.simulation.orders import SimOrder, SimTrade
+from trader.simulation.orders import ChangeReason, SimOrder, SimRequest, SimTrade
+from trader.simulation.positions import SimIncome, SimPosition
+
+
+class AccountChange(msgspec.Struct, frozen=True):
+    """What changed since somebody last asked: balances by currency, positions by symbol, wallet movements in order."""
+
+    balances: tuple[Balance, ...]
+    positions: tuple[SimPosition, ...] = ()
+    incomes: tuple[SimIncome, ...] = ()
+    reason: ChangeReason = "order"
 
 
 class Account(Protocol):
     """The rules of an account: what an order needs, what it locks, what a trade does."""
 
     def admit(self, order: SimOrder, cost: Decimal) -> None:
-        """Raise `Rejected` (insufficient_funds) unless a new order can be carried.
+        """Raise `Rejected` (insufficient_funds and the like) unless a new order can be carried.
 
-        `cost`: quote an order that locks nothing (a market buy) will spend at once.
+        `cost`: quote that a market order will move at once.
         """
+
+    def room(self, order: SimOrder | SimRequest) -> Decimal | None:
+        """Most base that `order` may still trade; None where only its quantity limits it."""
+
+    def outlived(self, orders: Iterable[SimOrder]) -> list[SimOrder]:
+        """Those open `orders` that have nothing left to do and expire."""
+
+    def realised(self, order: SimOrder, price: Decimal, quantity: Decimal) -> Decimal:
+        """Profit that executing so much of `order` would realise, before its fee."""
 
     def budget(self, order: SimOrder) -> Decimal | None:
         """Most quote this order may still spend from free funds; None where its lock covers it."""
@@ -26,14 +47,14 @@ class Account(Protocol):
     def change(self, before: SimOrder | None, after: SimOrder, trade: SimTrade | None) -> None:
         """An order went from `before` (None: it is new) to `after`, by `trade` if there was one."""
 
-    def transfer(self, currency: str, amount: Decimal) -> None:
+    def transfer(self, currency: str, amount: Decimal, now_ms: int) -> None:
         """Money comes in from outside, or goes out (`amount` below 0). Raises `Rejected` (insufficient_funds)."""
 
     def balances(self) -> list[Balance]:
         """Every currency ever held, by name."""
 
-    def take_changed(self) -> list[Balance]:
-        """The balances changed since the last call, by name."""
+    def take_changed(self) -> AccountChange | None:
+        """What changed since the last call; None for nothing."""
 
 
 class SpotAccount:
@@ -55,7 +76,17 @@ class SpotAccount:
     def admit(self, order: SimOrder, cost: Decimal) -> None:
         currency, amount = self._held(order)
         self._require(currency, amount)
-        self._require(self._instruments[order.symbol].quote, cost)
+        if order.side is Side.BUY:
+            self._require(self._instruments[order.symbol].quote, cost)
+
+    def room(self, order: SimOrder | SimRequest) -> Decimal | None:
+        return None
+
+    def outlived(self, orders: Iterable[SimOrder]) -> list[SimOrder]:
+        return []
+
+    def realised(self, order: SimOrder, price: Decimal, quantity: Decimal) -> Decimal:
+        return ZERO
 
     def budget(self, order: SimOrder) -> Decimal | None:
         if order.side is Side.SELL or order.type is OrderType.LIMIT:
@@ -72,17 +103,17 @@ class SpotAccount:
         self._move(currency, free=-amount, locked=amount)
         self._check(currency)
 
-    def transfer(self, currency: str, amount: Decimal) -> None:
+    def transfer(self, currency: str, amount: Decimal, now_ms: int) -> None:
         self._require(currency, -amount)
         self._move(currency, free=amount)
 
     def balances(self) -> list[Balance]:
         return [self._balance(currency) for currency in sorted(self._free)]
 
-    def take_changed(self) -> list[Balance]:
-        changed = [self._balance(currency) for currency in sorted(self._changed)]
+    def take_changed(self) -> AccountChange | None:
+        changed = tuple(self._balance(currency) for currency in sorted(self._changed))
         self._changed.clear()
-        return changed
+        return AccountChange(changed) if changed else None
 
     def _held(self, order: SimOrder) -> tuple[str, Decimal]:
         instrument = self._instruments[order.symbol]

@@ -10,10 +10,12 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.account import Account
+from trader.simulation.conditional import Conditional
 from trader.simulation.costs import commission
 from trader.simulation.orders import (
     BalanceChanged,
     ChangeKind,
+    ConditionalChanged,
     Listener,
     OrderChanged,
     SimEvent,
@@ -97,6 +99,7 @@ class Clearing:
             price=request.price,
             stop_price=request.stop_price,
             trigger=request.trigger,
+            reduce_only=request.reduce_only,
             status=OrderStatus.OPEN,
             filled=ZERO,
             filled_quote=ZERO,
@@ -127,6 +130,7 @@ class Clearing:
             fee_currency=fee_currency,
             is_maker=is_maker,
             ts_ms=self.now_ms,
+            realised=self.account.realised(order, price, quantity),
         )
         filled = order.filled + quantity
         after = altered(
@@ -146,6 +150,17 @@ class Clearing:
         self._change(order, after, None, "canceled" if status is OrderStatus.CANCELED else "expired")
         return after
 
+    def amend(self, order: SimOrder, quantity: Decimal, price: Decimal) -> SimOrder:
+        """An open limit order gets another quantity and price; its number and its fills stay."""
+        after = altered(order, quantity=quantity, price=price, updated_ms=self.now_ms)
+        self._change(order, after, None, "amended")
+        return after
+
+    def keep_conditional(self, conditional: Conditional) -> None:
+        """A conditional order changed: stored and told with the next commit."""
+        self.batch.conditionals[conditional.conditional_id] = conditional
+        self._outbox.append(ConditionalChanged(conditional, self.now_ms))
+
     def trigger(self, stop: SimOrder) -> SimOrder:
         """The stop's price was reached. A limit order is told as new again; others when they trade or end."""
         after = altered(stop, is_triggered=True, updated_ms=self.now_ms)
@@ -154,7 +169,7 @@ class Clearing:
 
     def transfer(self, currency: str, amount: Decimal) -> None:
         """Money comes in from outside or goes out."""
-        self.account.transfer(currency, amount)
+        self.account.transfer(currency, amount, self.now_ms)
         self._outbox.append(Transferred(currency, amount, self.now_ms))
 
     def _change(
@@ -180,9 +195,11 @@ class Clearing:
     def commit(self) -> None:
         """Store the batch, then tell the listeners. If storing fails, the batch stays and the next commit retries."""
         changed = self.account.take_changed()
-        if changed:
-            self.batch.balances.update((balance.currency, balance) for balance in changed)
-            self._outbox.append(BalanceChanged(tuple(changed), self.now_ms))
+        if changed is not None:
+            self.batch.balances.update((balance.currency, balance) for balance in changed.balances)
+            self.batch.positions.update((position.symbol, position) for position in changed.positions)
+            self.batch.incomes.extend(changed.incomes)
+            self._outbox.append(BalanceChanged(changed.balances, self.now_ms, changed.positions, changed.reason))
         self.batch.now_ms = self.now_ms
         self.records.write(self.batch)
         self.batch = Batch()

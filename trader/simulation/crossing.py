@@ -97,7 +97,7 @@ class Crossing:
         if not opposite.levels:
             return ZERO
         step, budget = market.instrument.quantity_step, self._clearing.account.budget(stop)
-        takes = opposite.walk(step, quantity=stop.remaining, budget=budget)
+        takes = opposite.walk(step, quantity=self._wanted(stop), budget=budget)
         market.remove(stop)
         stop, trades = self.execute(stop, takes)
         if stop.is_open:
@@ -117,15 +117,21 @@ class Crossing:
     def takes(self, order: SimRequest | SimOrder) -> list[Take]:
         """What a limit order would take at once; all of it or nothing for FOK."""
         assert order.price is not None
-        assert order.quantity is not None
-        step = self._market.instrument.quantity_step
-        found = self._market.opposite(order.side).walk(step, quantity=order.quantity, limit=float(order.price))
-        is_short = sum((take.quantity for take in found), ZERO) < order.quantity
+        step, wanted = self._market.instrument.quantity_step, self._wanted(order)
+        found = self._market.opposite(order.side).walk(step, quantity=wanted, limit=float(order.price))
+        is_short = sum((take.quantity for take in found), ZERO) < wanted
         return [] if order.time_in_force is TimeInForce.FOK and is_short else found
+
+    def _wanted(self, order: SimRequest | SimOrder) -> Decimal:
+        """How much of it may still trade, base."""
+        quantity = order.remaining if isinstance(order, SimOrder) else order.quantity
+        assert quantity is not None
+        room = self._clearing.account.room(order)
+        return quantity if room is None else min(quantity, room)
 
     def _meet(self, resting: Resting, opposite: Displayed) -> None:
         order, step = resting.order, self._market.instrument.quantity_step
-        takes = opposite.walk(step, quantity=order.remaining, limit=resting.price)
+        takes = opposite.walk(step, quantity=self._wanted(order), limit=resting.price)
         if takes:
             self._fill(resting, sum((take.quantity for take in takes), ZERO))
             opposite.remove(takes)
@@ -134,7 +140,7 @@ class Crossing:
         """Fill up to `offered` as maker, at the order's own price; returns how much that was."""
         order = resting.order
         assert order.price is not None
-        quantity = floor_to(min(offered, order.remaining), self._market.instrument.quantity_step)
+        quantity = floor_to(min(offered, self._wanted(order)), self._market.instrument.quantity_step)
         if quantity <= 0:
             return ZERO
         resting.order, _ = self._clearing.fill(self._market.instrument, order, order.price, quantity, is_maker=True)

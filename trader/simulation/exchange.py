@@ -7,22 +7,30 @@ Not modelled: self-trade prevention (our own orders never meet each other), hidd
 make other traders do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+
+from msgspec.structs import replace as altered
 
 from trader.domain.account import Balance
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Candle, Levels
-from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from trader.simulation.account import SpotAccount
+from trader.domain.orders import OrderStatus, OrderType, TimeInForce
+from trader.simulation.account import Account, SpotAccount
 from trader.simulation.candles import stand_in_book
 from trader.simulation.clearing import Clearing
 from trader.simulation.crossing import Crossing
 from trader.simulation.filters import check_quantity, check_request
 from trader.simulation.matching import Resting, SymbolMarket, Take, is_reached, queue_at_placement
 from trader.simulation.orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
-from trader.simulation.records import MemoryRecords, Records, TakenSides
+from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides
+
+AccountOpener = Callable[[Mapping[str, Instrument], Resumed, Sequence[Balance]], Account]
+
+
+def _spot_account(instruments: Mapping[str, Instrument], _resumed: Resumed, balances: Sequence[Balance]) -> Account:
+    return SpotAccount(instruments, balances)
 
 
 class SimulatedExchange:
@@ -32,12 +40,13 @@ class SimulatedExchange:
     state goes on. Every change is stored before a method returns or a listener hears of it; listeners are called
     synchronously, in order, and may call back. `candle_slippage_frac`: half the spread of the stand-in book where
     only candles exist. `first_id`: where order and trade ids of a fresh store start; with the market time in ms, a
-    later fresh exchange never repeats an id that a ledger already knows.
+    later fresh exchange never repeats an id that a ledger already knows. `account`: opens the account from what the
+    store kept; spot unless given.
 
     Requests raise `Rejected` with one of the codes bad_request, duplicate_client_id, insufficient_funds, lot_size,
-    min_notional, no_liquidity, price_filter, unknown_order, unknown_symbol, would_match, would_trigger; nothing has
-    changed then. `InvariantBroken` from any method: the store could not be written. The outcome is unknown until a
-    later call succeeds, which writes what is missing first; queries never tell what is not stored.
+    min_notional, no_liquidity, price_filter, reduce_only, unknown_order, unknown_symbol, would_match, would_trigger;
+    nothing has changed then. `InvariantBroken` from any method: the store could not be written. The outcome is unknown
+    until a later call succeeds, which writes what is missing first; queries never tell what is not stored.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class SimulatedExchange:
         store: Records | None = None,
         candle_slippage_frac: float = 0.0005,
         first_id: int = 1,
+        account: AccountOpener = _spot_account,
     ) -> None:
         self._records: Records = MemoryRecords() if store is None else store
         self._slippage = candle_slippage_frac
@@ -55,8 +65,8 @@ class SimulatedExchange:
         opening = [Balance(currency, amount) for currency, amount in sorted(opening_balances.items())]
         known = {**resumed.instruments, **instruments}
         self._listed = dict(instruments)
-        account = SpotAccount(known, resumed.balances or opening)
-        self._clearing = Clearing(self._records, resumed, account, first_id)
+        opened = account(known, resumed, resumed.balances or opening)
+        self._clearing = Clearing(self._records, resumed, opened, first_id)
         self._markets = {symbol: SymbolMarket(instrument) for symbol, instrument in known.items()}
         self._crossings = {symbol: Crossing(market, self._clearing) for symbol, market in self._markets.items()}
         for symbol, taken in resumed.taken.items():
@@ -77,12 +87,28 @@ class SimulatedExchange:
         """Tell `listener` every event from now on; the returned function ends that."""
         return self._clearing.subscribe(listener)
 
+    # --- listings ---
+
+    def instrument(self, symbol: str) -> Instrument:
+        """What `symbol` is listed with now. Raises `Rejected` (unknown_symbol)."""
+        if symbol not in self._listed:
+            raise Rejected(f"symbol {symbol!r} is not listed here", code="unknown_symbol")
+        return self._listed[symbol]
+
+    def change_filters(self, instrument: Instrument) -> None:
+        """From now on requests are held to this; open orders stay as they are. Raises `Rejected` (unknown_symbol)."""
+        self.instrument(instrument.symbol)
+        self._listed[instrument.symbol] = instrument
+        market = self._markets[instrument.symbol]
+        if instrument.quantity_step < market.instrument.quantity_step:
+            market.instrument = instrument  # finer orders must be able to fill to the last step
+
     # --- the market ---------------------------------------------------------------------------------------------
 
     def on_book(self, symbol: str, ts_ms: int, bids: Levels, asks: Levels) -> None:
         """The displayed book of the others is now this (best first)."""
         market = self._market(symbol)
-        self._clearing.advance(ts_ms)
+        self._advance(ts_ms)
         market.has_book = True
         market.bids.show(bids)
         market.asks.show(asks)
@@ -97,7 +123,7 @@ class SimulatedExchange:
     def on_trade(self, symbol: str, ts_ms: int, price: float, quantity: float, buyer_is_taker: bool) -> None:
         """Others traded `quantity` (base) at `price`."""
         market = self._market(symbol)
-        self._clearing.advance(ts_ms)
+        self._advance(ts_ms)
         market.reference = price
         if market.is_idle:
             return
@@ -108,7 +134,7 @@ class SimulatedExchange:
     def on_candle(self, candle: Candle) -> None:
         """A closed candle: ignored where a book is known, matched pessimistically where none is."""
         market = self._market(candle.symbol)
-        self._clearing.advance(candle.close_ms)
+        self._advance(candle.close_ms)
         if market.has_book:
             return
         crossing = self._crossings[candle.symbol]
@@ -134,7 +160,7 @@ class SimulatedExchange:
 
     def submit(self, request: SimRequest, now_ms: int) -> tuple[SimOrder, list[SimTrade]]:
         """Place an order; returns it as it is after immediate matching, with the trades of that."""
-        self._clearing.advance(now_ms)
+        self._advance(now_ms)
         self._check(request)
         order, trades = self._accept(request)
         self._commit()
@@ -144,7 +170,7 @@ class SimulatedExchange:
         self, symbol: str, now_ms: int, *, client_id: str | None = None, exchange_id: int | None = None
     ) -> SimOrder:
         """Cancel an open order, named by either id."""
-        self._clearing.advance(now_ms)
+        self._advance(now_ms)
         canceled = self._cancel(self._clearing.named(symbol, client_id, exchange_id))
         self._commit()
         return canceled
@@ -158,7 +184,7 @@ class SimulatedExchange:
         is done, a refusal of the new order raises `ReplaceFailed`: the old one stays canceled, which is Binance's
         STOP_ON_FAILURE.
         """
-        self._clearing.advance(now_ms)
+        self._advance(now_ms)
         self._check(request)
         canceled = self._cancel(self._clearing.named(request.symbol, client_id, exchange_id))
         try:
@@ -176,7 +202,7 @@ class SimulatedExchange:
         """
         if not amount.is_finite() or not amount or not currency:
             raise Rejected(f"a deposit of {amount} {currency!r}: needs a currency and an amount", code="bad_request")
-        self._clearing.advance(now_ms)
+        self._advance(now_ms)
         self._clearing.transfer(currency, amount)
         self._commit(force=True)
 
@@ -236,6 +262,10 @@ class SimulatedExchange:
 
     # --- placing ------------------------------------------------------------------------------------------------
 
+    def _advance(self, now_ms: int) -> None:
+        """Market time moves on; every call that knows the time begins with this."""
+        self._clearing.advance(now_ms)
+
     def _market(self, symbol: str) -> SymbolMarket:
         market = self._markets.get(symbol)
         if market is None:
@@ -243,20 +273,18 @@ class SimulatedExchange:
         return market
 
     def _check(self, request: SimRequest) -> None:
-        instrument = self._listed.get(request.symbol)
-        if instrument is None:
-            raise Rejected(f"symbol {request.symbol!r} is not listed here", code="unknown_symbol")
-        check_request(instrument, request, self._markets[request.symbol].reference)
+        check_request(self.instrument(request.symbol), request, self._markets[request.symbol].reference)
 
     def _accept(self, request: SimRequest) -> tuple[SimOrder, list[SimTrade]]:
+        request = self._fitted(request)
         takes = self._plan(request)
         quantity = request.quantity
         if quantity is None:
             quantity = sum((take.quantity for take in takes), ZERO)
             check_quantity(self._listed[request.symbol], quantity)
         order = self._clearing.draft(request, quantity)
-        pays_at_once = order.type is OrderType.MARKET and order.side is Side.BUY
-        cost = sum((take.price * take.quantity for take in takes), ZERO) if pays_at_once else ZERO
+        is_market = order.type is OrderType.MARKET
+        cost = sum((take.price * take.quantity for take in takes), ZERO) if is_market else ZERO
         self._clearing.account.admit(order, cost)
         self._clearing.open_order(order)
         order, trades = self._crossings[order.symbol].execute(order, takes)
@@ -266,6 +294,15 @@ class SimulatedExchange:
             return self._clearing.end(order, OrderStatus.EXPIRED), trades
         self._place(order, queue_at_placement(order, self._markets[order.symbol].own(order.side)))
         return order, trades
+
+    def _fitted(self, request: SimRequest) -> SimRequest:
+        """An order that may only reduce, cut to what there is to reduce. One with a stop price is not looked at yet."""
+        room = None if request.stop_price is not None else self._clearing.account.room(request)
+        if room is None or request.quantity is None:
+            return request
+        if room <= 0:
+            raise Rejected(f"nothing in {request.symbol} to reduce by a {request.side.value}", code="reduce_only")
+        return altered(request, quantity=min(request.quantity, room))
 
     def _plan(self, request: SimRequest) -> list[Take]:
         """What the request would take at once; raises `Rejected` where the market forbids it."""
@@ -299,6 +336,9 @@ class SimulatedExchange:
         """Store and tell what changed, if anything did (here or in a call whose storing failed)."""
         if self._clearing.batch.is_empty and not force:
             return
+        for order in self._clearing.account.outlived(list(self._clearing.open.values())):
+            self._markets[order.symbol].remove(order)
+            self._clearing.end(order, OrderStatus.EXPIRED)
         for market in self._markets.values():
             self._clearing.batch.queues.update(market.moved_queues())
             if market.has_moved_taken():

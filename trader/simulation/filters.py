@@ -54,6 +54,8 @@ def check_quantity(instrument: Instrument, quantity: Decimal) -> None:
 
 
 def _check_notional(instrument: Instrument, request: SimRequest, reference: float | None) -> None:
+    if request.reduce_only:  # however small: the rest of a position must always be closable
+        return
     if request.quote_quantity is not None:
         notional = request.quote_quantity
     else:

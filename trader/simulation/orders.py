@@ -12,7 +12,10 @@ import msgspec
 
 from trader.domain.account import Balance
 from trader.domain.errors import Rejected
+from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from trader.simulation.conditional import Conditional
+from trader.simulation.positions import SimPosition
 
 Trigger = Literal["stop", "take_profit"]  # which way the price must come to a `stop_price`: against, or in favour
 
@@ -22,7 +25,8 @@ class SimRequest(msgspec.Struct, frozen=True):
 
     Exactly one of `quantity` and `quote_quantity` is set; the latter (spend or receive so much quote) only for a
     MARKET order. With a `stop_price` the order waits for that price; it then becomes a market order (STOP_MARKET)
-    or a limit order (LIMIT). An empty `client_id` is given one by the exchange.
+    or a limit order (LIMIT). An empty `client_id` is given one by the exchange. `reduce_only`: of a margined account,
+    never more than what is left of the position.
     """
 
     symbol: str
@@ -36,6 +40,7 @@ class SimRequest(msgspec.Struct, frozen=True):
     post_only: bool = False
     quote_quantity: Decimal | None = None
     trigger: Trigger = "stop"
+    reduce_only: bool = False
 
 
 class SimOrder(msgspec.Struct, frozen=True):
@@ -58,6 +63,7 @@ class SimOrder(msgspec.Struct, frozen=True):
     updated_ms: int
     is_triggered: bool = False  # its stop price was reached
     trigger: Trigger = "stop"
+    reduce_only: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -92,6 +98,7 @@ class SimTrade(msgspec.Struct, frozen=True):
     fee_currency: str
     is_maker: bool
     ts_ms: int
+    realised: Decimal = ZERO  # profit on what it closed of a margined position, before its fee
 
     @property
     def quote_quantity(self) -> Decimal:
@@ -99,7 +106,8 @@ class SimTrade(msgspec.Struct, frozen=True):
         return self.price * self.quantity
 
 
-ChangeKind = Literal["new", "trade", "canceled", "expired"]
+ChangeKind = Literal["new", "trade", "canceled", "expired", "amended"]
+ChangeReason = Literal["order", "funding", "liquidation", "transfer"]
 
 
 class OrderChanged(msgspec.Struct, frozen=True):
@@ -114,10 +122,12 @@ class OrderChanged(msgspec.Struct, frozen=True):
 
 
 class BalanceChanged(msgspec.Struct, frozen=True):
-    """The currencies an operation changed, once at its end, after its `OrderChanged` events."""
+    """The currencies and positions an operation changed, once at its end, after its `OrderChanged` events."""
 
     balances: tuple[Balance, ...]
     ts_ms: int
+    positions: tuple[SimPosition, ...] = ()
+    reason: ChangeReason = "order"
 
 
 class Transferred(msgspec.Struct, frozen=True):
@@ -128,7 +138,14 @@ class Transferred(msgspec.Struct, frozen=True):
     ts_ms: int
 
 
-SimEvent = OrderChanged | BalanceChanged | Transferred
+class ConditionalChanged(msgspec.Struct, frozen=True):
+    """A conditional order after one change. Only a `PerpetualExchange` tells these."""
+
+    conditional: Conditional
+    ts_ms: int
+
+
+SimEvent = OrderChanged | BalanceChanged | Transferred | ConditionalChanged
 Listener = Callable[[SimEvent], None]
 
 

@@ -8,9 +8,13 @@ import msgspec
 
 from trader.domain.account import Balance
 from trader.domain.instrument import Instrument
+from trader.simulation.conditional import Conditional, ConditionalStatus
 from trader.simulation.orders import SimOrder, SimTrade
+from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
 
-_Row = TypeVar("_Row", SimOrder, SimTrade)
+_Row = TypeVar("_Row")
+# a triggered one still hears of the end of its order
+LIVE_CONDITIONALS = frozenset({ConditionalStatus.NEW, ConditionalStatus.TRIGGERED})
 TakenLevels = dict[float, tuple[float, Decimal]]  # price -> (shown when first taken from, taken since)
 
 
@@ -30,10 +34,22 @@ class Batch(msgspec.Struct):
     trades: list[SimTrade] = msgspec.field(default_factory=list)
     balances: dict[str, Balance] = msgspec.field(default_factory=dict)
     taken: dict[str, TakenSides] = msgspec.field(default_factory=dict)
+    positions: dict[str, SimPosition] = msgspec.field(default_factory=dict)
+    incomes: list[SimIncome] = msgspec.field(default_factory=list)
+    conditionals: dict[int, Conditional] = msgspec.field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.orders or self.queues or self.trades or self.balances or self.taken)
+        return not (
+            self.orders
+            or self.queues
+            or self.trades
+            or self.balances
+            or self.taken
+            or self.positions
+            or self.incomes
+            or self.conditionals
+        )
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -48,6 +64,10 @@ class Resumed(msgspec.Struct, frozen=True):
         tuple[SimOrder, Decimal | None]
     ]  # oldest first; how much of others is ahead (None: not known)
     taken: Mapping[str, TakenSides]
+    positions: Sequence[SimPosition] = ()
+    last_income_id: int = 0
+    conditionals: Sequence[Conditional] = ()  # those of `LIVE_CONDITIONALS`, oldest first
+    last_conditional_id: int = 0
 
 
 class Records(Protocol):
@@ -80,6 +100,25 @@ class Records(Protocol):
     ) -> list[SimTrade]:
         """The same for trades."""
 
+    def incomes(
+        self,
+        *,
+        symbol: str | None,
+        kind: IncomeKind | None,
+        since_ms: int | None,
+        until_ms: int | None,
+        limit: int | None,
+    ) -> list[SimIncome]:
+        """Movements of a margined account's wallet, oldest first, limited in the same way."""
+
+    def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
+        """The newest conditional order of that name."""
+
+    def conditionals(
+        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
+    ) -> list[Conditional]:
+        """Like `orders`."""
+
 
 class MemoryRecords:
     """Records of one run that nobody resumes (backtest, tests)."""
@@ -88,6 +127,8 @@ class MemoryRecords:
         self._orders: dict[int, SimOrder] = {}
         self._by_client: dict[tuple[str, str], int] = {}
         self._trades: list[SimTrade] = []
+        self._incomes: list[SimIncome] = []
+        self._conditionals: dict[int, Conditional] = {}
 
     def resume(self) -> Resumed:
         return Resumed(0, 0, 0, {}, (), (), {})
@@ -100,6 +141,8 @@ class MemoryRecords:
             self._orders[exchange_id] = order
             self._by_client[order.symbol, order.client_id] = exchange_id
         self._trades.extend(batch.trades)
+        self._incomes.extend(batch.incomes)
+        self._conditionals.update(batch.conditionals)
 
     def order(self, symbol: str, *, client_id: str | None, exchange_id: int | None) -> SimOrder | None:
         if exchange_id is None:
@@ -136,6 +179,41 @@ class MemoryRecords:
             and _within(trade.ts_ms, since_ms, until_ms)
             and trade.trade_id >= (from_id or 0)
             and exchange_id in (None, trade.exchange_id)
+        ]
+        return _window(chosen, limit, newest=since_ms is None and from_id is None)
+
+    def incomes(
+        self,
+        *,
+        symbol: str | None,
+        kind: IncomeKind | None,
+        since_ms: int | None,
+        until_ms: int | None,
+        limit: int | None,
+    ) -> list[SimIncome]:
+        chosen = [
+            income
+            for income in self._incomes
+            if symbol in (None, income.symbol)
+            and kind in (None, income.kind)
+            and _within(income.ts_ms, since_ms, until_ms)
+        ]
+        return _window(chosen, limit, newest=since_ms is None)
+
+    def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
+        if conditional_id is not None:
+            return self._conditionals.get(conditional_id)
+        return next((each for each in reversed(self._conditionals.values()) if each.client_id == client_id), None)
+
+    def conditionals(
+        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
+    ) -> list[Conditional]:
+        chosen = [
+            each
+            for each in self._conditionals.values()
+            if each.symbol == symbol
+            and _within(each.created_ms, since_ms, until_ms)
+            and each.conditional_id >= (from_id or 0)
         ]
         return _window(chosen, limit, newest=since_ms is None and from_id is None)
 

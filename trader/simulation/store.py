@@ -12,89 +12,21 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Misconfigured
 from trader.domain.instrument import Instrument
+from trader.simulation import store_tables as tables
+from trader.simulation.conditional import Conditional
 from trader.simulation.orders import SimOrder, SimTrade
+from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
 from trader.simulation.records import Batch, Resumed, TakenSides
 
 APPLICATION_ID = 0x7453494D  # "tSIM": tells our files from other SQLite files
 SCHEMA_VERSION = 1
 
-_schema = sa.MetaData()
-_orders = sa.Table(
-    "orders",
-    _schema,
-    sa.Column("exchange_id", sa.Integer, primary_key=True),
-    sa.Column("symbol", sa.Text, nullable=False),
-    sa.Column("client_id", sa.Text, nullable=False),
-    sa.Column("created_ms", sa.Integer, nullable=False),
-    sa.Column("is_open", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # msgpack of SimOrder
-    sa.Column("ahead", sa.Text),  # quantity of others before a resting order, null = not known
-    sa.Index("orders_by_client", "symbol", "client_id"),
-    sa.Index("orders_open", "is_open", sqlite_where=sa.text("is_open = 1")),
-)
-_trades = sa.Table(
-    "trades",
-    _schema,
-    sa.Column("trade_id", sa.Integer, primary_key=True),
-    sa.Column("symbol", sa.Text, nullable=False),
-    sa.Column("exchange_id", sa.Integer, nullable=False),
-    sa.Column("ts_ms", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # msgpack of SimTrade
-    sa.Index("trades_by_time", "symbol", "ts_ms"),
-    sa.Index("trades_by_order", "exchange_id"),
-)
-_balances = sa.Table(
-    "balances",
-    _schema,
-    sa.Column("currency", sa.Text, primary_key=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # msgpack of Balance
-)
-_instruments = sa.Table(
-    "instruments",
-    _schema,
-    sa.Column("symbol", sa.Text, primary_key=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # msgpack of Instrument
-)
-_taken = sa.Table(
-    "taken_levels",
-    _schema,
-    sa.Column("symbol", sa.Text, primary_key=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # msgpack of TakenSides
-)
-_blobs = sa.Table(
-    "blobs",
-    _schema,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.LargeBinary, nullable=False),
-)
-_MARKET_TIME = "market_time_ms"
-_pack = msgspec.msgpack.Encoder().encode
 _T = TypeVar("_T")
-
-
-def _replace(table: sa.Table) -> sa.Insert:
-    return sa.insert(table).prefix_with("OR REPLACE")
-
-
-def _upsert_order() -> Insert:
-    """Unlike a replacement it leaves `ahead` alone."""
-    statement = insert(_orders)
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=["exchange_id"], set_={"is_open": new.is_open, "body": new.body}
-    )
-
-
-_keep_order = _upsert_order()
-_keep_queue = (
-    sa.update(_orders).where(_orders.c.exchange_id == sa.bindparam("order_")).values(ahead=sa.bindparam("ahead_"))
-)
 
 
 class SimulationStore:
@@ -126,7 +58,7 @@ class SimulationStore:
             connection.exec_driver_sql(f"PRAGMA {pragma}")
         connection.commit()
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # takes the lock that EXCLUSIVE mode then keeps
-        _schema.create_all(connection)
+        tables.schema.create_all(connection)
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.commit()
@@ -151,59 +83,53 @@ class SimulationStore:
 
     def resume(self) -> Resumed:
         """Everything the exchange needs to go on."""
-        opened = (
-            sa.select(_orders.c.body, _orders.c.ahead).where(_orders.c.is_open == 1).order_by(_orders.c.exchange_id)
-        )
-        instruments = self._bodies(sa.select(_instruments.c.body), Instrument)
-        taken = {row.symbol: self._decode(row.body, TakenSides) for row in self._rows(sa.select(_taken))}
+        orders, live = tables.orders.c, tables.conditionals.c
+        opened = sa.select(orders.body, orders.ahead).where(orders.is_open == 1).order_by(orders.exchange_id)
+        waiting = sa.select(live.body).where(live.is_live == 1).order_by(live.conditional_id)
+        instruments = self._bodies(sa.select(tables.instruments.c.body), Instrument)
+        taken = {row.symbol: self._decode(row.body, TakenSides) for row in self._rows(sa.select(tables.taken_levels))}
         return Resumed(
-            now_ms=int(self.get_blob(_MARKET_TIME) or b"0"),
-            last_order_id=self._scalar(sa.select(sa.func.max(_orders.c.exchange_id))) or 0,
-            last_trade_id=self._scalar(sa.select(sa.func.max(_trades.c.trade_id))) or 0,
+            now_ms=int(self.get_blob(tables.MARKET_TIME) or b"0"),
+            last_order_id=self._largest(orders.exchange_id),
+            last_trade_id=self._largest(tables.trades.c.trade_id),
             instruments={instrument.symbol: instrument for instrument in instruments},
-            balances=self._bodies(sa.select(_balances.c.body), Balance),
+            balances=self._bodies(sa.select(tables.balances.c.body), Balance),
             open_orders=[
                 (self._decode(row.body, SimOrder), None if row.ahead is None else Decimal(row.ahead))
                 for row in self._rows(opened)
             ],
             taken=taken,
+            positions=self._bodies(sa.select(tables.positions.c.body), SimPosition),
+            last_income_id=self._largest(tables.incomes.c.income_id),
+            conditionals=self._bodies(waiting, Conditional),
+            last_conditional_id=self._largest(live.conditional_id),
         )
 
     def keep_instruments(self, instruments: Iterable[Instrument]) -> None:
         """Remember them, so that orders of a symbol that is no longer configured can still be cancelled."""
-        rows = [{"symbol": each.symbol, "body": _pack(each)} for each in instruments]
-        self._write([(_replace(_instruments), rows)])
+        self._write([(tables.replace(tables.instruments), [tables.instrument_row(each) for each in instruments])])
 
     def write(self, batch: Batch) -> None:
         """One transaction; survives kill -9 when it returns. Raises `InvariantBroken` if it could not be written."""
-        self._write(
-            [
-                (_keep_order, [_order_row(order) for order in batch.orders.values()]),
-                (_keep_queue, [{"order_": i, "ahead_": _text(ahead)} for i, ahead in batch.queues.items()]),
-                (_replace(_trades), [_trade_row(trade) for trade in batch.trades]),
-                (_replace(_balances), [{"currency": b.currency, "body": _pack(b)} for b in batch.balances.values()]),
-                (_replace(_taken), [{"symbol": s, "body": _pack(taken)} for s, taken in batch.taken.items()]),
-                (_replace(_blobs), [{"key": _MARKET_TIME, "value": str(batch.now_ms).encode()}]),
-            ]
-        )
+        self._write(tables.statements(batch))
 
     # --- queries ----------------------------------------------------------------------------------------------
 
     def order(self, symbol: str, *, client_id: str | None, exchange_id: int | None) -> SimOrder | None:
-        query = sa.select(_orders.c.body).where(_orders.c.symbol == symbol).order_by(_orders.c.exchange_id.desc())
-        if exchange_id is not None:
-            query = query.where(_orders.c.exchange_id == exchange_id)
-        else:
-            query = query.where(_orders.c.client_id == client_id)
-        found = self._bodies(query.limit(1), SimOrder)
-        return found[0] if found else None
+        orders = tables.orders.c
+        query = sa.select(orders.body).where(orders.symbol == symbol).order_by(orders.exchange_id.desc())
+        by_id = exchange_id is not None
+        query = query.where(orders.exchange_id == exchange_id if by_id else orders.client_id == client_id)
+        return next(iter(self._bodies(query.limit(1), SimOrder)), None)
 
     def orders(
         self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
     ) -> list[SimOrder]:
-        query = sa.select(_orders.c.body).where(_orders.c.symbol == symbol)
-        columns = (_orders.c.exchange_id, _orders.c.created_ms)
-        return self._window(query, columns, since_ms, until_ms, from_id, limit, SimOrder)
+        orders = tables.orders.c
+        query = sa.select(orders.body).where(orders.symbol == symbol)
+        return self._window(
+            query, (orders.exchange_id, orders.created_ms), since_ms, until_ms, from_id, limit, SimOrder
+        )
 
     def trades(
         self,
@@ -215,10 +141,43 @@ class SimulationStore:
         exchange_id: int | None,
         limit: int | None,
     ) -> list[SimTrade]:
-        query = sa.select(_trades.c.body).where(_trades.c.symbol == symbol)
+        trades = tables.trades.c
+        query = sa.select(trades.body).where(trades.symbol == symbol)
         if exchange_id is not None:
-            query = query.where(_trades.c.exchange_id == exchange_id)
-        return self._window(query, (_trades.c.trade_id, _trades.c.ts_ms), since_ms, until_ms, from_id, limit, SimTrade)
+            query = query.where(trades.exchange_id == exchange_id)
+        return self._window(query, (trades.trade_id, trades.ts_ms), since_ms, until_ms, from_id, limit, SimTrade)
+
+    def incomes(
+        self,
+        *,
+        symbol: str | None,
+        kind: IncomeKind | None,
+        since_ms: int | None,
+        until_ms: int | None,
+        limit: int | None,
+    ) -> list[SimIncome]:
+        incomes = tables.incomes.c
+        query = sa.select(incomes.body)
+        if symbol is not None:
+            query = query.where(incomes.symbol == symbol)
+        if kind is not None:
+            query = query.where(incomes.kind == kind)
+        return self._window(query, (incomes.income_id, incomes.ts_ms), since_ms, until_ms, None, limit, SimIncome)
+
+    def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
+        known = tables.conditionals.c
+        by_id = conditional_id is not None
+        query = sa.select(known.body).order_by(known.conditional_id.desc())
+        query = query.where(known.conditional_id == conditional_id if by_id else known.client_id == client_id)
+        return next(iter(self._bodies(query.limit(1), Conditional)), None)
+
+    def conditionals(
+        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
+    ) -> list[Conditional]:
+        known = tables.conditionals.c
+        query = sa.select(known.body).where(known.symbol == symbol)
+        columns = (known.conditional_id, known.created_ms)
+        return self._window(query, columns, since_ms, until_ms, from_id, limit, Conditional)
 
     def _window(
         self,
@@ -246,13 +205,13 @@ class SimulationStore:
 
     def put_blob(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`; survives kill -9 when it returns."""
-        if key == _MARKET_TIME:
+        if key == tables.MARKET_TIME:
             raise ValueError(f"key {key!r} is the store's own")
-        self._write([(_replace(_blobs), [{"key": key, "value": value}])])
+        self._write([(tables.replace(tables.blobs), [{"key": key, "value": value}])])
 
     def get_blob(self, key: str) -> bytes | None:
         """The last value put under `key`."""
-        value: bytes | None = self._scalar(sa.select(_blobs.c.value).where(_blobs.c.key == key))
+        value: bytes | None = self._scalar(sa.select(tables.blobs.c.value).where(tables.blobs.c.key == key))
         return value
 
     def close(self) -> None:
@@ -271,7 +230,7 @@ class SimulationStore:
             raise InvariantBroken(f"{self.path} is closed")
         return self._connection
 
-    def _write(self, statements: Iterable[tuple[sa.Insert | sa.Update, list[dict[str, Any]]]]) -> None:
+    def _write(self, statements: Iterable[tables.Statement]) -> None:
         connection = self._open_connection
         try:
             for statement, rows in statements:
@@ -289,6 +248,9 @@ class SimulationStore:
     def _scalar(self, query: sa.Select[Any]) -> Any:
         return self._open_connection.execute(query).scalar()
 
+    def _largest(self, column: sa.Column[int]) -> int:
+        return self._scalar(sa.select(sa.func.max(column))) or 0
+
     def _bodies(self, query: sa.Select[Any], kind: type[_T]) -> list[_T]:
         return [self._decode(row.body, kind) for row in self._rows(query)]
 
@@ -297,31 +259,6 @@ class SimulationStore:
             return msgspec.msgpack.decode(body, type=kind)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise Misconfigured(f"{self.path} is damaged (a stored {kind.__name__}: {error})") from error
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _order_row(order: SimOrder) -> dict[str, Any]:
-    return {
-        "exchange_id": order.exchange_id,
-        "symbol": order.symbol,
-        "client_id": order.client_id,
-        "created_ms": order.created_ms,
-        "is_open": int(order.is_open),
-        "body": _pack(order),
-    }
-
-
-def _trade_row(trade: SimTrade) -> dict[str, Any]:
-    return {
-        "trade_id": trade.trade_id,
-        "symbol": trade.symbol,
-        "exchange_id": trade.exchange_id,
-        "ts_ms": trade.ts_ms,
-        "body": _pack(trade),
-    }
 
 
 def _refusal(path: Path, error: DatabaseError) -> str:

@@ -28,7 +28,7 @@ from trader.domain.market import Candle
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderType
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import BalanceChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
+from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
 from trader.simulation.store import SimulationStore
 
 
@@ -162,6 +162,8 @@ class PaperVenue:
                 return
             if isinstance(event, Transferred):
                 sink(AccountUnreachable(reason=f"{event.amount} {event.currency} came from outside"))
+                return
+            if not isinstance(event, OrderChanged):  # conditional orders of their own are not placed here
                 return
             if event.trade is not None:
                 sink(FillArrived(fill=_fill(event.trade)))

@@ -7,7 +7,7 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D
 from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Rejected
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from trader.simulation.account import SpotAccount
+from trader.simulation.account import AccountChange, SpotAccount
 from trader.simulation.orders import SimOrder, SimTrade
 
 
@@ -99,8 +99,8 @@ def test_admission_names_what_is_needed_and_what_is_free() -> None:
 def test_changed_balances_are_told_once() -> None:
     held = account()
     held.change(None, order(SELL, "1", "100"), None)
-    assert held.take_changed() == [Balance("BTC", D(1), D(1))]
-    assert held.take_changed() == []
+    assert held.take_changed() == AccountChange((Balance("BTC", D(1), D(1)),))
+    assert held.take_changed() is None
 
 
 def test_an_overdraft_is_a_broken_invariant_not_a_balance() -> None:
