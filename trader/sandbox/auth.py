@@ -5,7 +5,7 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from trader.clock import ScaledClock
+from trader.ports import Clock
 from trader.sandbox.errors import BinanceError, illegal, missing
 
 _DEFAULT_WINDOW_MS = 5_000
@@ -17,7 +17,7 @@ _SIGNATURE = re.compile(r"(^|&)signature=([^&]*)")
 class Authenticator:
     """Checks what a signed request needs. Times are market time; windows grow with the market's speed."""
 
-    def __init__(self, api_key: str, api_secret: str, clock: ScaledClock) -> None:
+    def __init__(self, api_key: str, api_secret: str, clock: Clock) -> None:
         self.api_key = api_key
         self._secret = api_secret.encode()
         self._clock = clock

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 _LARGEST_BACKLOG = 5_000  # messages waiting for one client
 _INCOMING_PER_S = 5  # Binance disconnects who sends more, control frames aside
+
+Spoil = Callable[[str, object], Sequence[object]]
 
 
 class Client:
@@ -61,6 +64,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Client]] = {}
+        self.spoil: Spoil | None = None  # what is sent instead of a message
 
     def wants(self, stream: str) -> bool:
         return stream in self._listeners
@@ -70,10 +74,11 @@ class Hub:
         listeners = self._listeners.get(stream)
         if not listeners:
             return
-        plain = orjson.dumps(message)
-        wrapped = b'{"stream":"' + stream.encode() + b'","data":' + plain + b"}"
-        for client in listeners:
-            client.send(wrapped if client.is_combined else plain)
+        for frame in (message,) if self.spoil is None else self.spoil(stream, message):
+            plain = orjson.dumps(frame)
+            wrapped = b'{"stream":"' + stream.encode() + b'","data":' + plain + b"}"
+            for client in listeners:
+                client.send(wrapped if client.is_combined else plain)
 
     def subscribe(self, client: Client, stream: str) -> None:
         client.streams.add(stream)
@@ -85,6 +90,13 @@ class Hub:
         listeners.discard(client)
         if not listeners:
             self._listeners.pop(stream, None)
+
+    def lose(self, part: str) -> int:
+        """Forget every subscription to a stream whose name holds `part`, without a word; returns how many."""
+        lost = [(client, stream) for stream, all_ in self._listeners.items() if part in stream for client in all_]
+        for client, stream in lost:
+            self.unsubscribe(client, stream)
+        return len(lost)
 
     def forget(self, client: Client) -> None:
         """The client has gone."""

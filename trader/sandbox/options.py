@@ -7,6 +7,7 @@ import msgspec
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
+from trader.sandbox.faults import Fault
 
 BASE_TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h")
 MARKET_VERSION = 3  # raise it when the same seed would give another market: stored state is then not continued
@@ -31,6 +32,7 @@ class SandboxOptions(msgspec.Struct, frozen=True):
     api_key: str = ""  # empty: made up once and kept in the directory
     api_secret: str = ""
     request_weight_per_minute: int = 6_000  # real minute
+    faults: tuple[Fault, ...] = ()  # active from the start
 
     def validated(self) -> "SandboxOptions":
         """Itself, or `Misconfigured` naming the option."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import orjson
 
+from trader.domain.instrument import Instrument
 from trader.sandbox.errors import BinanceError, missing
-from trader.sandbox.listing import Listing
 from trader.sandbox.numbers import text
 from trader.sandbox.params import Params
 from trader.sandbox.symbol_market import SymbolMarket
@@ -24,14 +24,14 @@ def ping(_venue: Venue, _params: Params) -> object:
 
 
 def server_time(venue: Venue, _params: Params) -> object:
-    return {"serverTime": venue.clock.now_ms()}
+    return {"serverTime": venue.told_ms()}
 
 
 def exchange_info(venue: Venue, params: Params) -> object:
     chosen = _chosen(venue, params)
     return {
         "timezone": "UTC",
-        "serverTime": venue.clock.now_ms(),
+        "serverTime": venue.told_ms(),
         "rateLimits": [
             _limit("REQUEST_WEIGHT", "MINUTE", 1, venue.options.request_weight_per_minute),
             _limit("ORDERS", "SECOND", 10, 100),
@@ -39,7 +39,7 @@ def exchange_info(venue: Venue, params: Params) -> object:
             _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol(market.listing) for market in chosen],
+        "symbols": [_symbol(venue, market) for market in chosen],
     }
 
 
@@ -175,11 +175,11 @@ def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, objec
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _symbol(listing: Listing) -> dict[str, object]:
-    instrument = listing.instrument
+def _symbol(venue: Venue, market: SymbolMarket) -> dict[str, object]:
+    instrument = venue.exchange.instrument(market.symbol)
     return {
-        "symbol": listing.id,
-        "status": "TRADING",
+        "symbol": market.id,
+        "status": "BREAK" if venue.faults.is_halted(market.symbol) else "TRADING",
         "baseAsset": instrument.base,
         "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote,
@@ -197,7 +197,7 @@ def _symbol(listing: Listing) -> dict[str, object]:
         "amendAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
-        "filters": _filters(listing),
+        "filters": _filters(instrument),
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "NONE",
@@ -205,8 +205,7 @@ def _symbol(listing: Listing) -> dict[str, object]:
     }
 
 
-def _filters(listing: Listing) -> list[dict[str, object]]:
-    instrument = listing.instrument
+def _filters(instrument: Instrument) -> list[dict[str, object]]:
     tick, step, most = text(instrument.price_tick), text(instrument.quantity_step), text(instrument.max_quantity)
     return [
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000000.00000000", "tickSize": tick},

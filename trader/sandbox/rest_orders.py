@@ -17,6 +17,7 @@ _RESPONSE_TYPES = frozenset({"ACK", "RESULT", "FULL"})
 def new_order(venue: Venue, params: Params) -> object:
     request = _request(venue, params, params.client_id("newClientOrderId"))
     venue.limiter.charge_order()
+    _check_trading(venue, request)
     _check_room(venue, request)
     try:
         order, trades = venue.exchange.submit(request, venue.clock.now_ms())
@@ -93,6 +94,7 @@ def cancel_replace(venue: Venue, params: Params) -> object:
     venue.limiter.charge_order()
     if old is None or not old.is_open:
         raise _replace_error(-2022, cancel=BinanceError(-2011, "Unknown order sent.").body(), new=None, status=400)
+    _check_trading(venue, request)
     cancel_id = params.client_id("cancelNewClientOrderId") or new_id()
     venue.user_feed.cancel_ids[old.exchange_id] = cancel_id
     try:
@@ -110,6 +112,11 @@ def cancel_replace(venue: Venue, params: Params) -> object:
         "cancelResponse": canceled_order(canceled, cancel_id),
         "newOrderResponse": placed_order(order, trades, _response_type(params, request)),
     }
+
+
+def _check_trading(venue: Venue, request: SimRequest) -> None:
+    if venue.faults.refuses_order(request.symbol):
+        raise BinanceError(-2010, "Market is closed.")
 
 
 def _check_room(venue: Venue, request: SimRequest) -> None:

@@ -16,8 +16,12 @@ from aiohttp.typedefs import Handler
 from trader.clock import ScaledClock, wall_ms
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
-from trader.sandbox import control
+from trader.sandbox import control, faults_control
 from trader.sandbox.auth import Authenticator
+from trader.sandbox.faults_active import Faults
+from trader.sandbox.faults_gate import HOST, Gate
+from trader.sandbox.faults_market import DoorClock, SpoiledMatching, VenueEffects
+from trader.sandbox.faults_rest import spoil
 from trader.sandbox.generated import GeneratedMarket
 from trader.sandbox.hub import Hub
 from trader.sandbox.listing import Listing, listings_for
@@ -38,7 +42,6 @@ __all__ = ["SandboxOptions", "SandboxServer", "options_from", "serve"]
 
 log = structlog.get_logger(__name__)
 
-HOST = "127.0.0.1"
 _CHECKPOINT_S = 1.0
 
 
@@ -55,6 +58,7 @@ class SandboxServer:
         self._stack = contextlib.AsyncExitStack()
         self._ticking: asyncio.Task[None] | None = None
         self._venue: Venue | None = None
+        self._gate: Gate
 
     async def start(self) -> RunningSandbox:
         """Open the state, begin the market, listen. Raises `Misconfigured`, or OSError for a port in use."""
@@ -76,13 +80,19 @@ class SandboxServer:
         hub = Hub()
         # the epochs are taken after the history is made, so that making it costs no market time
         clock = ScaledClock(wall_ms(), now_ms, options.speed)
-        market = Market(source, listings, clock, exchange, hub, seed=options.seed, now_ms=now_ms)
+        faults = Faults()
+        self._stack.callback(faults.clear)
+        matching = SpoiledMatching(exchange, faults)
+        market = Market(source, listings, clock, matching, hub, seed=options.seed, now_ms=now_ms)
         clock.real_epoch_ms = wall_ms()
-        authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
-        self._venue = Venue(options, clock, market, exchange, hub, authenticator)
-        port = await self._listen(self._venue, certificates.server_context())
+        authenticator = Authenticator(keys.api_key, keys.api_secret, DoorClock(clock, faults))
+        self._venue = Venue(options, clock, market, exchange, hub, authenticator, faults)
+        self._gate = gate = await self._listen(self._venue, certificates.server_context())
+        faults.effects = VenueEffects(self._venue, faults, gate)
+        for fault in options.faults:
+            faults.begin(fault)
         running = RunningSandbox(
-            endpoint=f"https://{HOST}:{port}",
+            endpoint=f"https://{HOST}:{gate.port}",
             ca_file=certificates.ca_file,
             api_key=keys.api_key,
             api_secret=keys.api_secret,
@@ -111,8 +121,10 @@ class SandboxServer:
         venue = self._started
         async with asyncio.TaskGroup() as group:
             ticking = group.create_task(venue.market.run(self.options.tick_s, self._each_tick()))
+            opening = group.create_task(self._gate.run())
             await venue.stopping.wait()
             ticking.cancel()
+            opening.cancel()
 
     def stop_soon(self) -> None:
         self._started.stopping.set()
@@ -134,15 +146,14 @@ class SandboxServer:
     def _each_tick(self) -> "_Housekeeping":
         return _Housekeeping(self._started)
 
-    async def _listen(self, venue: Venue, tls: ssl.SSLContext) -> int:
+    async def _listen(self, venue: Venue, tls: ssl.SSLContext) -> Gate:
         runner = web.AppRunner(application(venue), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         self._stack.push_async_callback(venue.close_sockets)
-        site = web.TCPSite(runner, HOST, self.options.port, ssl_context=tls)
-        await site.start()
-        addresses = runner.addresses
-        return int(addresses[0][1])
+        gate = Gate(runner, tls, self.options.port)
+        await gate.open()
+        return gate
 
 
 class _Housekeeping:
@@ -167,13 +178,14 @@ class _Housekeeping:
 def application(venue: Venue) -> web.Application:
     """Every door on one port; the host name a client asked for does not matter, the path does.
 
-    Faults are to be injected as further middlewares: they see each request before any door does.
+    Faults are injected by a middleware, which sees each request before any door does.
     """
-    app = web.Application(client_max_size=1 << 20, middlewares=[_remember_client])
+    app = web.Application(client_max_size=1 << 20, middlewares=[_remember_client, spoil])
     app[VENUE] = venue
     app.router.add_get("/sandbox/state", control.state)
     app.router.add_get("/sandbox/clock", control.clock)
     app.router.add_post("/sandbox/shutdown", control.shutdown)
+    faults_control.add_routes(app.router)
     for path in ("/ws", "/ws/{streams:.*}", "/stream"):
         app.router.add_get(path, market_streams)
     app.router.add_get("/ws-api/v3", ws_api)

@@ -30,7 +30,7 @@ async def market_streams(request: web.Request) -> web.WebSocketResponse:
 
 
 async def serve_client(client: Client, answer: Callable[[str], object]) -> None:
-    """Read and write one socket until either side is done; `answer` is called with every text message."""
+    """Read and write one socket until either side is done; `answer` is called with every text message (None: none)."""
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(client.write())
         async for message in client.socket:
@@ -39,7 +39,9 @@ async def serve_client(client: Client, answer: Callable[[str], object]) -> None:
             if client.is_flooding():
                 await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
                 break
-            client.send_json(answer(message.data))
+            told = answer(message.data)
+            if told is not None:
+                client.send_json(told)
         writer.cancel()
 
 

@@ -5,6 +5,8 @@ from aiohttp import web
 
 from trader.sandbox import rest_account, rest_market, rest_orders
 from trader.sandbox.errors import BinanceError
+from trader.sandbox.faults import DropAnswer, ErrorAnswer
+from trader.sandbox.faults_rest import refusal
 from trader.sandbox.hub import Client
 from trader.sandbox.params import Params
 from trader.sandbox.rest import Handler
@@ -55,10 +57,19 @@ def _answer(venue: Venue, client: Client, text: str) -> object:
         params = Params({name: _written(value) for name, value in given.items()})
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return _failure(None, BinanceError(-1130, "Invalid request: malformed message."), venue)
+    fault = venue.faults.for_request("WS", f"/ws-api/{method}", text)
     try:
+        if isinstance(fault, ErrorAnswer) and fault.when == "before":
+            raise refusal(fault)
+        if isinstance(fault, DropAnswer) and fault.when == "before":
+            return None
         result = _call(venue, client, str(method), params)
+        if isinstance(fault, ErrorAnswer):
+            raise refusal(fault)
     except BinanceError as error:
         return _failure(number, error, venue)
+    if isinstance(fault, DropAnswer):
+        return None
     return {"id": number, "status": 200, "result": result, "rateLimits": _rate_limits(venue)}
 
 

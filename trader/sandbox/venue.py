@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, web
 from trader.clock import ScaledClock
 from trader.sandbox.auth import Authenticator
 from trader.sandbox.errors import unknown_symbol
+from trader.sandbox.faults_active import Faults
 from trader.sandbox.hub import Hub
 from trader.sandbox.limits import RateLimiter
 from trader.sandbox.market import Market
@@ -30,6 +31,7 @@ class Venue:
         exchange: SimulatedExchange,
         hub: Hub,
         authenticator: Authenticator,
+        faults: Faults,
     ) -> None:
         self.options = options
         self.clock = clock
@@ -37,7 +39,10 @@ class Venue:
         self.exchange = exchange
         self.hub = hub
         self.authenticator = authenticator
+        self.faults = faults
         self.user_feed = UserFeed(exchange, clock)
+        hub.spoil = faults.frames
+        self.user_feed.spoil = faults.account_frames
         self.stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         self.limiter = RateLimiter(options.request_weight_per_minute, loop.time)
@@ -54,6 +59,10 @@ class Venue:
         if found is None:
             raise unknown_symbol()
         return found
+
+    def told_ms(self) -> int:
+        """Market time as clients are told it."""
+        return self.clock.now_ms() + round(self.faults.skew_ms * self.clock.speed)
 
     def touch(self) -> None:
         """A client was here."""
