@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from trader.adapters.model_files import ModelFiles
-from trader.config.schema import MarketSettings, ModelSettings, Settings
+from trader.config.schema import (
+    ExchangeSettings,
+    MarketSettings,
+    ModelSettings,
+    RegimeRule,
+    RiskSettings,
+    Settings,
+    StrategySettings,
+)
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.training.card import Card
@@ -21,6 +29,7 @@ from trader.training.progress import TrainingProgress
 
 MINUTE = 60_000
 SETTINGS = Settings(market=MarketSettings(timeframe="1m"), model=ModelSettings(profile="quick"))
+RULES = StrategySettings().regimes
 FREE = Costs(taker_fee_frac=0.0, spread_frac=0.0)
 
 
@@ -136,6 +145,32 @@ def test_rows_never_see_later_candles() -> None:
     assert np.array_equal(before.X[known], after.X[known])
 
 
+def test_barriers_of_the_labels_are_those_of_the_positions() -> None:
+    """A nearer stop turns some outcomes into the smaller loss, by the same settings that guard live positions."""
+    made = market(0.1, 2_400)
+    near = SETTINGS.model_copy(
+        update={
+            "risk": RiskSettings(stop_atr=0.1, stop_sigma=0.1),
+            "strategy": StrategySettings(regimes={name: _tight(rule) for name, rule in RULES.items()}),
+        }
+    )
+    wide_net, near_net = (build_dataset(made, one).long_net for one in (SETTINGS, near))
+    assert near_net.min() > wide_net.min()
+    table = build_dataset(made, near)
+    stopped = np.isclose(table.long_net, -0.0005 - Costs().round_trip_frac, atol=1e-4)
+    assert stopped.mean() > 0.2
+
+
+def test_a_perpetual_market_gives_a_model_of_both_directions() -> None:
+    both = SETTINGS.model_copy(update={"exchange": ExchangeSettings(market="perpetual")})
+    trained = train(market(0.6, 2_200), both)
+    assert trained.ensemble.two_sided_
+    assert trained.manifest.constants["two_sided"] == 1
+    found, part = trained.ensemble.out_of_fold_, trained.evaluation.part
+    won = np.where(found.prediction >= 0, part.long_net > 0, part.short_net > 0)
+    assert trained.manifest.info.base_rate == pytest.approx(won.mean())
+
+
 def test_too_little_history_says_how_much_is_needed() -> None:
     with pytest.raises(Misconfigured, match=r"more than 2016 1m candles of a symbol, the longest history has 2000"):
         build_dataset(market(0.1, 2_000), SETTINGS)
@@ -179,6 +214,10 @@ def test_the_card_goes_with_the_model(informed: TrainedModel, files: ModelFiles)
     stored = msgspec.json.decode(files.card_path(informed.manifest.info.model_id).read_bytes(), type=Card)
     assert stored == informed.card
     assert stored.info.model_id in card_text(stored)
+
+
+def _tight(rule: RegimeRule) -> RegimeRule:
+    return rule.model_copy(update={"stop_loss_frac": 0.0005})
 
 
 def _with_other_future(arrays: CandleArrays, cut: int) -> CandleArrays:

@@ -1,6 +1,8 @@
 """The registry vouches for files, survives crashes, and knows who trades."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -158,6 +160,33 @@ def test_a_crash_before_the_row_leaves_a_file_nobody_vouches_for(
     assert again.load_champion("15m") is not None
     again.promote(again.register(model("b")))
     assert again.champion_id("15m") == "b"
+
+
+def test_kill_9_at_any_moment_leaves_the_registry_whole(tmp_path: Path) -> None:
+    """A process registers and promotes without pause and is killed; every model the registry knows still loads."""
+    root = tmp_path / "models"
+    code = (
+        "import sys, pathlib\n"
+        "from tests.unit.adapters.test_model_files import model\n"
+        "from trader.adapters.model_files import ModelFiles\n"
+        "files = ModelFiles(pathlib.Path(sys.argv[1]))\n"
+        "print('ready', flush=True)\n"
+        "for i in range(10_000):\n"
+        "    files.promote(files.register(model(f'm{sys.argv[2]}-{i}'), b'{}'))\n"
+        "    print(i, flush=True)\n"
+    )
+    for turn in range(3):
+        command = [sys.executable, "-c", code, str(root), str(turn)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(3 + turn):
+                process.stdout.readline()
+            process.kill()
+        files = ModelFiles(root)
+        assert files.load_champion("15m") is not None
+        for entry in files.list():
+            assert files.load(entry.model_id).info.model_id == entry.model_id
+    assert len(files.list()) >= 3
 
 
 def test_a_newer_registry_is_refused(files: ModelFiles) -> None:
