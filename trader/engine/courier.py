@@ -138,7 +138,10 @@ class Courier:
                         return
                 except TraderError as error:
                     self._failed("order.query_failed", error, client_id=ref.client_id)
-                await asyncio.sleep(QUERY_WAITS_S[min(attempt, len(QUERY_WAITS_S) - 1)])
+                wait_s = QUERY_WAITS_S[min(attempt, len(QUERY_WAITS_S) - 1)]
+                if (proof_s := self._late_request_s - (loop.time() - began)) > 0:
+                    wait_s = min(wait_s, proof_s)  # ask once more as soon as "not found" is proof
+                await asyncio.sleep(wait_s)
         finally:
             self._resolving.discard(ref.client_id)
 
