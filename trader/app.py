@@ -10,22 +10,21 @@ import signal
 import sys
 from collections.abc import Coroutine
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import structlog
 
-from trader.clock import ScaledClock, SystemClock, wall_ms
+from trader.clock import ScaledClock, wall_ms
 from trader.config.credentials import Credentials, credentials, require_credentials
 from trader.config.schema import Settings
-from trader.domain.errors import Misconfigured, Unavailable
-from trader.observability.logs import LogOutput, configure, relay
-from trader.ports import Clock, Exchange, MarketFeed
-from trader.service import kernels
+from trader.domain.errors import Misconfigured
+from trader.observability.logs import LogOutput, configure
+from trader.ports import Exchange, MarketFeed
+from trader.service import kernels, supply
+from trader.service.venue import Venue, clock_of
 
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
-    from trader.adapters.model_files import ModelFiles
     from trader.engine.runner import Runner
     from trader.models import CompiledEnsemble
 
@@ -33,15 +32,6 @@ log = structlog.get_logger("app")
 T = TypeVar("T")
 
 _MARGIN_S = 2.0  # beyond receive window and request timeout, before "not found" is believed
-
-
-class Venue(NamedTuple):
-    """Where the market is: settings with every address resolved, its clock, and the keys for it."""
-
-    settings: Settings
-    clock: Clock
-    keys: Credentials | None
-    market_id: str  # names the market that models and candles belong to
 
 
 def run(settings: Settings, *, duration_s: float | None) -> int:
@@ -95,8 +85,8 @@ async def _daemon(settings: Settings, lock: Any, output: LogOutput, duration_s: 
     if venue is None:
         return 0
     output.use_market_time(venue.clock.now_ms)
-    await _until(stop, _compiled(settings))
-    model = await _until(stop, _model(settings, venue))
+    await _until(stop, supply.compiled(settings))
+    model = await _until(stop, supply.champion(settings, venue))
     if model is None:
         return 0
     from trader.adapters.ccxt.connect import connect
@@ -255,7 +245,7 @@ async def _venue(settings: Settings) -> Venue:
     if settings.exchange.id != "sandbox":
         keys = keys or credentials(settings)
         market_id = f"{settings.exchange.id}-{settings.exchange.market}"
-        return Venue(settings, await _clock_of(settings), keys if settings.mode == "live" else None, market_id)
+        return Venue(settings, await clock_of(settings.exchange), keys if settings.mode == "live" else None, market_id)
     credentials(settings)  # refuses to start while the keys of a real exchange are set
     from trader.sandbox.process import ensure_running
 
@@ -274,19 +264,6 @@ async def _venue(settings: Settings) -> Venue:
     return Venue(resolved, clock, own, f"sandbox-{running.market_hash}")
 
 
-async def _clock_of(settings: Settings) -> Clock:
-    """A simulator on this machine may run faster than real time: it is asked. Real exchanges never are."""
-    if settings.exchange.endpoint is None:
-        return SystemClock()
-    from trader.adapters.ccxt.loopback import simulator_clock
-
-    try:
-        epochs = await simulator_clock(settings.exchange.endpoint, settings.exchange.ca_file)
-    except (OSError, TimeoutError, aiohttp.ClientError) as error:
-        raise Unavailable(f"no simulator answers at exchange.endpoint {settings.exchange.endpoint}: {error}") from error
-    return SystemClock() if epochs is None else ScaledClock(*epochs)
-
-
 def _require_known_symbols(settings: Settings, held: list[str]) -> None:
     missing = sorted(set(held) - set(settings.exchange.symbols))
     if missing:
@@ -296,86 +273,11 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
         )
 
 
-# --- the model --------------------------------------------------------------------------------------------------
-
-
-async def _model(settings: Settings, venue: Venue) -> "CompiledEnsemble":
-    """The champion of this market; where there is none, one is trained first, in a process of its own."""
-    from trader.features.catalogue import check_higher, feature_set_hash
-    from trader.models.artefact import read_manifest
-
-    files, timeframe = _model_files(settings, venue), settings.market.timeframe
-    wanted = feature_set_hash(check_higher(settings.market.timeframe, settings.market.higher_timeframes))
-    champion = files.champion(timeframe)
-    if champion is None or read_manifest(champion).feature_set_hash != wanted:
-        why = "none yet" if champion is None else "the last one was made for other features"
-        log.info("model.missing", message=f"{why}; training a {settings.model.profile} model first")
-        await _child(settings, "train")
-    model = files.load_champion(timeframe, feature_set_hash=wanted)
-    if model is None:
-        raise Misconfigured("the training ended without a model; run `trader train` to see why")
-    return model
-
-
-async def _compiled(settings: Settings) -> None:
-    """Compile in a child, so that its memory is not ours."""
-    cache = kernels.use_cache(settings)
-    if not kernels.is_compiled(cache):
-        log.info("kernels.compiling", message="once per version, about half a minute")
-        await _child(settings, "compile")
-
-
-async def _child(settings: Settings, command: str) -> None:
-    """`trader <command>` with exactly these settings; its lines go to our log."""
-    import json
-
-    from trader.service.children import run_child
-
-    file = settings.account_dir / "settings-in-use.json"
-    log_settings = settings.log.model_copy(update={"format": "json", "file": None})  # it talks to us, not to a person
-    asked = settings.model_copy(update={"log": log_settings})
-    file.write_text(json.dumps(asked.model_dump(mode="json"), indent=1))
-    last = ""
-
-    def heard(line: str) -> None:
-        nonlocal last
-        last = line
-        relay(line, f"{command}.progress")
-
-    code = await run_child(["trader", command, "--config", str(file)], heard)
-    if code:
-        raise Misconfigured(f"`trader {command}` ended with exit code {code}: {last}")
-
-
 async def _train(settings: Settings) -> int:
-    from trader.adapters.ccxt.connect import connect
-    from trader.service.history import download
-    from trader.service.training_view import TrainingView
-    from trader.training.dataset import Costs
-    from trader.training.fit import train_and_register
+    from trader.service.training import train_here
 
-    venue = await _venue(settings)
-    with TrainingView() as view:
-        connection = await connect(venue.settings.exchange, venue.settings.market, venue.clock)
-        try:
-            instruments = connection.instruments
-            store = settings.storage.state_dir / "candles" / venue.market_id
-            candles = await download(connection.feed, settings, venue.clock, store, view.downloaded)
-        finally:
-            await connection.close()
-        costs = {symbol: Costs(taker_fee_frac=instrument.taker_fee_frac) for symbol, instrument in instruments.items()}
-        files = _model_files(settings, venue)
-        trained = await asyncio.to_thread(
-            train_and_register, candles, settings, files, progress=view.trained, costs=costs
-        )
-        view.finish(trained.manifest)
+    await train_here(settings, await _venue(settings))
     return 0
-
-
-def _model_files(settings: Settings, venue: Venue) -> "ModelFiles":
-    from trader.adapters.model_files import ModelFiles
-
-    return ModelFiles(settings.storage.state_dir / "models" / venue.market_id)
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""What must be there before trading starts, made by a child process where it is missing: kernels and a model."""
+
+import json
+from typing import TYPE_CHECKING
+
+import structlog
+
+from trader.config.schema import Settings
+from trader.domain.errors import Misconfigured
+from trader.observability.logs import relay
+from trader.service import kernels
+from trader.service.children import run_child
+from trader.service.venue import Venue
+
+if TYPE_CHECKING:
+    from trader.adapters.model_files import ModelFiles
+    from trader.models import CompiledEnsemble
+
+log = structlog.get_logger("supply")
+
+
+async def compiled(settings: Settings) -> None:
+    """Compile in a child, so that its memory is not ours."""
+    cache = kernels.use_cache(settings)
+    if not kernels.is_compiled(cache):
+        log.info("kernels.compiling", message="once per version, about half a minute")
+        await _child(settings, "compile")
+
+
+async def champion(settings: Settings, venue: Venue) -> "CompiledEnsemble":
+    """The champion of this market; where there is none that fits, one is trained first."""
+    from trader.features.catalogue import check_higher, feature_set_hash
+    from trader.models.artefact import read_manifest
+
+    files, timeframe = model_files(settings, venue), settings.market.timeframe
+    wanted = feature_set_hash(check_higher(timeframe, settings.market.higher_timeframes))
+    known = files.champion(timeframe)
+    if known is None or read_manifest(known).feature_set_hash != wanted:
+        why = "none yet" if known is None else "the last one was made for other features"
+        log.info("model.missing", message=f"{why}; training a {settings.model.profile} model first")
+        await _child(settings, "train")
+    model = files.load_champion(timeframe, feature_set_hash=wanted)
+    if model is None:
+        raise Misconfigured("the training ended without a model; run `trader train` to see why")
+    return model
+
+
+def model_files(settings: Settings, venue: Venue) -> "ModelFiles":
+    """The models of one market."""
+    from trader.adapters.model_files import ModelFiles
+
+    return ModelFiles(settings.storage.state_dir / "models" / venue.market_id)
+
+
+async def _child(settings: Settings, command: str) -> None:
+    """`trader <command>` with exactly these settings; its lines go to our log."""
+    file = settings.account_dir / "settings-in-use.json"
+    log_settings = settings.log.model_copy(update={"format": "json", "file": None})  # it talks to us, not to a person
+    asked = settings.model_copy(update={"log": log_settings})
+    file.write_text(json.dumps(asked.model_dump(mode="json"), indent=1))
+    last = ""
+
+    def heard(line: str) -> None:
+        nonlocal last
+        last = line
+        relay(line, f"{command}.progress")
+
+    code = await run_child(["trader", command, "--config", str(file)], heard)
+    if code:
+        raise Misconfigured(f"`trader {command}` ended with exit code {code}: {last}")

@@ -1,0 +1,33 @@
+"""Where the market is: addresses resolved, its clock, its keys."""
+
+from typing import NamedTuple
+
+from trader.clock import ScaledClock, SystemClock
+from trader.config.credentials import Credentials
+from trader.config.schema import ExchangeSettings, Settings
+from trader.domain.errors import Unavailable
+from trader.ports import Clock
+
+
+class Venue(NamedTuple):
+    """Settings with every address resolved, the market's clock, the keys for it."""
+
+    settings: Settings
+    clock: Clock
+    keys: Credentials | None
+    market_id: str  # names the market that models and candles belong to
+
+
+async def clock_of(exchange: ExchangeSettings) -> Clock:
+    """A simulator on this machine may run faster than real time: it is asked. Real exchanges never are."""
+    if exchange.endpoint is None:
+        return SystemClock()
+    import aiohttp
+
+    from trader.adapters.ccxt.loopback import simulator_clock
+
+    try:
+        epochs = await simulator_clock(exchange.endpoint, exchange.ca_file)
+    except (OSError, TimeoutError, aiohttp.ClientError) as error:
+        raise Unavailable(f"no simulator answers at exchange.endpoint {exchange.endpoint}: {error}") from error
+    return SystemClock() if epochs is None else ScaledClock(*epochs)
