@@ -3,6 +3,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 venv_dir=${TRADER_VENV:-$root/.venv}
+is_fresh=no
 
 venv() {
     local lock="scripts/requirements/$1.txt" python=${TRADER_PYTHON:-python3} stamp
@@ -19,4 +20,5 @@ venv() {
     "$venv_dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$lock"
     "$venv_dir/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     echo "$stamp" >"$venv_dir/.$1.stamp"
+    is_fresh=yes
 }
