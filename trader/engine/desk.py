@@ -32,6 +32,7 @@ class Desk:
         self.out: list[Decision] = []
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
         self.replacing: dict[str, str] = {}  # new client id -> the stop it takes the place of
+        self.stood_in_for: set[str] = set()  # stops without an answer that another was sent for
 
     @property
     def now_ms(self) -> int:

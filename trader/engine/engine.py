@@ -123,6 +123,7 @@ class Engine:
         control.on_tick(self._desk, event)
         for symbol in list(self.state.plans):
             exits.judge(self._desk, symbol)
+            protect(self._desk, symbol)
 
     def _on_candle(self, event: CandleClosed) -> None:
         candle = event.candle

@@ -2,14 +2,16 @@
 
 from decimal import Decimal
 
+from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
-from trader.domain.orders import Order, OrderIntent, OrderType, Purpose
+from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Purpose
 from trader.engine.desk import Desk, is_resting
 from trader.execution.client_ids import client_id_for
 from trader.risk.stops import PositionPlan, resting_stop_price
 
 # A resting stop follows the plan only in moves worth a request; the engine itself watches the exact price.
 _MIN_MOVE = Decimal("0.0005")
+_SILENT_AFTER_MS = 1_000  # network time without an answer after which a stop no longer counts as protection
 
 
 def protect(desk: Desk, symbol: str) -> None:
@@ -25,11 +27,15 @@ def protect(desk: Desk, symbol: str) -> None:
                 if is_resting(stop) and not desk.is_being_replaced(stop.client_id):
                     desk.cancel(stop)
         return
-    if any(_is_busy(desk, stop) for stop in stops):
+    silent = [stop for stop in stops if _is_silent(desk, stop)]
+    answered = [stop for stop in stops if stop not in silent]
+    if any(_is_busy(desk, stop) for stop in answered):
         return  # its outcome comes back here
-    for extra in stops[1:]:
+    if silent and not answered and not _may_stand_in(desk, silent):
+        return
+    for extra in answered[1:]:
         desk.cancel(extra)
-    _place_or_move(desk, plan, quantity, stops[0] if stops else None)
+    _place_or_move(desk, plan, quantity, answered[0] if answered else None)
 
 
 def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
@@ -40,6 +46,31 @@ def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
         algorithm = desk.algorithm_of(exiting.parent_id)
         leaving = exiting.quantity - (algorithm.filled if algorithm is not None else ZERO)
     return desk.market(symbol).instrument.round_quantity(max(ZERO, abs(desk.held(symbol)) - leaving))
+
+
+def _is_silent(desk: Desk, stop: Order) -> bool:
+    """Sent a while ago, and nobody knows whether the exchange has it."""
+    waits = stop.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN)
+    return waits and desk.now_ms - stop.created_ms >= _SILENT_AFTER_MS * desk.state.speed
+
+
+def _may_stand_in(desk: Desk, silent: list[Order]) -> bool:
+    """Whether another stop may be sent while `silent` ones may or may not rest: once for each, one at a time.
+
+    Both resting does no harm: on spot the first holds the coins and the other is refused, a reduce-only one never
+    exceeds the position; whatever is too much is cancelled once it is known.
+    """
+    if len(silent) > 1 or silent[0].client_id in desk.stood_in_for:
+        return False
+    desk.stood_in_for.add(silent[0].client_id)
+    desk.notify(
+        Level.WARNING,
+        "stop.silent",
+        "no answer to the protective stop; sending another",
+        symbol=silent[0].symbol,
+        ref=silent[0].client_id,
+    )
+    return True
 
 
 def _is_busy(desk: Desk, stop: Order) -> bool:
