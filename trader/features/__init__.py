@@ -4,11 +4,12 @@
 call the same compiled step. `CATALOGUE` says what every column is; `MODEL_INPUTS` are the ones a model sees.
 """
 
-from trader.features.batch import compute_features, compute_matrix
+from trader.features.batch import FundingHistory, compute_matrix
 from trader.features.catalogue import (
     CATALOGUE,
     COLUMNS,
     FEATURE_SET_HASH,
+    GROUPS,
     MODEL_INPUTS,
     WARM_UP,
     catalogue,
@@ -18,21 +19,27 @@ from trader.features.catalogue import (
     warm_up,
 )
 from trader.features.columns import Feature
-from trader.features.step import compile_kernels
+from trader.features.frames import compute_features
+from trader.features.market import MarketStream, compute_market
+from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
 __all__ = [
     "CATALOGUE",
     "COLUMNS",
     "FEATURE_SET_HASH",
+    "GROUPS",
     "MODEL_INPUTS",
     "WARM_UP",
     "Feature",
     "FeatureStream",
+    "FundingHistory",
+    "MarketStream",
     "catalogue",
     "column_names",
     "compile_kernels",
     "compute_features",
+    "compute_market",
     "compute_matrix",
     "feature_set_hash",
     "model_inputs",

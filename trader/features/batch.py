@@ -1,17 +1,22 @@
 """The batch driver: whole histories at once, for training, backtest and warm-up."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from trader.features.catalogue import COLUMNS, check_higher, column_names
-from trader.features.step import FINE, REFUSALS, as_rows, new_state, run
-
-if TYPE_CHECKING:
-    import pandas as pd
+from trader.domain.candle_arrays import CandleArrays
+from trader.features.catalogue import positions
+from trader.features.step import FINE, REFUSALS, ROW_WIDTH, as_rows, new_state, run
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class FundingHistory(NamedTuple):
+    """Funding rates by the time they were known, oldest first; arrays of shape (n_events,)."""
+
+    known_ms: IntArray  # UTC
+    rate: FloatArray  # fraction a period
 
 
 def compute_matrix(
@@ -24,12 +29,14 @@ def compute_matrix(
     timeframe: str,
     *,
     higher_timeframes: tuple[str, ...] | None = None,
+    leader: CandleArrays | None = None,
+    funding: FundingHistory | None = None,
 ) -> FloatArray:
     """All columns of one symbol's candles, oldest first.
 
-    The inputs have shape (n,); the result (n, n_columns) in the order of `COLUMNS`, NaN in the rows of the warm-up.
-    Missing candles are stepped through as flat ones without volume and have no row. Raises ValueError, naming row
-    and reason, for candles that cannot be.
+    The inputs have shape (n,); the result (n, n_columns) in the order of `COLUMNS` (then those of the groups that
+    were given), NaN in the rows of the warm-up. Missing candles are stepped through as flat ones without volume and
+    have no row. Raises ValueError, naming row and reason, for candles that cannot be.
     """
     # a read-only array is another type to numba: it would compile the whole step once more
     opened = np.require(open_time_ms, np.int64, ["C", "W"])
@@ -38,54 +45,31 @@ def compute_matrix(
         raise ValueError(
             f"open_time_ms has shape {opened.shape}, the candles {candles.shape}; all must have one length"
         )
-    matrix = np.full((len(candles), len(COLUMNS)), np.nan)
-    taken, reason = run(new_state(timeframe, higher_timeframes), opened, candles, as_rows(matrix))
+    leading = np.empty((0, 2)) if leader is None else _aligned(leader, opened)
+    fundings = np.empty((0, 2)) if funding is None else _checked(funding)
+    matrix = np.full((len(candles), ROW_WIDTH), np.nan)
+    state = new_state(timeframe, higher_timeframes)
+    taken, reason, _ = run(state, opened, candles, leading, fundings, as_rows(matrix))
     if reason != FINE:
         raise ValueError(f"candle in row {taken} (open time {opened[taken]}, {candles[taken]}) {REFUSALS[reason]}")
-    return matrix
+    given = (("leader", leader), ("funding", funding))
+    return matrix[:, positions(tuple(name for name, group in given if group is not None))]
 
 
-def compute_features(
-    candles: "pd.DataFrame",
-    timeframe: str,
-    *,
-    leader: "pd.DataFrame | None" = None,
-    funding: "pd.DataFrame | None" = None,
-    books: "pd.DataFrame | None" = None,
-    enrichment: "pd.DataFrame | None" = None,
-    higher_timeframes: tuple[str, ...] | None = None,
-) -> "pd.DataFrame":
-    """All columns in catalogue order, on the index of `candles`.
-
-    `candles` has the columns open, high, low, close, volume; its index, or else its column `timestamp` or
-    `open_time`, is the open time (datetimes, UTC if naive, or integer ms). Rows of the warm-up are NaN.
-    """
-    import pandas as pd
-
-    for name, group in (("leader", leader), ("funding", funding), ("books", books), ("enrichment", enrichment)):
-        if group is not None:
-            raise ValueError(f"{name} was given, but this version has no features made from it; allowed: None")
-    opened = open_times_ms(candles)
-    open, high, low, close, volume = (
-        candles[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")
-    )
-    matrix = compute_matrix(opened, open, high, low, close, volume, timeframe, higher_timeframes=higher_timeframes)
-    names = column_names(check_higher(timeframe, higher_timeframes))
-    return pd.DataFrame(matrix, index=candles.index, columns=list(names))
+def _aligned(leader: CandleArrays, opened: IntArray) -> FloatArray:
+    """(n, 2): close and volume of the leader's candle with the same open time, NaN where it has none."""
+    result = np.full((len(opened), 2), np.nan)
+    if len(leader.open_ms) == 0:
+        return result
+    at = np.minimum(np.searchsorted(leader.open_ms, opened), len(leader.open_ms) - 1)
+    has = leader.open_ms[at] == opened
+    result[has, 0] = leader.close[at[has]]
+    result[has, 1] = leader.volume[at[has]]
+    return result
 
 
-def open_times_ms(candles: "pd.DataFrame") -> IntArray:
-    """Open times of `candles` as int64 ms UTC, from its index or its column `timestamp` or `open_time`."""
-    import pandas as pd
-
-    times: pd.Index[Any] = candles.index
-    if not isinstance(times, pd.DatetimeIndex):
-        named = [name for name in ("timestamp", "open_time") if name in candles.columns]
-        if named:
-            times = pd.Index(candles[named[0]])
-    if isinstance(times, pd.DatetimeIndex):
-        utc = times.tz_localize("UTC") if times.tz is None else times.tz_convert("UTC")
-        return utc.as_unit("ms").asi8
-    if not pd.api.types.is_integer_dtype(times.dtype):
-        raise ValueError(f"candles need open times as datetimes or integer ms, in the index, not {times.dtype}")
-    return times.to_numpy(np.int64)
+def _checked(funding: FundingHistory) -> FloatArray:
+    if np.any(np.diff(funding.known_ms) < 0):
+        row = int(np.argmax(np.diff(funding.known_ms) < 0)) + 1
+        raise ValueError(f"funding in row {row} was known before the one in row {row - 1}; sort it by time")
+    return np.column_stack((funding.known_ms, funding.rate)).astype(np.float64, copy=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from trader.features.batch import compute_matrix
 from trader.features.catalogue import COLUMNS, MODEL_INPUTS, WARM_UP
-from trader.features.step import compile_kernels
+from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
 SYMBOLS = 20

@@ -10,10 +10,14 @@ from trader.features import (
     averages,
     calendar_time,
     candlesticks,
+    cross_section,
     dependence,
+    funding,
     higher,
+    leader,
     microstructure,
     momentum,
+    order_book,
     price_action,
     statistics,
     trend,
@@ -28,6 +32,9 @@ DEFAULT_HIGHER = ("15m", "1h")
 """Higher timeframes unless configured otherwise; for base candles above 15m the two next of the ladder."""
 
 _LADDER = ("15m", "1h", "4h", "1d", "3d")
+
+REVISION = 1
+"""Raised when a kernel comes to mean something else while its catalogue entry reads the same."""
 
 BASE_WARM_UP = 2_000
 """Candles after which the start of the series matters less than 1e-6 standard deviations in any base feature."""
@@ -62,8 +69,27 @@ def warm_up(timeframe: str, higher_timeframes: tuple[str, ...] | None = None) ->
     return max(BASE_WARM_UP, (higher.CLOSED_NEEDED + 1) * (longest // timeframe_ms(timeframe)))
 
 
-def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[Feature, ...]:
-    """All columns in order, those of the higher timeframes named after them (`rsi_15m`)."""
+GROUPS = ("leader", "funding", "books", "peers")
+"""Optional columns that need more than the symbol's own candles, in the order they follow the base columns."""
+
+_OF_GROUP = {
+    "leader": leader.COLUMNS.features,
+    "funding": funding.COLUMNS.features,
+    "books": order_book.COLUMNS.features,
+    "peers": cross_section.COLUMNS.features,
+}
+
+
+def check_groups(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """`groups` in catalogue order; raises `Misconfigured` for one that does not exist."""
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise Misconfigured(f"feature groups {', '.join(unknown)} do not exist; allowed: {', '.join(GROUPS)}")
+    return tuple(group for group in GROUPS if group in groups)
+
+
+def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[Feature, ...]:
+    """All columns in order, those of the higher timeframes named after them (`rsi_15m`), those of `groups` last."""
     near, far = higher_timeframes
     return (
         *price_action.COLUMNS.features,
@@ -81,7 +107,18 @@ def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[Feat
         *dependence.COLUMNS.features,
         *candlesticks.COLUMNS.features,
         *calendar_time.COLUMNS.features,
+        *(feature for group in check_groups(groups) for feature in _OF_GROUP[group]),
     )
+
+
+def positions(groups: tuple[str, ...]) -> slice | list[int]:
+    """Where the columns of `groups` stand in the row of the compiled step, which has those of leader and funding."""
+    compiled = ("leader", "funding")
+    names = column_names(groups=compiled)
+    wanted = column_names(groups=tuple(group for group in groups if group in compiled))
+    if names[: len(wanted)] == wanted:
+        return slice(len(wanted))
+    return [names.index(name) for name in wanted]
 
 
 def _of_timeframe(timeframe: str) -> list[Feature]:
@@ -95,22 +132,23 @@ def _of_timeframe(timeframe: str) -> list[Feature]:
     ]
 
 
-def column_names(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[str, ...]:
+def column_names(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of all columns in order."""
-    return tuple(feature.name for feature in catalogue(higher_timeframes))
+    return tuple(feature.name for feature in catalogue(higher_timeframes, groups))
 
 
-def model_inputs(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> tuple[str, ...]:
+def model_inputs(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of the columns a model sees, in order."""
-    return tuple(feature.name for feature in catalogue(higher_timeframes) if feature.is_input)
+    return tuple(feature.name for feature in catalogue(higher_timeframes, groups) if feature.is_input)
 
 
-def feature_set_hash(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER) -> str:
+def feature_set_hash(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> str:
     """Identity of the definitions: names, order, formulas, lookbacks. A model fits exactly one."""
     definitions = [
-        (feature.name, feature.formula, feature.lookback, feature.is_input) for feature in catalogue(higher_timeframes)
+        (feature.name, feature.formula, feature.lookback, feature.is_input)
+        for feature in catalogue(higher_timeframes, groups)
     ]
-    return hashlib.blake2b(msgspec.json.encode(definitions), digest_size=16).hexdigest()
+    return hashlib.blake2b(msgspec.json.encode((REVISION, definitions)), digest_size=16).hexdigest()
 
 
 CATALOGUE: tuple[Feature, ...] = catalogue()

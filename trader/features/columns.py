@@ -18,14 +18,16 @@ class Feature(msgspec.Struct, frozen=True):
     range: tuple[float, float]  # inclusive; infinite = unbounded by definition
     is_input: bool  # False: published for people and rules, never seen by a model
     source: str
+    group: str = ""  # the optional group it belongs to; "" = always there
 
 
 class Family:
     """Collects the columns of one family in the order its kernel's record has them."""
 
-    def __init__(self, name: str, source: str = "") -> None:
+    def __init__(self, name: str, source: str = "", group: str = "") -> None:
         self.name = name
         self.source = source
+        self.group = group
         self.features: list[Feature] = []
 
     def model_input(
@@ -64,7 +66,8 @@ class Family:
         is_input: bool,
         source: str,
     ) -> None:
-        self.features.append(Feature(name, self.name, formula, lookback, unit, limits, is_input, source or self.source))
+        source = source or self.source
+        self.features.append(Feature(name, self.name, formula, lookback, unit, limits, is_input, source, self.group))
 
     @property
     def row(self) -> np.dtype[np.void]:

@@ -3,7 +3,7 @@
 from itertools import groupby
 from math import isinf
 
-from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, MODEL_INPUTS
+from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, GROUPS, MODEL_INPUTS, catalogue
 from trader.features.higher import CLOSED_NEEDED
 
 _HEAD = f"""# Features
@@ -20,6 +20,7 @@ strategy's rules: levels of price and volume, and sums that depend on where the 
   ones); columns carry the timeframe in their name.
 - Missing candles are stepped through as flat ones at the last close, without volume.
 - Multiplying all prices or all volumes by a power of two changes no bit of any model input.
+- Groups need more than the symbol's own candles and are there only where that is given: {", ".join(GROUPS)}.
 - Where a denominator is zero the formula says which value stands instead.
 """
 
@@ -39,8 +40,9 @@ def range_text(limits: tuple[float, float]) -> str:
 def page() -> str:
     """The whole page, Markdown."""
     parts = [_HEAD]
-    for family, entries in groupby(CATALOGUE, key=lambda entry: entry.family):
-        parts.append(f"\n## {family.capitalize()}\n\n| name | use | formula | lookback | unit | range | source |\n")
+    for (family, group), entries in groupby(catalogue(groups=GROUPS), key=lambda entry: (entry.family, entry.group)):
+        heading = f"{family.capitalize()} (group `{group}`)" if group else family.capitalize()
+        parts.append(f"\n## {heading}\n\n| name | use | formula | lookback | unit | range | source |\n")
         parts.append("| --- | --- | --- | ---: | --- | --- | --- |\n")
         for entry in entries:
             use = "input" if entry.is_input else "published"

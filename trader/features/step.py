@@ -10,7 +10,9 @@ from trader.features import (
     calendar_time,
     candlesticks,
     dependence,
+    funding,
     higher,
+    leader,
     microstructure,
     momentum,
     price_action,
@@ -21,7 +23,7 @@ from trader.features import (
     volume,
     volume_profile,
 )
-from trader.features.catalogue import COLUMNS, check_higher, warm_up
+from trader.features.catalogue import check_higher, warm_up
 from trader.features.compiled import Record, entry_point, kernel
 from trader.features.history import HISTORY, remember
 
@@ -46,6 +48,8 @@ STATE = np.dtype(
         ("microstructure", microstructure.MICROSTRUCTURE),
         ("statistics", statistics.STATISTICS),
         ("dependence", dependence.DEPENDENCE),
+        ("leader", leader.LEADER),
+        ("funding", funding.FUNDING),
     ]
 )
 """Everything the pipeline remembers of one symbol."""
@@ -67,12 +71,16 @@ ROW = np.dtype(
         ("dependence", dependence.COLUMNS.row),
         ("candlesticks", candlesticks.COLUMNS.row),
         ("time", calendar_time.COLUMNS.row),
+        ("leader", leader.COLUMNS.row),
+        ("funding", funding.COLUMNS.row),
     ]
 )
-"""One row, the same memory as len(COLUMNS) float64 in catalogue order."""
+"""One row with every group, the same memory as ROW_WIDTH float64 in catalogue order."""
+
+ROW_WIDTH = ROW.itemsize // 8
 
 # what `run` answers
-FINE, NOT_LATER, OFF_GRID, LONG_GAP, NOT_FINITE, NOT_POSITIVE, NEGATIVE_VOLUME, NOT_INSIDE = range(8)
+FINE, NOT_LATER, OFF_GRID, LONG_GAP, NOT_FINITE, NOT_POSITIVE, NEGATIVE_VOLUME, NOT_INSIDE, BAD_LEADER = range(9)
 
 REFUSALS = {
     NOT_LATER: "opens no later than the candle before",
@@ -82,6 +90,7 @@ REFUSALS = {
     NOT_POSITIVE: "has a price that is not above 0",
     NEGATIVE_VOLUME: "has a negative volume",
     NOT_INSIDE: "breaks low <= open, close <= high",
+    BAD_LEADER: "comes with a leader's candle whose close is not above 0 or whose volume is negative",
 }
 
 
@@ -98,29 +107,51 @@ def new_state(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> np.n
 
 
 def as_rows(matrix: np.ndarray) -> np.ndarray:
-    """The (n, n_columns) float64 matrix seen as n records of ROW; the same memory."""
-    assert matrix.shape[1] == len(COLUMNS)
+    """The (n, ROW_WIDTH) float64 matrix seen as n records of ROW; the same memory."""
     return matrix.view(ROW)[:, 0]
 
 
 @entry_point
-def run(state: np.ndarray, open_ms: np.ndarray, candles: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
+def run(
+    state: np.ndarray,
+    open_ms: np.ndarray,
+    candles: np.ndarray,
+    leading: np.ndarray,
+    fundings: np.ndarray,
+    rows: np.ndarray,
+) -> tuple[int, int, int]:
     """Step through candles.
 
     `state` (1,) of STATE, changed in place; `open_ms` (n,) int64; `candles` (n, 5) float64 open, high, low, close,
-    volume; `rows` (n,) of ROW, written where the warm-up has passed and left alone before. Returns (candles taken,
-    reason): the candle at that position was refused for the reason, or all were taken and the reason is FINE.
+    volume; `leading` (n, 2) close and volume of the leader's candles, NaN where it has none, or (0, 2) without a
+    leader; `fundings` (k, 2) known time in ms and rate, by time; `rows` (n,) of ROW, written where the warm-up has
+    passed and left alone before. Returns (candles taken, reason, fundings used): the candle at that position was
+    refused for the reason, or all were taken and the reason is FINE.
     """
     one = state[0]
+    used = 0
     for i in range(open_ms.shape[0]):
         reason = _refusal(one, open_ms[i], candles[i])
+        lead_close, lead_volume = np.nan, np.nan
+        if leading.shape[0] > 0:
+            lead_close, lead_volume = leading[i]
+        if lead_close <= 0.0 or lead_volume < 0.0:
+            reason = BAD_LEADER
         if reason != FINE:
-            return i, reason
+            return i, reason, used
         _fill_gap(one, open_ms[i])
-        _advance(one, open_ms[i], candles[i, 0], candles[i, 1], candles[i, 2], candles[i, 3], candles[i, 4])
+        open_, high, low, close, volume_ = candles[i]
+        _advance(one, open_ms[i], open_, high, low, close, volume_)
+        leader.advance(one.leader, one.history, lead_close, lead_volume)
+        close_ms = open_ms[i] + one.base_ms
+        while used < fundings.shape[0] and fundings[used, 0] <= close_ms:
+            funding.learn(one.funding, int(fundings[used, 0]), fundings[used, 1])
+            used += 1
         if one.history.count > one.warm_up:
             _write(one, rows[i])
-    return open_ms.shape[0], FINE
+            leader.write(one.leader, one.history, rows[i].leader)
+            funding.write(one.funding, close_ms, rows[i].funding)
+    return open_ms.shape[0], FINE, used
 
 
 @kernel
@@ -154,6 +185,7 @@ def _fill_gap(state: Record, open_ms: int) -> None:
     close = state.history.close[state.history.end - 1]
     while state.history.open_ms + state.base_ms < open_ms:
         _advance(state, state.history.open_ms + state.base_ms, close, close, close, close, 0.0)
+        leader.advance(state.leader, state.history, np.nan, np.nan)
 
 
 @kernel
@@ -194,4 +226,5 @@ def _write(state: Record, row: Record) -> None:
 
 def compile_kernels() -> None:
     """Compile everything, or load it from the cache. Safe to call again."""
-    run(new_state("1m", None), np.empty(0, np.int64), np.empty((0, 5)), as_rows(np.empty((0, len(COLUMNS)))))
+    none = np.empty((0, 2))
+    run(new_state("1m", None), np.empty(0, np.int64), np.empty((0, 5)), none, none, as_rows(np.empty((0, ROW_WIDTH))))

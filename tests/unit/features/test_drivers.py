@@ -100,10 +100,10 @@ def test_candles_that_cannot_be_are_refused_with_row_and_reason(
     with pytest.raises(ValueError, match=f"row 1 .*{reason}"):
         compute_features(frame, "1m")
     stream = FeatureStream("1m")
-    stream.update(0, **GOOD)
+    stream.update(0, *GOOD.values())
     before = stream.snapshot()
     with pytest.raises(ValueError, match=reason):
-        stream.update(open_ms, **bad)
+        stream.update(open_ms, *bad.values())
     assert stream.snapshot() == before
 
 
