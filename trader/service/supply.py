@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from trader.config.schema import Settings
-from trader.domain.errors import Misconfigured
+from trader.domain.errors import Misconfigured, Unavailable
 from trader.observability.logs import relay
 from trader.service import kernels
 from trader.service.children import run_child
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trader.models import CompiledEnsemble
 
 log = structlog.get_logger("supply")
+
+_COMPLAINT = "trader: "  # how a command begins its one line of error
+_MISCONFIGURED = 2  # exit code
 
 
 async def compiled(settings: Settings) -> None:
@@ -58,13 +61,15 @@ async def _child(settings: Settings, command: str) -> None:
     log_settings = settings.log.model_copy(update={"format": "json", "file": None})  # it talks to us, not to a person
     asked = settings.model_copy(update={"log": log_settings})
     file.write_text(json.dumps(asked.model_dump(mode="json"), indent=1))
-    last = ""
+    complaints: list[str] = []
 
     def heard(line: str) -> None:
-        nonlocal last
-        last = line
-        relay(line, f"{command}.progress")
+        if line.startswith(_COMPLAINT):
+            complaints.append(line.removeprefix(_COMPLAINT))
+        else:
+            relay(line, f"{command}.progress")
 
     code = await run_child(["trader", command, "--config", str(file)], heard)
     if code:
-        raise Misconfigured(f"`trader {command}` ended with exit code {code}: {last}")
+        said = "\n".join(complaints) or f"`trader {command}` ended with exit code {code} and said nothing"
+        raise Misconfigured(said) if code == _MISCONFIGURED else Unavailable(said)

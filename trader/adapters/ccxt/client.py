@@ -108,6 +108,7 @@ class Client:
         self._timeout_s = settings.request_timeout_s
         self._is_closed = False
         self._loopback = require_loopback(settings.endpoint) if settings.endpoint else None
+        _require_known(ccxt_id)  # before anything is open that would have to be closed
         self._session = open_session(loopback=self._loopback, ca_file=settings.ca_file, traces=[trace()])
         self.raw: Any = _instance(ccxt_id, self._config(settings, credentials))
         if credentials is not None:
@@ -276,11 +277,14 @@ class Client:
         return guarded
 
 
-def _instance(ccxt_id: str, config: dict[str, Any]) -> Any:
+def _require_known(ccxt_id: str) -> None:
     known = ccxt.pro.exchanges
     if ccxt_id not in known:
         alike = ", ".join(name for name in known if name.startswith(ccxt_id[:3])) or "see ccxt's list"
         raise Misconfigured(f"exchange.id {ccxt_id!r} is no exchange ccxt streams from; alike: {alike}")
+
+
+def _instance(ccxt_id: str, config: dict[str, Any]) -> Any:
     # at debug level ccxt writes request headers, and with them the API key
     logging.getLogger("ccxt").setLevel(logging.INFO)
     return getattr(ccxt.pro, ccxt_id)(config)
