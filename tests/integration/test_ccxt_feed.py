@@ -14,6 +14,7 @@ from tests.kit.faulty_door import Answer, FaultyDoor, faulty_door
 from tests.kit.sandbox import eventually, market_clock, sandbox
 from trader.adapters.ccxt import feed as feed_module
 from trader.adapters.ccxt import watchdog
+from trader.adapters.ccxt.books import EARLY_S, INTERVAL_S
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.config.schema import ExchangeSettings, MarketSettings
@@ -285,6 +286,16 @@ async def test_an_unreadable_frame_ends_nothing(tmp_path: Path) -> None:
         assert_each_once_and_in_order(heard.candles())
 
 
+async def test_a_repeated_frame_tells_nothing_twice(tmp_path: Path) -> None:
+    async with connected(tmp_path) as bench, running_feed(bench) as heard:
+        bench.door.frames = lambda _path, text: [text, text]
+        trades, candles = len(heard.trades()), len(heard.candles())
+        await eventually(lambda: len(heard.trades()) > trades + 20 and len(heard.candles()) > candles + 3)
+        assert_each_once_and_in_order(heard.candles())
+        ids = [trade.trade_id for trade in heard.trades()]
+        assert len(ids) == len(set(ids))
+
+
 # --- silence and broken books -----------------------------------------------------------------------------------
 
 
@@ -350,14 +361,16 @@ async def test_a_crossed_book_is_never_told_and_rebuilt(tmp_path: Path) -> None:
 async def test_books_come_at_most_ten_times_a_second(tmp_path: Path) -> None:
     async with connected(tmp_path) as bench:
         loop = asyncio.get_running_loop()
-        times: list[float] = []
+        told: list[Book] = []
 
         def sink(event: MarketEvent) -> None:
             if isinstance(event, BookUpdated) and event.book.symbol == BTC:
-                times.append(loop.time())
+                told.append(event.book)
 
+        began = loop.time()
         async with asyncio.TaskGroup() as group:
             task = group.create_task(bench.feed.run(sink))
-            await eventually(lambda: len(times) > 15)
+            await eventually(lambda: len(told) > 15)
             task.cancel()
-        assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.09
+        assert len(told) <= (loop.time() - began) / (INTERVAL_S - EARLY_S) + 1
+        assert all(earlier != later for earlier, later in itertools.pairwise(told))

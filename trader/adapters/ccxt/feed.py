@@ -138,6 +138,7 @@ class _Session:
             reconnect=self._reconnect,
             on_state=lambda channel, state, reason: self._set(channel.kind, channel.symbol, state, reason),
         )
+        self._trade_ids: dict[str, str] = {}
         self._redialled: dict[Stream, float] = {}
         self._group = asyncio.TaskGroup()
 
@@ -150,6 +151,7 @@ class _Session:
         self._client.on_message = self._on_message if self._decode else (lambda _message: False)
         self._client.after_message = self._books.touched
         self._client.on_lost = self._on_any_socket_lost
+        self._client.on_unreadable = self._on_lost
         try:
             async with self._group as group:
                 for made in self._streams.values():
@@ -198,6 +200,9 @@ class _Session:
         self._on_row(symbol, Row(int(item[0]), *(float(value) for value in item[1:6])), False)
 
     def _on_trade(self, trade: Trade, now: float) -> None:
+        if self._trade_ids.get(trade.symbol) == trade.trade_id:
+            return  # the same message again
+        self._trade_ids[trade.symbol] = trade.trade_id
         self._books.note_trade(trade.symbol, trade.price, now)
         self._probes.note_trade(trade)
         self._seen("trades", trade.symbol, now)
@@ -225,12 +230,13 @@ class _Session:
 
     def _on_any_socket_lost(self, reason: str) -> None:
         """Some socket is gone; which streams it carried, each finds out by subscribing again."""
-        self.candles.interrupt(self._symbols)
+        self._on_lost(reason)
         for made in self._streams.values():
             for stream in made:
                 stream.disturb()
 
-    def _on_lost(self, reason: str) -> None:
+    def _on_lost(self, _reason: str) -> None:
+        """Messages may have been lost: what the stream said last is not to be trusted."""
         self.candles.interrupt(self._symbols)
 
     def _fill(self, symbol: str) -> None:
