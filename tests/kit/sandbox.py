@@ -88,6 +88,46 @@ async def truth(running: RunningSandbox) -> dict[str, Any]:
         return state
 
 
+class FaultControl:
+    """The faults of a running sandbox, over its own endpoint."""
+
+    def __init__(self, session: aiohttp.ClientSession, endpoint: str) -> None:
+        self._session = session
+        self._url = f"{endpoint}/sandbox/faults"
+
+    async def begin(self, kind: str, **parameters: Any) -> int:
+        """Begin a fault; returns its id."""
+        async with self._session.post(self._url, json={"kind": kind, **parameters}) as response:
+            content = await response.json()
+            assert response.status == 200, content
+            return int(content["id"])
+
+    async def clear(self) -> None:
+        async with self._session.delete(self._url) as response:
+            assert response.status == 200
+
+    async def listing(self) -> list[dict[str, Any]]:
+        async with self._session.get(self._url) as response:
+            found: list[dict[str, Any]] = await response.json()
+            return found
+
+    async def acted(self, number: int) -> int:
+        """How often that fault has acted so far."""
+        return next(int(fault["acted"]) for fault in await self.listing() if fault["id"] == number)
+
+    async def deposit(self, currency: str, amount: str) -> None:
+        url = self._url.replace("/faults", "/deposit")
+        async with self._session.post(url, json={"currency": currency, "amount": amount}) as response:
+            assert response.status == 200, await response.text()
+
+
+@asynccontextmanager
+async def fault_control(running: RunningSandbox) -> AsyncIterator[FaultControl]:
+    """Make things go wrong at a running sandbox."""
+    async with http_session(running) as session:
+        yield FaultControl(session, running.endpoint)
+
+
 async def eventually(condition: Callable[[], bool], *, attempts: int = 400) -> None:
     """Wait until `condition` holds; fails after about twenty seconds."""
 

@@ -63,7 +63,7 @@ class DelayAnswer(_Requests, frozen=True, kw_only=True, tag="delay_answer"):
 
 
 class TruncatedBody(_Requests, frozen=True, kw_only=True, tag="truncated_body"):
-    """Only the first `keep_bytes` of the answer's body arrive; the status stays."""
+    """Only the first `keep_bytes` of the answer's body arrive, at least one byte less than it has; the status stays."""
 
     keep_bytes: Count = 20
 

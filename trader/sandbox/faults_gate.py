@@ -12,6 +12,7 @@ from aiohttp import web
 log = structlog.get_logger("sandbox.faults")
 
 HOST = "127.0.0.1"
+_ANSWER_S = 0.05  # for the answer to who asked for it
 
 
 class Gate:
@@ -45,6 +46,7 @@ class Gate:
         while True:
             await self._shut.wait()
             self._shut.clear()
+            await asyncio.sleep(_ANSWER_S)
             await self._close()
             with _reserved(self.port):
                 await asyncio.sleep(max(0.0, self._until - loop.time()))

@@ -42,10 +42,10 @@ async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
         case DelayAnswer(delay_s=delay_s, when=when):
             return await _delayed(request, handler, delay_s, when)
         case TruncatedBody(keep_bytes=kept):
-            return _with_body(await handler(request), kept)
+            return _cut(await handler(request), kept)
         case EmptyBody():
             await handler(request)
-            return _with_body(web.Response(), 0)
+            return web.Response(content_type="application/json")
         case _:
             return await handler(request)
 
@@ -90,8 +90,10 @@ def _closed(request: web.Request) -> web.Response:
     return web.Response(status=503, text=page, content_type="text/html")
 
 
-def _with_body(answer: web.StreamResponse, kept: int) -> web.Response:
+def _cut(answer: web.StreamResponse, kept: int) -> web.Response:
+    """Its first bytes, and never all of them."""
     body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+    kept = max(0, min(kept, len(body) - 1))
     return web.Response(status=answer.status, body=body[:kept], content_type="application/json")
 
 

@@ -32,6 +32,8 @@ class UserFeed:
 
     def tell(self, event: dict[str, object]) -> None:
         """Push one event to every subscribed connection."""
+        if not self._subscriptions:
+            return
         for frame in (event,) if self.spoil is None else self.spoil(event):
             for client, number in self._subscriptions.items():
                 client.send_json({"subscriptionId": number, "event": frame})
