@@ -31,7 +31,7 @@ class ExchangeSettings(Section):
     ca_file: Path | None = None
     """Certificate authority (PEM) of that simulator."""
     receive_window_ms: Annotated[int, Field(ge=500, le=60_000)] = 5_000
-    """How late a signed request may reach the exchange, market milliseconds."""
+    """How late a signed request may reach the exchange, real milliseconds (the sandbox scales it with its speed)."""
     request_timeout_s: Annotated[float, Field(ge=1, le=60)] = 10.0
     """Longest wait for one answer, real seconds."""
     keep_alive_s: Annotated[float, Field(ge=1, le=60)] = 10.0
