@@ -21,6 +21,7 @@ from trader.config.schema import (
 )
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
+from trader.models.drift import DriftMonitor, DriftRules
 from trader.training.card import Card
 from trader.training.card_text import card_text
 from trader.training.dataset import Costs, build_dataset
@@ -93,6 +94,21 @@ def test_the_live_side_loads_the_champion_and_agrees(informed: TrainedModel, fil
     atr_frac = scale[-1] / np.sqrt(16) / np.sqrt(np.pi / 8)
     expected = informed.ensemble.predict(X[-1:])[0] * scale[-1]
     assert champion.predict_row(X[-1], atr_frac=atr_frac).prediction == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_market_it_was_trained_on_is_no_drift_and_another_one_is(informed: TrainedModel, files: ModelFiles) -> None:
+    champion = files.load_champion("1m")
+    assert champion is not None
+    part, reference = informed.evaluation.part, champion.reference
+    late = part.take(np.flatnonzero(part.start_ms > part.start_ms[-1] - reference.window_ms))
+    found = informed.ensemble.out_of_fold_.prediction[-len(late.y) :]
+    rules = DriftRules(fewest_rows=50)
+    usual, other = (DriftMonitor(reference, champion.feature_names, rules) for _ in range(2))
+    for i, (ms, row) in enumerate(zip(late.start_ms.tolist(), late.X, strict=True)):
+        usual.saw(ms, row, float(found[i]))
+        other.saw(ms, row * 3 + 1, float(found[i]) * 5)
+    assert usual.report().action == "none"
+    assert other.report().action == "retrain"
 
 
 def test_progress_was_told(informed: TrainedModel, told: list[TrainingProgress]) -> None:

@@ -22,6 +22,26 @@ def card_text(card: Card) -> str:
     return "\n".join(line for part in parts for line in part)
 
 
+def comparison_text(cards: Sequence[Card]) -> str:
+    """Models side by side, one line each; compare only models that were tested on the same days."""
+    head = ("model", "tested", "IC", "slope t", "skill t", "trades", "net bp", "low bp a day", "verdict")
+    rows = [
+        (
+            card.info.model_id,
+            f"{card.first} to {card.last}",
+            f"{card.scores['ic']:+.4f}",
+            f"{card.info.slope_t:+.2f}",
+            f"{card.scores['skill_t']:+.2f}",
+            f"{card.gate.trades}",
+            f"{card.gate.mean_trade_bps:+.1f}" if card.gate.trades else "-",
+            "-" if card.gate.day_return_low is None else f"{card.gate.day_return_low * 1e4:+.1f}",
+            card.info.verdict,
+        )
+        for card in cards
+    ]
+    return "\n".join(line[2:] for line in _table([head, *rows]))
+
+
 def _facts(card: Card) -> list[str]:
     info, gate, scores = card.info, card.gate, card.scores
     return _aligned(

@@ -62,7 +62,8 @@ def train(
     """Fit the configured profile, or a `tuned` one, on `candles` (per symbol, oldest first; gaps are filled flat).
 
     `costs` per symbol, see `dataset.Costs`. checkpoint: a folder for finished folds, with which an interrupted
-    training goes on where it was. Raises `Misconfigured` if there is too little history.
+    training goes on where it was. An exception that `progress` raises ends the training. Raises `Misconfigured` if
+    there is too little history.
     """
     steps = Progress(progress)
     steps.reached("features and labels", 0.0)

@@ -178,6 +178,15 @@ def test_the_card_reads_in_a_terminal(card: Any) -> None:
         assert words in text
 
 
+def test_models_are_compared_line_by_line(card: Any) -> None:
+    from trader.training.card_text import comparison_text
+
+    lines = comparison_text([card[0], card[0]]).splitlines()
+    assert len(lines) == 3
+    assert lines[1] == lines[2]
+    assert len({len(line) for line in lines}) == 1
+
+
 def test_the_page_is_whole_escaped_and_needs_no_network(card: Any) -> None:
     from trader.training.card_html import card_html
 
