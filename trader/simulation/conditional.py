@@ -34,6 +34,7 @@ class ConditionalKind(StrEnum):
 class ConditionalStatus(StrEnum):
     NEW = "new"
     CANCELED = "canceled"
+    TRIGGERING = "triggering"  # told on the way to one of those below
     TRIGGERED = "triggered"  # its order is in the book
     FINISHED = "finished"  # its order has ended
     REJECTED = "rejected"  # its order was refused

@@ -61,7 +61,7 @@ class SimulatedExchange:
     ) -> None:
         self._records: Records = MemoryRecords() if store is None else store
         self._slippage = candle_slippage_frac
-        resumed = self._records.resume()
+        resumed = self._resumed = self._records.resume()
         opening = [Balance(currency, amount) for currency, amount in sorted(opening_balances.items())]
         known = {**resumed.instruments, **instruments}
         self._listed = dict(instruments)

@@ -107,7 +107,7 @@ class SimTrade(msgspec.Struct, frozen=True):
 
 
 ChangeKind = Literal["new", "trade", "canceled", "expired", "amended"]
-ChangeReason = Literal["order", "funding", "liquidation", "transfer"]
+ChangeReason = Literal["order", "funding", "liquidation", "transfer", "leverage"]
 
 
 class OrderChanged(msgspec.Struct, frozen=True):
