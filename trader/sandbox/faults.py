@@ -144,12 +144,12 @@ class Maintenance(_Fault, frozen=True, kw_only=True, tag="maintenance"):
 
 
 class ClockSkew(_Fault, frozen=True, kw_only=True, tag="clock_skew"):
-    """The exchange's clock is ahead by `skew_ms` real milliseconds (below 0: behind): its time and receive windows.
+    """Seen from a client that is connected, the exchange's clock jumps by `skew_ms` real milliseconds, market and all.
 
-    Candles and trades keep their times.
+    Forward, what had to happen meanwhile happens at once; back, the market stands still until it is there again.
     """
 
-    skew_ms: Annotated[float, msgspec.Meta(ge=-3_600_000, le=3_600_000)]
+    skew_ms: Annotated[float, msgspec.Meta(ge=-60_000, le=60_000)]
     for_s: Seconds = 0.0
 
 

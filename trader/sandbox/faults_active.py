@@ -13,7 +13,6 @@ from aiohttp import web
 from trader.sandbox.faults import (
     ACCOUNT,
     AccountGap,
-    ClockSkew,
     Delist,
     DuplicateUpdates,
     Fault,
@@ -183,11 +182,6 @@ class Faults:
     def is_down(self) -> bool:
         """Maintenance."""
         return any(isinstance(active.fault, Maintenance) for active in self._active)
-
-    @property
-    def skew_ms(self) -> float:
-        """How far the exchange's clock is ahead, real milliseconds."""
-        return sum(active.fault.skew_ms for active in self._active if isinstance(active.fault, ClockSkew))
 
     def is_halted(self, symbol: str) -> bool:
         """Whether trading in `symbol` has ended."""

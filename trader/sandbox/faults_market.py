@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace as altered
 
-from trader.clock import ScaledClock
 from trader.domain.errors import Misconfigured
 from trader.domain.market import Levels
 from trader.sandbox.faults import (
     ACCOUNT,
+    ClockSkew,
     Delist,
     DropSockets,
     EndAccountStream,
@@ -21,21 +21,6 @@ from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_gate import Gate
 from trader.sandbox.venue import Venue
 from trader.simulation.exchange import SimulatedExchange
-
-
-class DoorClock:
-    """Market time as the exchange tells it: it may be wrong."""
-
-    def __init__(self, clock: ScaledClock, faults: Faults) -> None:
-        self._clock = clock
-        self._faults = faults
-
-    @property
-    def speed(self) -> float:
-        return self._clock.speed
-
-    def now_ms(self) -> int:
-        return self._clock.now_ms() + round(self._faults.skew_ms * self._clock.speed)
 
 
 class SpoiledMatching:
@@ -82,13 +67,22 @@ class VenueEffects:
             case FiltersChanged():
                 self._change_filters(fault)
                 return 1
+            case ClockSkew(skew_ms=skew_ms):
+                self._shift_clock(skew_ms)
+                return 1
             case _:
                 return 0
 
     def end(self, fault: Fault) -> None:
-        if isinstance(fault, FiltersChanged):
+        if isinstance(fault, ClockSkew):
+            self._shift_clock(-fault.skew_ms)
+        elif isinstance(fault, FiltersChanged):
             listed = self._venue.market.symbols[fault.symbol].listing.instrument
             self._venue.exchange.change_filters(listed)
+
+    def _shift_clock(self, real_ms: float) -> None:
+        clock = self._venue.clock
+        clock.market_epoch_ms += real_ms * clock.speed
 
     def _change_filters(self, fault: FiltersChanged) -> None:
         listed = self._venue.market.symbols[fault.symbol].listing.instrument

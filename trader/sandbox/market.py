@@ -65,6 +65,7 @@ class Market:
         self._open_ms = now_ms // source.base_ms * source.base_ms
         self._next_step = 0
         self._ticks = 0
+        self._now_ms = now_ms
         self._opened: set[str] = set()  # streams of symbols whose candle began since the last kline message
         history = source.begin(now_ms)
         self.symbols = {
@@ -86,7 +87,10 @@ class Market:
             await asyncio.sleep(tick_s)
 
     def tick(self, now_ms: int) -> None:
-        """Everything that happened up to `now_ms`, then the books as they are now."""
+        """Everything that happened up to `now_ms`, then the books as they are now. Time never goes back."""
+        if now_ms < self._now_ms:
+            return
+        self._now_ms = now_ms
         self._pass_until(now_ms, silent=False)
         self._ticks += 1
         self._update_books(now_ms)

@@ -24,14 +24,14 @@ def ping(_venue: Venue, _params: Params) -> object:
 
 
 def server_time(venue: Venue, _params: Params) -> object:
-    return {"serverTime": venue.told_ms()}
+    return {"serverTime": venue.clock.now_ms()}
 
 
 def exchange_info(venue: Venue, params: Params) -> object:
     chosen = _chosen(venue, params)
     return {
         "timezone": "UTC",
-        "serverTime": venue.told_ms(),
+        "serverTime": venue.clock.now_ms(),
         "rateLimits": [
             _limit("REQUEST_WEIGHT", "MINUTE", 1, venue.options.request_weight_per_minute),
             _limit("ORDERS", "SECOND", 10, 100),

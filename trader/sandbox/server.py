@@ -20,7 +20,7 @@ from trader.sandbox import control, faults_control
 from trader.sandbox.auth import Authenticator
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_gate import HOST, Gate
-from trader.sandbox.faults_market import DoorClock, SpoiledMatching, VenueEffects
+from trader.sandbox.faults_market import SpoiledMatching, VenueEffects
 from trader.sandbox.faults_rest import spoil
 from trader.sandbox.generated import GeneratedMarket
 from trader.sandbox.hub import Hub
@@ -85,7 +85,7 @@ class SandboxServer:
         matching = SpoiledMatching(exchange, faults)
         market = Market(source, listings, clock, matching, hub, seed=options.seed, now_ms=now_ms)
         clock.real_epoch_ms = wall_ms()
-        authenticator = Authenticator(keys.api_key, keys.api_secret, DoorClock(clock, faults))
+        authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
         self._venue = Venue(options, clock, market, exchange, hub, authenticator, faults)
         self._gate = gate = await self._listen(self._venue, certificates.server_context())
         faults.effects = VenueEffects(self._venue, faults, gate)

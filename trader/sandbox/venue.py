@@ -60,10 +60,6 @@ class Venue:
             raise unknown_symbol()
         return found
 
-    def told_ms(self) -> int:
-        """Market time as clients are told it."""
-        return self.clock.now_ms() + round(self.faults.skew_ms * self.clock.speed)
-
     def touch(self) -> None:
         """A client was here."""
         self._last_seen_s = self._now_s()
