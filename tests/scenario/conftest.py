@@ -1,0 +1,60 @@
+"""One quick model for all scenarios, and daemons that always end."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.daemon import Daemon
+
+Config = Mapping[str, Any]
+MakeDaemon = Callable[..., Daemon]
+
+# A market with a strong predictable part and a strategy that takes any edge above costs: orders come within seconds.
+EAGER: dict[str, Any] = {
+    "mode": "live",
+    "exchange": {"symbols": ["BTC/USDT", "ETH/USDT", "SOL/USDT"]},
+    "sandbox": {"seed": 11, "edge": 3.0, "idle_exit_s": 20.0},
+    "strategy": {"require_confirmation": False, "minimum_edge_bps": 0.0},
+}
+
+
+def merged(base: Config, over: Config) -> dict[str, Any]:
+    """`base` with the sections of `over` merged into its own."""
+    both = {**base, **over}
+    shared = [key for key in over if isinstance(base.get(key), Mapping) and isinstance(over[key], Mapping)]
+    return {**both, **{key: {**base[key], **over[key]} for key in shared}}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory with compiled kernels and a quick model of the market of `EAGER`."""
+    daemon = Daemon(tmp_path_factory.mktemp("trained"), EAGER)
+    try:
+        for command in ("compile", "train"):
+            done = daemon.run_command(command, timeout_s=170)
+            assert done.returncode == 0, done.stderr
+    finally:
+        daemon.close()
+    return daemon.state_dir
+
+
+@pytest.fixture
+def make_daemon(trained: Path, tmp_path: Path) -> Iterator[MakeDaemon]:
+    """`make_daemon({"mode": "paper"}, name="a")`: a daemon of `EAGER` and these changes, trained already."""
+    made: list[Daemon] = []
+
+    def make(over: Config | None = None, *, name: str = "daemon") -> Daemon:
+        daemon = Daemon(tmp_path / name, merged(EAGER, over or {}))
+        made.append(daemon)
+        daemon.state_dir.mkdir(mode=0o700)
+        for part in ("kernels", "models"):
+            (daemon.state_dir / part).symlink_to(trained / part)
+        return daemon
+
+    try:
+        yield make
+    finally:
+        for daemon in made:
+            daemon.close()
