@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from tests.kit.ccxt_bench import BTC, Bench, approved, connected, limit
-from tests.kit.sandbox import eventually
+from tests.kit.sandbox import eventually, http_session
 from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import OrderRef, OrderStatus
 
@@ -86,3 +87,30 @@ async def test_a_stream_the_exchange_ends_or_garbles_is_started_again(tmp_path: 
             await eventually(lambda seen=before: len(heard.lost()) >= seen + 2)  # type: ignore[misc]  # bound at once
         await bench.exchange.submit(limit("clean", bench.price(0.9)))
         await eventually(lambda: heard.reports("clean") == [OrderStatus.OPEN])
+
+
+async def test_a_transfer_is_a_reason_to_ask_the_exchange(tmp_path: Path) -> None:
+    """ccxt knows what moved, but forgets what orders hold: its balance is not told."""
+    async with connected(tmp_path) as bench, listening(bench) as heard:
+        await bench.exchange.submit(limit("l-1", bench.price(0.9)))
+        async with http_session(bench.running) as session:
+            body = {"currency": "USDT", "amount": "100"}
+            async with session.post(f"{bench.running.endpoint}/sandbox/deposit", json=body) as answer:
+                assert answer.status == 200
+        await eventually(lambda: any("transfer" in reason for reason in heard.lost()))
+        reserved = bench.price(0.9) * Decimal("0.002")
+        told = [b for e in heard.events if isinstance(e, BalancesReported) for b in e.balances if b.currency == "USDT"]
+        assert told
+        assert {balance.locked for balance in told} == {reserved}
+
+
+async def test_a_clock_that_jumped_is_measured_and_signatures_follow(tmp_path: Path) -> None:
+    async with connected(tmp_path) as bench:
+        async with http_session(bench.running) as session:
+            fault = {"kind": "clock_skew", "skew_ms": 20_000}
+            async with session.post(f"{bench.running.endpoint}/sandbox/faults", json=fault) as answer:
+                assert answer.status == 200
+        report = await bench.exchange.submit(limit("s-1", bench.price(0.9)))
+        assert report.client_id == "s-1"
+        assert await bench.exchange.clock_offset_ms() > 10_000 * bench.running.speed
+        assert await bench.exchange.order(OrderRef(BTC, "s-1")) is not None

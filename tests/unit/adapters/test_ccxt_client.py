@@ -7,8 +7,9 @@ from typing import Any
 import ccxt.pro
 import pytest
 
-from trader.adapters.ccxt.client import Client, MarketTime, Pause
+from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import facts_for
+from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.clock import SimulatedClock
 from trader.config.credentials import Credentials
 from trader.config.schema import ExchangeSettings

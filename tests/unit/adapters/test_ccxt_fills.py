@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.adapters.ccxt.client import Client, MarketTime
+from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import DEFAULT, ExchangeFacts
 from trader.adapters.ccxt.fills import ClientIds, FillHistory
+from trader.adapters.ccxt.timing import MarketTime
 from trader.clock import SimulatedClock
 from trader.domain.errors import Rejected, Unavailable
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from trader.adapters.ccxt.account import AccountStream
-from trader.adapters.ccxt.client import Client, MarketTime, Pause
+from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.adapters.ccxt.fills import ClientIds
 from trader.adapters.ccxt.orders import order_call
+from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.clock import SimulatedClock
 from trader.config.credentials import Credentials
 from trader.config.schema import ExchangeSettings, MarketSettings

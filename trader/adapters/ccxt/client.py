@@ -6,6 +6,7 @@ Everything else in this folder talks to an exchange through `read` (retried), `s
 import asyncio
 import decimal
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,16 +19,18 @@ from trader.adapters.ccxt import errors
 from trader.adapters.ccxt.exchanges import ExchangeFacts
 from trader.adapters.ccxt.flight import CURRENT, Flight, trace
 from trader.adapters.ccxt.loopback import open_session
+from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
 from trader.config.schema import ExchangeSettings, require_loopback
-from trader.domain.errors import Misconfigured, TraderError, Unavailable
-from trader.ports import Clock
+from trader.domain.errors import Misconfigured, Rejected, TraderError, Unavailable
 
 log = structlog.get_logger("ccxt")
 
 READ_ATTEMPTS = 3
 QUEUE_S = 60.0  # longest wait in ccxt's rate limiter before a request starts
 LONGEST_PAUSE_RETRY_S = 5.0
+CLOCK_SAMPLES = 3
+TOLERATED_OFFSET_S = 0.2  # a smaller clock difference is left in: it is within the measurement's own error
 DEFAULT_PAUSE_S = {429: 2.0, 418: 60.0}  # when the answer names none
 
 Translate = Callable[[BaseException, Flight, ExchangeFacts], TraderError]
@@ -44,38 +47,6 @@ def _retry_wait(error: Exception) -> bool | float:
 _RETRYING = stamina.AsyncRetryingCaller(
     attempts=READ_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
 ).on(_retry_wait)
-
-
-class MarketTime:
-    """The exchange's time: market time plus the measured offset. Signatures carry it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.offset_ms = 0.0
-
-    @property
-    def speed(self) -> float:
-        return self._clock.speed
-
-    def now_ms(self) -> int:
-        return self._clock.now_ms() + round(self.offset_ms)
-
-    def our_ms(self) -> int:
-        """Our own market time, without the offset."""
-        return self._clock.now_ms()
-
-
-class Pause:
-    """Until when all REST requests of this address must stop; shared by its clients."""
-
-    def __init__(self) -> None:
-        self._until = 0.0  # loop time
-
-    def extend(self, seconds: float) -> None:
-        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
-
-    def remaining_s(self) -> float:
-        return max(0.0, self._until - asyncio.get_running_loop().time())
 
 
 class Client:
@@ -107,6 +78,7 @@ class Client:
         self._pause = pause
         self._timeout_s = settings.request_timeout_s
         self._is_closed = False
+        self._is_clock_doubtful = False
         self._loopback = require_loopback(settings.endpoint) if settings.endpoint else None
         _require_known(ccxt_id)  # before anything is open that would have to be closed
         self._session = open_session(loopback=self._loopback, ca_file=settings.ca_file, traces=[trace()])
@@ -134,6 +106,8 @@ class Client:
         pause_s = self._pause.remaining_s()
         if pause_s:
             raise Unavailable(f"{self.raw.id} asked for silence, {pause_s:.1f} s left", retry_after_s=pause_s)
+        if self._is_clock_doubtful:
+            await self._settle_clock()
         flight = Flight(answer_s=self._timeout_s + 1.0)  # ccxt's own timeout comes first
         token = CURRENT.set(flight)
         try:
@@ -152,9 +126,39 @@ class Client:
     def _failure(self, method: str, error: BaseException, flight: Flight, failure: Translate) -> TraderError:
         if flight.status in DEFAULT_PAUSE_S:
             self._pause.extend(flight.retry_after_s or DEFAULT_PAUSE_S[flight.status])
+        if isinstance(error, ccxt.InvalidNonce) and not isinstance(error, ccxt.ChecksumError):
+            self._is_clock_doubtful = True
         found = failure(error, flight, self.facts)
         log.debug("request.failed", method=method, kind=type(found).__name__, status=flight.status, error=str(found))
         return found
+
+    async def measure_clock(self, samples: int = CLOCK_SAMPLES) -> float:
+        """Exchange time minus our market time, ms: of several requests the quickest, at its middle.
+
+        Notes the offset for signatures when it is more than measurement error.
+        """
+        self._is_clock_doubtful = False
+        best = (math.inf, 0.0)
+        for _ in range(samples):
+            before = self.time.our_ms()
+            answer = await self.read("fetch_time")
+            after = self.time.our_ms()
+            try:
+                best = min(best, (float(after - before), float(answer) - (before + after) / 2))
+            except (TypeError, ValueError):
+                raise Unavailable(f"the exchange's time is {answer!r}") from None
+        offset_ms = best[1]
+        self.time.offset_ms = offset_ms if abs(offset_ms) > TOLERATED_OFFSET_S * 1000 * self.time.speed else 0.0
+        return offset_ms
+
+    async def _settle_clock(self) -> None:
+        """A time stamp was refused: measure before anything else is signed."""
+        try:
+            offset_ms = await self.measure_clock(samples=1)
+        except (Unavailable, Rejected) as error:
+            log.warning("clock.not_measured", error=str(error))
+        else:
+            log.warning("clock.resynced", offset_ms=offset_ms)
 
     # --- websockets -------------------------------------------------------------------------------------------
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from trader.adapters.ccxt.client import Client, MarketTime, Pause
-from trader.adapters.ccxt.exchange import CcxtExchange, measure_clock
+from trader.adapters.ccxt.client import Client
+from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.adapters.ccxt.keys import check_keys, refuse_rsa
+from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
 from trader.config.schema import ExchangeSettings, MarketSettings
 from trader.domain.errors import Misconfigured, Rejected, Unavailable
@@ -90,7 +91,7 @@ async def _note_clock(client: Client) -> None:
     if not client.raw.has.get("fetchTime"):
         return
     try:
-        offset_ms = await measure_clock(client)
+        offset_ms = await client.measure_clock()
     except (Unavailable, Rejected) as error:
         log.warning("clock.not_measured", error=str(error))
     else:

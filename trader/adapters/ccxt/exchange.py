@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from trader.adapters.ccxt import errors
 from trader.adapters.ccxt.account import AccountStream
 from trader.adapters.ccxt.client import Client
@@ -18,11 +16,7 @@ from trader.domain.errors import OutcomeUnknown, Rejected, Unavailable
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
 from trader.ports import AccountSink
 
-log = structlog.get_logger("ccxt.exchange")
-
 ALL_AT_ONCE = 10  # symbols from which on open orders are asked for in one request
-CLOCK_SAMPLES = 3
-TOLERATED_OFFSET_S = 0.2  # a smaller clock difference is left in: it is within the measurement's own error
 
 
 class CcxtExchange:
@@ -54,7 +48,7 @@ class CcxtExchange:
         except Rejected as error:
             if error.code != "clock":
                 raise
-            await self._resync()  # refused for its time stamp, so certainly not placed
+            # refused for its time stamp, so certainly not placed; the client measures the clock before it signs again
             answer, _ = await self._orders.send("create_order", *call, failure=errors.of_submit)
         return self._placed(answer, intent.symbol, intent.client_id)
 
@@ -119,7 +113,7 @@ class CcxtExchange:
         await AccountStream(self._account, self._symbols, self._client_ids, sink).run()
 
     async def clock_offset_ms(self) -> float:
-        return await measure_clock(self._account)
+        return await self._account.measure_clock()
 
     async def close(self) -> None:
         await asyncio.gather(self._orders.close(), self._account.close())
@@ -182,30 +176,3 @@ class CcxtExchange:
                 raise Unavailable(f"an open order without symbol: {repr(order)[:100]}")
             reports.append(self._stated(order, name))
         return reports
-
-    async def _resync(self) -> None:
-        try:
-            offset_ms = await measure_clock(self._account, samples=1)
-        except (Unavailable, Rejected) as error:
-            log.warning("clock.not_measured", error=str(error))
-        else:
-            log.warning("clock.resynced", offset_ms=offset_ms)
-
-
-async def measure_clock(client: Client, samples: int = CLOCK_SAMPLES) -> float:
-    """Exchange time minus our market time, ms: of several requests the quickest, at its middle.
-
-    Notes the offset for signatures when it is more than measurement error.
-    """
-    time, best = client.time, (float("inf"), 0.0)
-    for _ in range(samples):
-        before = time.our_ms()
-        answer = await client.read("fetch_time")
-        after = time.our_ms()
-        try:
-            best = min(best, (float(after - before), float(answer) - (before + after) / 2))
-        except (TypeError, ValueError):
-            raise Unavailable(f"the exchange's time is {answer!r}") from None
-    offset_ms = best[1]
-    time.offset_ms = offset_ms if abs(offset_ms) > TOLERATED_OFFSET_S * 1000 * time.speed else 0.0
-    return offset_ms

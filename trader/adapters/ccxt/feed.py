@@ -225,7 +225,7 @@ class _Session:
     def _set(self, kind: str, symbol: str, state: StreamState, reason: str) -> None:
         changed = self._health[symbol].set(kind, state, reason)
         if changed is not None:
-            log.info("stream.state", symbol=symbol, state=changed[0], reason=changed[1])
+            log.debug("stream.state", symbol=symbol, state=changed[0], reason=changed[1])
             self._sink(StreamChanged(symbol=symbol, state=changed[0], reason=changed[1]))
 
     def _on_any_socket_lost(self, reason: str) -> None:
