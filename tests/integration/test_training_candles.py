@@ -69,6 +69,11 @@ def informed(files: ModelFiles, told: list[TrainingProgress]) -> TrainedModel:
     return train_and_register(made, SETTINGS, files, told.append, costs=dict.fromkeys(made, FREE))
 
 
+@pytest.fixture(scope="module")
+def small() -> TrainedModel:
+    return train(market(0.6, 2_200), SETTINGS)
+
+
 def test_a_market_with_a_tide_is_learned(informed: TrainedModel) -> None:
     info = informed.manifest.info
     assert not info.no_edge
@@ -126,7 +131,7 @@ def test_the_importance_names_real_features(informed: TrainedModel) -> None:
 
 
 def test_a_random_walk_has_no_edge(tmp_path: Path) -> None:
-    trained = train_and_register(market(0.0, 3_000), SETTINGS, ModelFiles(tmp_path))
+    trained = train_and_register(market(0.0, 2_600), SETTINGS, ModelFiles(tmp_path))
     assert trained.manifest.info.no_edge
     assert "no_edge" in trained.manifest.info.reasons
     assert trained.evaluation.trades.net.sum() <= 0
@@ -200,7 +205,7 @@ def test_a_gap_in_the_history_is_stepped_over() -> None:
     assert (table.end_ms - table.start_ms == 16 * MINUTE).all()
 
 
-def test_training_is_the_same_in_another_process() -> None:
+def test_training_is_the_same_in_another_process(small: TrainedModel) -> None:
     """Hash seeds and process state change nothing: the file is equal byte for byte."""
     code = (
         "import tests.integration.test_training_candles as t\n"
@@ -208,10 +213,10 @@ def test_training_is_the_same_in_another_process() -> None:
         "print(train(t.market(0.6, 2_200), t.SETTINGS).manifest.info.model_id)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == train(market(0.6, 2_200), SETTINGS).manifest.info.model_id
+    assert done.stdout.split()[-1] == small.manifest.info.model_id
 
 
-def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_training_goes_on_where_it_was(small: TrainedModel, tmp_path: Path) -> None:
     made = market(0.6, 2_200)
 
     def stop(progress: TrainingProgress) -> None:
@@ -223,7 +228,7 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 18
     resumed = train(made, SETTINGS, checkpoint=tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert resumed.manifest.info.model_id == train(made, SETTINGS).manifest.info.model_id
+    assert resumed.manifest.info.model_id == small.manifest.info.model_id
 
 
 def test_the_card_goes_with_the_model(informed: TrainedModel, files: ModelFiles) -> None:

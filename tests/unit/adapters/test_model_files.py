@@ -175,11 +175,11 @@ def test_kill_9_at_any_moment_leaves_the_registry_whole(tmp_path: Path) -> None:
         "    files.promote(files.register(model(f'm{sys.argv[2]}-{i}'), b'{}'))\n"
         "    print(i, flush=True)\n"
     )
-    for turn in range(3):
+    for turn in range(2):
         command = [sys.executable, "-c", code, str(root), str(turn)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            for _ in range(3 + turn):
+            for _ in range(3 + 4 * turn):
                 process.stdout.readline()
             process.kill()
         files = ModelFiles(root)

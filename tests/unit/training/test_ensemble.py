@@ -75,7 +75,7 @@ def test_noise_is_called_noise(uninformed: StackedEnsemble) -> None:
 
 
 def test_shuffled_labels_teach_nothing() -> None:
-    X, y = planted(2_400, 0.5, 3)
+    X, y = planted(1_600, 0.5, 3)
     shuffled = np.random.default_rng(4).permutation(y)
     scores = StackedEnsemble("quick").fit(X, shuffled).scores_
     assert abs(scores.ic) < 3 * scores.ic_error
@@ -96,7 +96,7 @@ def test_a_member_that_memorises_gains_no_weight() -> None:
 def test_overlapping_labels_do_not_leak_into_the_score() -> None:
     """Smooth features and overlapping labels of pure noise: unpurged shuffled folds would show a high correlation."""
     rng = np.random.default_rng(6)
-    n, horizon = 2_000, 50
+    n, horizon = 1_500, 50
     path = np.cumsum(rng.normal(size=n + horizon))
     y = (path[horizon:] - path[:-horizon]) / np.sqrt(horizon)
     X = np.column_stack([np.convolve(rng.normal(size=n + 199), np.ones(200), "valid") for _ in range(8)])
@@ -159,7 +159,7 @@ def test_folds_of_other_data_are_not_taken(tmp_path: Path) -> None:
 
 
 def test_two_sided_probability_is_of_the_predicted_direction() -> None:
-    X, y = planted(3_000, 0.3, 9)
+    X, y = planted(2_400, 0.3, 9)
     ensemble = StackedEnsemble("quick").fit(X, y, wins=y > 0.1, short_wins=y < -0.1)
     fresh, truth = planted(20_000, 0.3, 96)
     prediction, probability = ensemble.predict(fresh), ensemble.win_probability(fresh)
