@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
     from trader.engine.runner import Runner
     from trader.models import CompiledEnsemble
+    from trader.sandbox.status import RunningSandbox
+    from trader.service.finding import Finding
 
 log = structlog.get_logger("app")
 T = TypeVar("T")
@@ -73,6 +75,36 @@ def bench(only: list[str], *, as_json: bool) -> int:
     from trader.service.bench import run_bench
 
     return run_bench(only, as_json=as_json)
+
+
+def doctor(settings: Settings) -> list["Finding"]:
+    """`trader doctor`: what is there and what is missing. Starts and changes nothing."""
+    from trader.sandbox.options import SandboxOptions
+    from trader.service.doctor import examine
+
+    is_bundled = settings.exchange.id == "sandbox"
+    sandbox, directory = settings.sandbox, settings.storage.state_dir / "sandbox"
+    options = SandboxOptions(
+        directory=directory,
+        seed=sandbox.seed,
+        edge=sandbox.edge,
+        timeframe=settings.market.timeframe,
+        quote_balance=sandbox.quote_balance,
+        replay=sandbox.replay,
+    )
+    market_id = f"sandbox-{options.market_hash()}" if is_bundled else _market_id(settings)
+
+    async def locate() -> Venue:
+        from trader.sandbox.process import answers
+        from trader.sandbox.status import read_status
+
+        running = read_status(directory) if is_bundled else None
+        if running is not None and await answers(running):
+            return _bundled_venue(settings, running)
+        return Venue(settings, await clock_of(settings.exchange), None, market_id)
+
+    needs_keys = settings.mode == "live" and not is_bundled
+    return examine(settings, locate, market_id=market_id, needs_keys=needs_keys)
 
 
 # --- the daemon -------------------------------------------------------------------------------------------------
@@ -243,8 +275,8 @@ async def _venue(settings: Settings) -> Venue:
     keys = require_credentials(settings) if settings.mode == "live" and settings.exchange.id != "sandbox" else None
     if settings.exchange.id != "sandbox":
         keys = keys or credentials(settings)
-        market_id = f"{settings.exchange.id}-{settings.exchange.market}"
-        return Venue(settings, await clock_of(settings.exchange), keys if settings.mode == "live" else None, market_id)
+        keys = keys if settings.mode == "live" else None
+        return Venue(settings, await clock_of(settings.exchange), keys, _market_id(settings))
     credentials(settings)  # refuses to start while the keys of a real exchange are set
     from trader.sandbox.process import ensure_running
 
@@ -256,6 +288,14 @@ async def _venue(settings: Settings) -> Venue:
         state_dir / "sandbox",
         state_dir / "sandbox" / "sandbox.log",
     )
+    return _bundled_venue(settings, running)
+
+
+def _market_id(settings: Settings) -> str:
+    return f"{settings.exchange.id}-{settings.exchange.market}"
+
+
+def _bundled_venue(settings: Settings, running: "RunningSandbox") -> Venue:
     at = {"id": "binance", "endpoint": running.endpoint, "ca_file": running.ca_file}
     resolved = settings.model_copy(update={"exchange": settings.exchange.model_copy(update=at)})
     own = Credentials(running.api_key, running.api_secret) if settings.mode == "live" else None
@@ -273,6 +313,9 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
 
 
 async def _train(settings: Settings) -> int:
+    from trader.service.learning import require_learning
+
+    require_learning()
     from trader.service.training import train_here
 
     await train_here(settings, await _venue(settings))

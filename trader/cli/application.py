@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from trader.cli import act, look, runs
+from trader.cli.doctor import DOCTOR_EPILOG, doctor, health
 from trader.cli.features import features
 from trader.cli.sandbox import SANDBOX_EPILOG, sandbox
 
@@ -26,6 +27,8 @@ app = typer.Typer(
 
 app.command(rich_help_panel=_RUN, epilog=runs.RUN_EPILOG)(runs.run)
 app.command(rich_help_panel=_RUN, epilog=SANDBOX_EPILOG)(sandbox)
+app.command(rich_help_panel=_LOOK, epilog=DOCTOR_EPILOG)(doctor)
+app.command(rich_help_panel=_LOOK, short_help="Exit code 0 if the daemon answers.")(health)
 app.command(rich_help_panel=_LOOK)(look.status)
 app.command(rich_help_panel=_LOOK)(look.positions)
 app.command(rich_help_panel=_LOOK)(look.orders)

@@ -13,9 +13,14 @@ from trader.service.lock import prepare_private
 _COMPILED_ROOMS = ("features", "models")
 
 
+def cache_of(settings: Settings) -> Path:
+    """Where compiled kernels live."""
+    return (settings.storage.state_dir / "kernels").resolve()
+
+
 def use_cache(settings: Settings) -> Path:
     """Point numba at the state directory. Call before anything imports numba."""
-    cache = (settings.storage.state_dir / "kernels").resolve()
+    cache = cache_of(settings)
     prepare_private(settings.storage.state_dir)
     prepare_private(cache)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))

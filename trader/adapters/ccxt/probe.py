@@ -1,0 +1,22 @@
+"""One question to an exchange, without keys or its list of markets: does it answer, and how late is its clock?"""
+
+from trader.adapters.ccxt.client import Client
+from trader.adapters.ccxt.exchanges import facts_for
+from trader.adapters.ccxt.timing import MarketTime, Pause
+from trader.config.schema import ExchangeSettings
+from trader.ports import Clock
+
+
+async def probe(exchange: ExchangeSettings, clock: Clock) -> float | None:
+    """Exchange time minus our market time, ms; None from an exchange that answers but does not tell its time.
+
+    Raises `Misconfigured` for an exchange that does not exist, `Unavailable` and `Rejected` as the exchange does.
+    """
+    client = Client(exchange.id, facts_for(exchange.id), exchange, time=MarketTime(clock), pause=Pause())
+    try:
+        if client.raw.has.get("fetchTime"):
+            return await client.measure_clock(samples=1)
+        await client.read("load_markets")
+        return None
+    finally:
+        await client.close()

@@ -1,0 +1,142 @@
+"""What `trader doctor` asks of the state directory: nothing is made or changed by looking."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from trader.adapters.sql.reader import SqlLedgerReader
+from trader.config.schema import Settings
+from trader.domain.errors import Misconfigured
+from trader.service import kernels
+from trader.service.finding import Finding, failed, passed, warned
+from trader.service.learning import missing_libraries
+from trader.service.lock import holder
+from trader.service.places import ledger_path
+
+_ENOUGH_BYTES, _LEAST_BYTES = 2_000_000_000, 200_000_000
+
+
+def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
+    """Directory, disk, ledger, lock, kernels, log file, model."""
+    directory = settings.storage.state_dir
+    yield state_directory(directory)
+    yield free_disk(directory, shutil.disk_usage(_existing(directory)).free)
+    yield ledger(ledger_path(settings))
+    yield lock_holder(settings.account_dir)
+    yield compiled_kernels(settings)
+    yield log_file(settings.log.file)
+    yield model(settings, market_id)
+
+
+def state_directory(directory: Path) -> Finding:
+    name = "state directory"
+    if not directory.exists():
+        parent = _existing(directory)
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+            return passed(name, f"{directory}: not there yet, the first start makes it")
+        return failed(name, f"{directory}: cannot be made in {parent}", "make it, or set storage.state_dir elsewhere")
+    status = directory.stat()
+    if not directory.is_dir():
+        return failed(name, f"{directory}: is not a directory", "set storage.state_dir to one")
+    if status.st_uid != os.geteuid():
+        found = f"{directory}: belongs to user {status.st_uid}, this is user {os.geteuid()}"
+        return failed(name, found, "run as its owner, or set storage.state_dir elsewhere")
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return failed(
+            name, f"{directory}: not writable", f"chmod 700 {directory}; check that its disk is not read-only"
+        )
+    if status.st_mode & 0o077:
+        return warned(name, f"{directory}: others may read it ({status.st_mode & 0o777:o})", f"chmod 700 {directory}")
+    return passed(name, f"{directory}: writable, closed to others")
+
+
+def free_disk(directory: Path, free: int) -> Finding:
+    found = f"{free / 1e9:,.1f} GB free for {directory}"
+    if free < _LEAST_BYTES:
+        return failed("disk", found, "free some: the ledger stops the daemon when it cannot be written")
+    if free < _ENOUGH_BYTES:
+        return warned("disk", found, "free some: 2 GB leave room for candles, models and logs")
+    return passed("disk", found)
+
+
+def ledger(path: Path) -> Finding:
+    if not path.exists():
+        return passed("ledger", f"{path}: none yet, the first start makes it")
+    try:
+        reader = SqlLedgerReader(path)
+        state, reasons = reader.trading_state()
+        held = len(reader.positions())
+    except (Misconfigured, DBAPIError) as error:
+        return failed("ledger", str(error).splitlines()[0], "keep the file, restore a backup: docs/operations.md")
+    found = f"{path}: {held} open position{'' if held == 1 else 's'}, {state}"
+    if reasons:
+        cure = "see `trader status`; when the reason is gone: `trader resume`"
+        return warned("ledger", f"{found} ({', '.join(reasons)})", cure)
+    return passed("ledger", found)
+
+
+def lock_holder(account_dir: Path) -> Finding:
+    pid = holder(account_dir)
+    return passed("lock holder", "no daemon is running" if pid is None else f"the daemon is running as process {pid}")
+
+
+def compiled_kernels(settings: Settings) -> Finding:
+    cache = kernels.cache_of(settings)
+    if kernels.is_compiled(cache):
+        return passed("kernels", "compiled for this version and machine")
+    return warned(
+        "kernels", "not compiled for this version and machine", "`trader compile`; else the start waits for it"
+    )
+
+
+def log_file(path: Path | None) -> Finding:
+    if path is None:
+        return passed("log file", "none configured: standard output only")
+    parent = _existing(path.parent)
+    is_writable = os.access(path, os.W_OK) if path.exists() else os.access(parent, os.W_OK | os.X_OK)
+    if is_writable and parent.is_dir() and not path.is_dir():
+        return passed("log file", f"{path}: writable")
+    return failed("log file", f"{path}: not writable", "change its owner, or set log.file elsewhere")
+
+
+def model(settings: Settings, market_id: str) -> Finding:
+    """The champion of this market and timeframe, its verdict, and whether it fits the features."""
+    from trader.adapters.model_files import ModelFiles
+    from trader.features.catalogue import check_higher, feature_set_hash
+
+    timeframe, root = settings.market.timeframe, settings.storage.state_dir / "models" / market_id
+    try:
+        files = ModelFiles(root) if (root / "registry.sqlite").is_file() else None
+        chosen = files.champion_id(timeframe) if files is not None else None
+        if files is None or chosen is None:
+            return _no_model(f"none yet for {market_id} {timeframe}")
+        wanted = feature_set_hash(check_higher(timeframe, settings.market.higher_timeframes))
+        row = next(row for row in files.list() if row.model_id == chosen)
+        if row.manifest.feature_set_hash != wanted:
+            return _no_model(f"{chosen} was made for other features")
+        files.load(chosen, feature_set_hash=wanted)
+    except (Misconfigured, DBAPIError) as error:
+        return failed("model", str(error).splitlines()[0], "`trader train` makes a new one")
+    found = f"{chosen} of {market_id}: {row.info.verdict}"
+    if row.info.verdict == "trade":
+        return passed("model", found)
+    cure = "it decides and records but trades only with model.gate: warn; see docs/models.md"
+    return warned("model", f"{found} ({', '.join(row.info.reasons)})", cure)
+
+
+def _no_model(found: str) -> Finding:
+    if missing_libraries():
+        cure = "this installation cannot train: run `trader train` with the full one on the same storage.state_dir"
+        return failed("model", found, cure)
+    return warned("model", found, "the start trains one first; or `trader train`")
+
+
+def _existing(path: Path) -> Path:
+    """`path` or the nearest directory above it that exists."""
+    here = path.absolute()
+    while not here.exists():
+        here = here.parent
+    return here

@@ -1,0 +1,28 @@
+"""One line of `trader doctor`."""
+
+from typing import Literal
+
+import msgspec
+
+Verdict = Literal["pass", "warn", "fail"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was looked at, how it is, and for anything but a pass what to do about it."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    cure: str = ""
+
+
+def passed(name: str, found: str) -> Finding:
+    return Finding(name, "pass", found)
+
+
+def warned(name: str, found: str, cure: str) -> Finding:
+    return Finding(name, "warn", found, cure)
+
+
+def failed(name: str, found: str, cure: str) -> Finding:
+    return Finding(name, "fail", found, cure)
