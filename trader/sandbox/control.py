@@ -15,7 +15,7 @@ async def state(request: web.Request) -> web.Response:
     return _json(
         {
             "market_ms": venue.clock.now_ms(),
-            "finished": venue.market.is_finished,
+            "finished": venue.playback.is_finished,
             "symbols": {s: {"last_price": text(m.series.last_price)} for s, m in symbols.items()},
             "orders": [queried_order(o) for s in symbols for o in venue.exchange.orders(s)],
             "fills": [account_trade(t) for s in symbols for t in venue.exchange.trades(s)],

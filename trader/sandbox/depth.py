@@ -6,21 +6,18 @@ with every book. Volatile markets have a wider spread and thinner levels.
 """
 
 import math
-import zlib
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from trader.sandbox.listing import Listing
+from trader.sandbox.noise import mixed, salt_of, shares, stepped
 from trader.sandbox.source import Ints
 
 LEVELS = 40  # per side; 20 are what decisions use
 _RENEWAL_MS = 40_000  # market milliseconds a grid level keeps its quantity
 _BEST_MS = 50  # the best level's quantity changes as often
 _GRID_RATIO = math.log(2.0) / 4  # the grid's spacing follows the price in steps of 2^(1/4)
-
-_Words = NDArray[np.uint64]
 
 
 class DepthSide(msgspec.Struct, frozen=True):
@@ -44,7 +41,7 @@ class DepthModel:
         self._gap = listing.level_gap_frac
         self._spread = listing.spread_frac
         self._level_quote = listing.level_quote
-        self._salt = np.uint64(zlib.crc32(f"{seed} {listing.instrument.symbol}".encode()))
+        self._salt = salt_of(f"{seed} {listing.instrument.symbol}")
 
     def book(self, price_ticks: int, buyer_is_taker: bool, volatility: float, now_ms: int) -> DepthBook:
         """The book right after a trade at `price_ticks`: the trade's side of the spread is at its price."""
@@ -68,18 +65,11 @@ class DepthModel:
 
     def _side(self, best: int, grid: Ints, usual: float, now_ms: int, side: np.uint64) -> DepthSide:
         keys = (grid.astype(np.uint64) << np.uint64(2) | side) ^ (self._salt << np.uint64(32))
-        phase = _mixed(keys) % np.uint64(_RENEWAL_MS)
+        phase = mixed(keys) % np.uint64(_RENEWAL_MS)
         age = (np.uint64(now_ms) + phase) // np.uint64(_RENEWAL_MS)
-        words = _mixed(keys + age * np.uint64(0x9E3779B97F4A7C15))
+        words = mixed(stepped(keys, age))
         moment = np.array([now_ms // _BEST_MS], dtype=np.uint64) * self._salt
-        first = _mixed(np.array([best << 2 | int(side)], dtype=np.uint64) + moment)
-        shares = (np.concatenate((first, words)) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-        steps = np.maximum(1.0, np.rint(usual * (0.4 + 1.2 * shares))).astype(np.int64)
+        first = mixed(np.array([best << 2 | int(side)], dtype=np.uint64) + moment)
+        drawn = shares(np.concatenate((first, words)))
+        steps = np.maximum(1.0, np.rint(usual * (0.4 + 1.2 * drawn))).astype(np.int64)
         return DepthSide(np.concatenate((np.array([best], dtype=np.int64), grid)), steps)
-
-
-def _mixed(words: _Words) -> _Words:
-    """Uniform 64-bit words from counters: the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))

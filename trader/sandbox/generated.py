@@ -7,8 +7,10 @@ import msgspec
 import numpy as np
 
 from trader.sandbox.generator import BLOCK_CANDLES, FactorStream, StreamState, SymbolPath, SymbolStream
-from trader.sandbox.listing import Listing
+from trader.sandbox.listing import Listing, is_perpetual, listing_for, spot_symbol
 from trader.sandbox.source import CandlePlan, Floats, Ints
+from trader.sandbox.usdm.path import PerpetualPath
+from trader.sandbox.usdm.premium import GeneratedPremium
 
 EPOCH_MS = 1_736_121_600_000  # 2025-01-06T00:00:00Z, a Monday: where every generated market goes live
 _FACTOR = "*"  # the factor's key among the stream states; no symbol has this name
@@ -23,7 +25,8 @@ class BlobStore(Protocol):
 
 class GeneratedMarket:
     """Candles are numbered from the start of history. Stream states are stored at every block's start, so that a
-    restart recomputes the last days instead of storing them."""
+    restart recomputes the last days instead of storing them. A perpetual follows the stream of its spot pair,
+    whether that is listed or not."""
 
     def __init__(
         self,
@@ -36,6 +39,12 @@ class GeneratedMarket:
         blobs: BlobStore,
     ) -> None:
         self._listings = dict(listings)
+        self._streamed = {name: listings.get(name) or listing_for(name) for name in map(spot_symbol, listings)}
+        self._perpetuals = {
+            symbol: PerpetualPath(self._streamed[spot_symbol(symbol)], listing, GeneratedPremium(seed, symbol), base_ms)
+            for symbol, listing in listings.items()
+            if is_perpetual(symbol)
+        }
         self._seed = seed
         self._edge = edge
         self.base_ms = base_ms
@@ -68,7 +77,7 @@ class GeneratedMarket:
             m = min((block + 1) * BLOCK_CANDLES, target) - self._next
             paths, open_ms = self._advance(m, {s for s, start in starts.items() if start <= block})
             if block >= kept_from:
-                for symbol, path in paths.items():
+                for symbol, path in self._listed(paths, open_ms).items():
                     parts[symbol].append(columns(self._listings[symbol], open_ms, path))
         return {symbol: np.concatenate(chunks) for symbol, chunks in parts.items()}
 
@@ -79,7 +88,8 @@ class GeneratedMarket:
         if number % BLOCK_CANDLES == 0:
             self._store(number // BLOCK_CANDLES)
         paths, opens = self._advance(1, set(self._symbols))
-        return {symbol: _plan(self._listings[symbol], opens, path) for symbol, path in paths.items()}
+        listed = self._listed(paths, opens)
+        return {symbol: _plan(self._listings[symbol], opens, path) for symbol, path in listed.items()}
 
     def _advance(self, m: int, active: set[str]) -> tuple[dict[str, SymbolPath], Ints]:
         open_ms = self._origin_ms + (self._next + np.arange(m, dtype=np.int64)) * self.base_ms
@@ -88,20 +98,29 @@ class GeneratedMarket:
         self._next += m
         return paths, open_ms
 
+    def _listed(self, paths: Mapping[str, SymbolPath], open_ms: Ints) -> dict[str, SymbolPath]:
+        """What is shown of what was made: the listed pairs, and the perpetuals that follow them."""
+        shown = {symbol: path for symbol, path in paths.items() if symbol in self._listings}
+        for symbol, perpetual in self._perpetuals.items():
+            followed = paths.get(spot_symbol(symbol))
+            if followed is not None:
+                shown[symbol] = perpetual.along(followed, open_ms)
+        return shown
+
     def _restore(self, block: int) -> dict[str, int]:
         """Sets the streams to the latest stored state not after `block`; the block each symbol goes on from.
 
         A symbol the stored block does not know (newly listed) is made from the very beginning.
         """
         states = self._load(block)
-        starts = {symbol: block if symbol in states and _FACTOR in states else 0 for symbol in self._listings}
+        starts = {symbol: block if symbol in states and _FACTOR in states else 0 for symbol in self._streamed}
         first = min(starts.values())
         self._factor = FactorStream(self._seed, states.get(_FACTOR) if first == block else None)
         self._symbols = {
             symbol: SymbolStream(
                 self._seed, listing, self._edge, self.base_ms, states.get(symbol) if starts[symbol] == block else None
             )
-            for symbol, listing in self._listings.items()
+            for symbol, listing in self._streamed.items()
         }
         self._next = first * BLOCK_CANDLES
         return starts

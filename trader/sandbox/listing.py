@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from trader.domain.errors import Misconfigured
 from trader.domain.instrument import Instrument, InstrumentKind
 
 MAKER_FEE_FRAC = 0.001
 TAKER_FEE_FRAC = 0.001
+PERPETUAL_MAKER_FEE_FRAC = 0.0002
+PERPETUAL_TAKER_FEE_FRAC = 0.0005
 MIN_NOTIONAL = Decimal(5)
 MAX_DECIMALS = 8  # prices, quantities, balances and fees at Binance carry at most eight
 
@@ -89,15 +92,49 @@ _KNOWN: dict[str, tuple[float, str, str, float, float, float, float, float]] = {
 }
 DEFAULT_SYMBOLS = tuple(f"{base}/USDT" for base in _KNOWN)
 
+# perpetuals are coarser than their spot pairs: price tick, quantity step, least notional
+_PERPETUAL: dict[str, tuple[str, str, str]] = {
+    "BTC": ("0.1", "0.001", "50"),
+    "ETH": ("0.01", "0.001", "20"),
+    "BNB": ("0.01", "0.01", "5"),
+    "SOL": ("0.01", "0.01", "5"),
+    "ADA": ("0.0001", "1", "5"),
+    "AVAX": ("0.001", "1", "5"),
+    "DOT": ("0.001", "0.1", "5"),
+    "NEAR": ("0.001", "1", "5"),
+    "UNI": ("0.001", "1", "5"),
+    "INJ": ("0.001", "0.1", "5"),
+}
+_PERPETUAL_DEPTH = 2.0  # books hold so much more, and as much more is traded
+
+
+def spot_symbol(symbol: str) -> str:
+    """The spot pair of a unified symbol: itself, or what its perpetual is on."""
+    return symbol.partition(":")[0]
+
+
+def is_perpetual(symbol: str) -> bool:
+    return ":" in symbol
+
 
 def listing_for(symbol: str) -> Listing:
-    """The listing of a unified symbol ("BTC/USDT"). An unknown base gets a market derived from its name.
+    """The listing of a unified symbol ("BTC/USDT", "BTC/USDT:USDT"). An unknown base gets a market from its name.
 
-    Raises `Misconfigured` for a name that is no spot pair.
+    Raises `Misconfigured` for a name that is neither a spot pair nor a linear perpetual.
     """
-    base, _, quote = symbol.partition("/")
-    if not base.isalnum() or not quote.isalnum() or symbol != symbol.upper():
-        raise Misconfigured(f"symbol {symbol!r} is not a spot pair like BTC/USDT; the sandbox lists only those")
+    pair, _, settled = symbol.partition(":")
+    base, _, quote = pair.partition("/")
+    is_named = base.isalnum() and quote.isalnum() and symbol == symbol.upper()
+    if not is_named or (is_perpetual(symbol) and settled != quote):
+        raise Misconfigured(
+            f"symbol {symbol!r} is not a spot pair like BTC/USDT nor a linear perpetual like BTC/USDT:USDT; "
+            "the sandbox lists only those"
+        )
+    spot = _spot_listing(pair, base, quote)
+    return _perpetual_listing(spot, symbol) if is_perpetual(symbol) else spot
+
+
+def _spot_listing(symbol: str, base: str, quote: str) -> Listing:
     row = _KNOWN.get(base) or _invented(base)
     price, tick, step, volatility, share, impact, spread, turnover = row
     instrument = Instrument(
@@ -114,6 +151,30 @@ def listing_for(symbol: str) -> Listing:
         taker_fee_frac=TAKER_FEE_FRAC,
     )
     return Listing(instrument, price, volatility, share, impact, spread, turnover)
+
+
+def _perpetual_listing(spot: Listing, symbol: str) -> Listing:
+    """The same market as a perpetual."""
+    instrument = spot.instrument
+    usual = (str(instrument.price_tick), str(instrument.quantity_step), str(MIN_NOTIONAL))
+    tick, step, notional = _PERPETUAL.get(instrument.base, usual)
+    return replace(
+        spot,
+        instrument=replace(
+            instrument,
+            symbol=symbol,
+            kind=InstrumentKind.PERPETUAL,
+            price_tick=Decimal(tick),
+            quantity_step=Decimal(step),
+            min_quantity=Decimal(step),
+            max_quantity=Decimal(1_000_000),
+            min_notional=Decimal(notional),
+            maker_fee_frac=PERPETUAL_MAKER_FEE_FRAC,
+            taker_fee_frac=PERPETUAL_TAKER_FEE_FRAC,
+        ),
+        impact_frac=spot.impact_frac / _PERPETUAL_DEPTH,
+        volume_quote_per_minute=spot.volume_quote_per_minute * _PERPETUAL_DEPTH,
+    )
 
 
 def _invented(base: str) -> tuple[float, str, str, float, float, float, float, float]:

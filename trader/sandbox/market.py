@@ -1,25 +1,20 @@
-"""Runs a market source against the clock: trades and candles in market time, books at most ten times a real second."""
+"""The symbols of one exchange while market time passes: what matching sees of them, and what listeners are told."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
-import structlog
-
-from trader.clock import ScaledClock
 from trader.domain.market import Levels
 from trader.sandbox.candles import INTERVALS, CandleSeries, interval_ms
 from trader.sandbox.depth import DepthModel
 from trader.sandbox.listing import Listing
-from trader.sandbox.numbers import text
-from trader.sandbox.source import STEPS_PER_CANDLE, MarketSource
+from trader.sandbox.messages import Messages, SpotMessages
+from trader.sandbox.source import CandlePlan, Floats
 from trader.sandbox.symbol_market import PublicTrade, SymbolMarket
 from trader.sandbox.ticker import DayStatistics, kline_event
 
-log = structlog.get_logger(__name__)
-
 _SLOW_EVERY = 10  # ticks between messages of the channels that Binance sends once a second
 _KLINE_EVERY = 3  # ticks between updates of a running candle
+_PARTIAL_DEPTHS = (5, 10, 20)
 
 
 class Publisher(Protocol):
@@ -39,159 +34,106 @@ class MatchingVenue(Protocol):
 
 
 class Market:
-    """All symbols on one grid of base candles. `tick` takes any later time and makes up for what passed."""
+    """The listed symbols of one exchange on a grid of base candles. `Playback` moves it through time.
+
+    `history`: the closed candles before `now_ms`, (n_candles, len(COLUMNS)) by symbol.
+    """
 
     def __init__(
         self,
-        source: MarketSource,
         listings: Mapping[str, Listing],
-        clock: ScaledClock,
+        history: Mapping[str, Floats],
         venue: MatchingVenue,
         publisher: Publisher,
         *,
+        base_ms: int,
         seed: int,
         now_ms: int,
+        messages: Messages | None = None,
     ) -> None:
-        self.clock = clock
-        self.base_ms = source.base_ms
-        self.start_ms = source.start_ms
-        self.is_finished = False
+        self.base_ms = base_ms
         lengths = {name: interval_ms(name) or 0 for name in INTERVALS}
-        self.intervals = {name: length for name, length in lengths.items() if length and length % self.base_ms == 0}
-        self._source = source
-        self._venue = venue
-        self._publisher = publisher
-        self._step_ms = source.base_ms // STEPS_PER_CANDLE
-        self._open_ms = now_ms // source.base_ms * source.base_ms
-        self._next_step = 0
-        self._ticks = 0
-        self._now_ms = now_ms
-        self._opened: set[str] = set()  # streams of symbols whose candle began since the last kline message
-        history = source.begin(now_ms)
+        self.intervals = {name: length for name, length in lengths.items() if length and length % base_ms == 0}
         self.symbols = {
             symbol: SymbolMarket(
-                listing, CandleSeries(self.base_ms, history[symbol]), DepthModel(listing, seed), self.base_ms, now_ms
+                listing, CandleSeries(base_ms, history[symbol]), DepthModel(listing, seed), base_ms, now_ms
             )
             for symbol, listing in listings.items()
         }
         self.by_id = {market.id: market for market in self.symbols.values()}
-        self._open_candle()
-        self._pass_until(now_ms, silent=True)
+        self._venue = venue
+        self._publisher = publisher
+        self._messages: Messages = SpotMessages() if messages is None else messages
+        self._ticks = 0
+        self._opened: set[str] = set()  # symbols whose candle began since the last kline message
+
+    # --- the passing of market time ---
+
+    def open_candle(self, plans: Mapping[str, CandlePlan]) -> None:
+        """The next base candle begins; a symbol without a plan has an outage."""
+        for symbol, market in self.symbols.items():
+            market.open_candle(plans.get(symbol))
+
+    def step(self, number: int, ts_ms: int, *, silent: bool) -> None:
+        """Trade `number` of the running candle happens in every symbol; `silent`: nobody hears of it."""
+        for market in self.symbols.values():
+            trade = market.step(number, ts_ms)
+            if trade is not None and not silent:
+                self._venue.on_trade(market.symbol, ts_ms, trade.price, trade.quantity, trade.buyer_is_taker)
+                self._publish_trade(market, trade)
+                if number == 0:
+                    self._opened.add(market.id)
+
+    def close_candle(self, close_ms: int, *, silent: bool) -> None:
+        """The running base candle ends."""
+        for market in self.symbols.values():
+            market.close_candle()
+            if not silent:
+                for interval, length in self.intervals.items():
+                    self._publish_kline(market, interval, length, close_ms, is_closed=True)
+
+    def show_venue(self, now_ms: int) -> None:
+        """Catching up after a pause: orders are matched against books of their time, which nobody else is told."""
+        for market in self.symbols.values():
+            self._venue.on_book(market.symbol, now_ms, *market.levels_at(now_ms))
+
+    def begin(self, now_ms: int) -> None:
+        """The first books."""
         self._update_books(now_ms)
 
-    async def run(self, tick_s: float, each_tick: Callable[[], None]) -> None:
-        """Ticks until cancelled. `each_tick` is called after every one."""
-        while True:
-            self.tick(self.clock.now_ms())
-            each_tick()
-            await asyncio.sleep(tick_s)
-
-    def tick(self, now_ms: int) -> None:
-        """Everything that happened up to `now_ms`, then the books as they are now. Time never goes back."""
-        if now_ms < self._now_ms:
-            return
-        self._now_ms = now_ms
-        self._pass_until(now_ms, silent=False)
+    def tell(self, now_ms: int) -> None:
+        """Time has come to `now_ms`: the books as they are now, and everything that is told at intervals."""
         self._ticks += 1
         self._update_books(now_ms)
         self._publish_klines(now_ms)
         if self._ticks % _SLOW_EVERY == 0:
             self._publish_slow(now_ms)
 
-    # --- the passing of market time ---
-
-    def _pass_until(self, now_ms: int, *, silent: bool) -> None:
-        while not self.is_finished:
-            if self._next_step == STEPS_PER_CANDLE:
-                if now_ms < self._open_ms + self.base_ms:
-                    return
-                self._close_candle(silent=silent)
-                self._open_candle()
-                if not silent and now_ms - self._open_ms > self.base_ms:
-                    self._show_venue(self._open_ms)
-                continue
-            ts_ms = self._open_ms + self._next_step * self._step_ms + self._step_ms // 2
-            if now_ms < ts_ms:
-                return
-            self._step(ts_ms, silent=silent)
-
-    def _open_candle(self) -> None:
-        if self._source.end_ms is not None and self._open_ms >= self._source.end_ms:
-            self.is_finished = True
-            log.warning("market.finished", market_ms=self._open_ms)
-            return
-        plans = self._source.plan(self._open_ms)
-        for symbol, market in self.symbols.items():
-            market.open_candle(plans.get(symbol))
-        self._next_step = 0
-
-    def _close_candle(self, *, silent: bool) -> None:
-        close_ms = self._open_ms + self.base_ms
-        for market in self.symbols.values():
-            market.close_candle()
-            if not silent:
-                self._publish_closed(market, close_ms)
-        self._open_ms = close_ms
-
-    def _step(self, ts_ms: int, *, silent: bool) -> None:
-        for market in self.symbols.values():
-            trade = market.step(self._next_step, ts_ms)
-            if trade is not None and not silent:
-                self._venue.on_trade(market.symbol, ts_ms, trade.price, trade.quantity, trade.buyer_is_taker)
-                self._publish_trade(market, trade)
-                if self._next_step == 0:
-                    self._opened.add(market.id)
-        self._next_step += 1
-
-    def _show_venue(self, now_ms: int) -> None:
-        """Catching up after a pause: orders are matched against books of their time, which nobody else is told."""
-        for market in self.symbols.values():
-            self._venue.on_book(market.symbol, now_ms, *market.levels_at(now_ms))
-
     # --- what is told ---
 
     def _update_books(self, now_ms: int) -> None:
         for market in self.symbols.values():
-            event = market.update_book(now_ms)
+            diff = market.update_book(now_ms)
             self._venue.on_book(market.symbol, now_ms, *market.book.levels())
-            if event is None:
+            if diff.is_empty:
                 continue
-            self._tell(f"{market.stream}@depth@100ms", event)
-            for depth in (5, 10, 20):
-                name = f"{market.stream}@depth{depth}@100ms"
-                if self._publisher.wants(name):
-                    self._publisher.publish(name, self._partial(market, depth))
+            self._tell(f"{market.stream}@depth@100ms", self._messages.depth(market, diff, now_ms))
+            self._publish_partial(market, "@100ms", now_ms)
             name = f"{market.stream}@bookTicker"
             if self._publisher.wants(name):
-                best = market.book.best()
-                self._publisher.publish(
-                    name,
-                    {
-                        "u": market.book.update_id, "s": market.id, "b": best.bid, "B": best.bid_quantity,
-                        "a": best.ask, "A": best.ask_quantity,
-                    },
-                )  # fmt: skip
+                self._publisher.publish(name, self._messages.best(market, now_ms))
+
+    def _publish_partial(self, market: SymbolMarket, ending: str, now_ms: int) -> None:
+        for depth in _PARTIAL_DEPTHS:
+            name = f"{market.stream}@depth{depth}{ending}"
+            if self._publisher.wants(name):
+                self._publisher.publish(name, self._messages.partial(market, depth, now_ms))
 
     def _publish_trade(self, market: SymbolMarket, trade: PublicTrade) -> None:
-        name = f"{market.stream}@trade"
-        if self._publisher.wants(name):
-            self._publisher.publish(
-                name,
-                {
-                    "e": "trade", "E": trade.ts_ms, "s": market.id, "t": trade.trade_id, "p": text(trade.price),
-                    "q": text(trade.quantity), "T": trade.ts_ms, "m": not trade.buyer_is_taker, "M": True,
-                },
-            )  # fmt: skip
-        name = f"{market.stream}@aggTrade"
-        if self._publisher.wants(name):
-            self._publisher.publish(
-                name,
-                {
-                    "e": "aggTrade", "E": trade.ts_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
-                    "q": text(trade.quantity), "f": trade.trade_id, "l": trade.trade_id, "T": trade.ts_ms,
-                    "m": not trade.buyer_is_taker, "M": True,
-                },
-            )  # fmt: skip
+        for name, message in (("trade", self._messages.trade), ("aggTrade", self._messages.aggregate)):
+            stream = f"{market.stream}@{name}"
+            if self._publisher.wants(stream):
+                self._publisher.publish(stream, message(market, trade))
 
     def _publish_klines(self, now_ms: int) -> None:
         everybody = self._ticks % _KLINE_EVERY == 0
@@ -200,10 +142,6 @@ class Market:
                 for interval, length in self.intervals.items():
                     self._publish_kline(market, interval, length, now_ms, is_closed=False)
         self._opened.clear()
-
-    def _publish_closed(self, market: SymbolMarket, close_ms: int) -> None:
-        for interval, length in self.intervals.items():
-            self._publish_kline(market, interval, length, close_ms, is_closed=True)
 
     def _publish_kline(self, market: SymbolMarket, interval: str, length: int, now_ms: int, *, is_closed: bool) -> None:
         name = f"{market.stream}@kline_{interval}"
@@ -220,11 +158,10 @@ class Market:
 
     def _publish_slow(self, now_ms: int) -> None:
         for market in self.symbols.values():
-            self._tell(f"{market.stream}@depth", market.update_slow_book(now_ms))
-            for depth in (5, 10, 20):
-                name = f"{market.stream}@depth{depth}"
-                if self._publisher.wants(name):
-                    self._publisher.publish(name, self._partial(market, depth))
+            diff = market.update_slow_book()
+            for ending in self._messages.slow_depths:
+                self._tell(f"{market.stream}@{ending}", self._messages.depth(market, diff, now_ms))
+            self._publish_partial(market, "", now_ms)
         self._publish_days(now_ms)
 
     def _publish_days(self, now_ms: int) -> None:
@@ -238,9 +175,7 @@ class Market:
                 if not wanted and not self._publisher.wants(name):
                     continue
                 day = DayStatistics(market.series, self.base_ms, now_ms)
-                is_mini = kind == "miniTicker"
-                quote, last = market.book.best(), market.last_quantity
-                event = day.mini_event(market.id) if is_mini else day.event(market.id, quote, last)
+                event = day.mini_event(market.id) if kind == "miniTicker" else self._messages.day(market, day)
                 self._tell(name, event)
                 told.append(event)
             self._tell(everybody, told)
@@ -248,7 +183,3 @@ class Market:
     def _tell(self, stream: str, event: object) -> None:
         if self._publisher.wants(stream):
             self._publisher.publish(stream, event)
-
-    def _partial(self, market: SymbolMarket, depth: int) -> dict[str, object]:
-        bids, asks = market.book.pairs(depth)
-        return {"lastUpdateId": market.book.update_id, "bids": bids, "asks": asks}

@@ -29,17 +29,18 @@ class PublishedBook:
     def update(self, book: DepthBook) -> "BookDiff":
         """Takes over `book`; what changed, with its update ids."""
         bids, asks = _levels(book.bids), _levels(book.asks)
-        diff = BookDiff(self.update_id + 1, self._changes(self._bids, bids), self._changes(self._asks, asks))
+        first = self.update_id + 1
+        changed_bids, changed_asks = self._changes(self._bids, bids), self._changes(self._asks, asks)
         self._bids, self._asks = bids, asks
-        self.update_id += len(diff.bids) + len(diff.asks)
-        return diff
+        self.update_id += len(changed_bids) + len(changed_asks)
+        return BookDiff(first, self.update_id, changed_bids, changed_asks)
 
     def copy_from(self, other: "PublishedBook") -> "BookDiff":
         """Catches up with `other`, the faster channel of the same symbol."""
         first = self.update_id + 1
-        diff = BookDiff(first, self._changes(self._bids, other._bids), self._changes(self._asks, other._asks))
+        bids, asks = self._changes(self._bids, other._bids), self._changes(self._asks, other._asks)
         self._bids, self._asks, self.update_id = other._bids, other._asks, other.update_id
-        return diff
+        return BookDiff(first, self.update_id, bids, asks)
 
     def pairs(self, limit: int) -> tuple[Pairs, Pairs]:
         """(bids, asks), best first, as Binance writes them."""
@@ -75,18 +76,16 @@ class PublishedBook:
 
 
 class BookDiff:
-    """Changed levels; a removed one has quantity zero."""
+    """Changed levels, with the update ids `first` to `last`; a removed level has quantity zero."""
 
-    __slots__ = ("asks", "bids", "first")
+    __slots__ = ("asks", "bids", "first", "last")
 
-    def __init__(self, first: int, bids: Pairs, asks: Pairs) -> None:
-        self.first, self.bids, self.asks = first, bids, asks
+    def __init__(self, first: int, last: int, bids: Pairs, asks: Pairs) -> None:
+        self.first, self.last, self.bids, self.asks = first, last, bids, asks
 
-    def event(self, symbol_id: str, last: int, now_ms: int) -> dict[str, object]:
-        """A `depthUpdate` message."""
-        return {
-            "e": "depthUpdate", "E": now_ms, "s": symbol_id, "U": self.first, "u": last, "b": self.bids, "a": self.asks,
-        }  # fmt: skip
+    @property
+    def is_empty(self) -> bool:
+        return not (self.bids or self.asks)
 
 
 def _levels(side: DepthSide) -> _Side:

@@ -70,7 +70,7 @@ def trade_fees(venue: Venue, params: Params) -> object:
 def key_permissions(venue: Venue, _params: Params) -> object:
     """account/apiRestrictions: this key can trade and nothing else."""
     return {
-        "ipRestrict": False, "createTime": venue.market.start_ms, "enableReading": True,
+        "ipRestrict": False, "createTime": venue.playback.start_ms, "enableReading": True,
         "enableSpotAndMarginTrading": True, "enableWithdrawals": False, "enableInternalTransfer": False,
         "enableMargin": False, "enableFutures": False, "permitsUniversalTransfer": False, "enableVanillaOptions": False,
         "enableFixApiTrade": False, "enableFixReadOnly": False, "enablePortfolioMarginTrading": False,

@@ -27,6 +27,7 @@ from trader.sandbox.hub import Hub
 from trader.sandbox.listing import Listing, listings_for
 from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
+from trader.sandbox.playback import Playback
 from trader.sandbox.replay import ReplayedMarket
 from trader.sandbox.rest import rest
 from trader.sandbox.source import MarketSource
@@ -83,10 +84,12 @@ class SandboxServer:
         faults = Faults()
         self._stack.callback(faults.clear)
         matching = SpoiledMatching(exchange, faults)
-        market = Market(source, listings, clock, matching, hub, seed=options.seed, now_ms=now_ms)
+        history = source.begin(now_ms)
+        market = Market(listings, history, matching, hub, base_ms=source.base_ms, seed=options.seed, now_ms=now_ms)
+        playback = Playback(source, (market,), clock, now_ms=now_ms)
         clock.real_epoch_ms = wall_ms()
         authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
-        self._venue = Venue(options, clock, market, exchange, hub, authenticator, faults)
+        self._venue = Venue(options, clock, playback, market, exchange, hub, authenticator, faults)
         self._gate = gate = await self._listen(self._venue, certificates.server_context())
         faults.effects = VenueEffects(self._venue, faults, gate)
         for fault in options.faults:
@@ -120,7 +123,7 @@ class SandboxServer:
         """Run the market until asked to stop (`/sandbox/shutdown`, `stop_soon`, idleness)."""
         venue = self._started
         async with asyncio.TaskGroup() as group:
-            ticking = group.create_task(venue.market.run(self.options.tick_s, self._each_tick()))
+            ticking = group.create_task(venue.playback.run(self.options.tick_s, self._each_tick()))
             opening = group.create_task(self._gate.run())
             await venue.stopping.wait()
             ticking.cancel()

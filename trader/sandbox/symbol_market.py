@@ -9,7 +9,7 @@ from trader.sandbox.candles import CandleSeries
 from trader.sandbox.depth import DepthModel
 from trader.sandbox.listing import Listing
 from trader.sandbox.numbers import text
-from trader.sandbox.orderbook import PublishedBook
+from trader.sandbox.orderbook import BookDiff, PublishedBook
 from trader.sandbox.source import CandlePlan
 from trader.sandbox.ticker import first_trade_id
 
@@ -87,23 +87,19 @@ class SymbolMarket:
         self.series.append(plan.row)
         return plan.row
 
-    def update_book(self, now_ms: int) -> dict[str, object] | None:
-        """Moves the book to where trades are; the depth message, or None when nothing changed."""
+    def update_book(self, now_ms: int) -> BookDiff:
+        """Moves the book to where trades are; what changed."""
         ticks, taker = self._last
-        diff = self.book.update(self._depth.book(ticks, taker, self._volatility, now_ms))
-        if not diff.bids and not diff.asks:
-            return None
-        return diff.event(self.id, self.book.update_id, now_ms)
+        return self.book.update(self._depth.book(ticks, taker, self._volatility, now_ms))
 
     def levels_at(self, now_ms: int) -> tuple[Levels, Levels]:
         """(bids, asks) of the book at that time, published or not."""
         ticks, taker = self._last
         return self.book.levels_of(self._depth.book(ticks, taker, self._volatility, now_ms))
 
-    def update_slow_book(self, now_ms: int) -> dict[str, object]:
-        """The depth message of the 1,000 ms channel."""
-        diff = self.slow_book.copy_from(self.book)
-        return diff.event(self.id, self.book.update_id, now_ms)
+    def update_slow_book(self) -> BookDiff:
+        """What changed since the slow depth channel was told."""
+        return self.slow_book.copy_from(self.book)
 
     @property
     def last_trade_id(self) -> int:

@@ -15,6 +15,7 @@ from trader.sandbox.limits import RateLimiter
 from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
 from trader.sandbox.params import Params
+from trader.sandbox.playback import Playback
 from trader.sandbox.symbol_market import SymbolMarket
 from trader.sandbox.userfeed import UserFeed
 from trader.simulation.exchange import SimulatedExchange
@@ -27,6 +28,7 @@ class Venue:
         self,
         options: SandboxOptions,
         clock: ScaledClock,
+        playback: Playback,
         market: Market,
         exchange: SimulatedExchange,
         hub: Hub,
@@ -35,6 +37,7 @@ class Venue:
     ) -> None:
         self.options = options
         self.clock = clock
+        self.playback = playback
         self.market = market
         self.exchange = exchange
         self.hub = hub

@@ -12,6 +12,7 @@ from trader.domain.market import Levels
 from trader.sandbox.generated import EPOCH_MS, GeneratedMarket
 from trader.sandbox.listing import listings_for
 from trader.sandbox.market import Market
+from trader.sandbox.playback import Playback
 from trader.sandbox.source import STEPS_PER_CANDLE, CandlePlan, Floats
 
 MINUTE = 60_000
@@ -60,12 +61,28 @@ class Short:
         return plans
 
 
-def started(minutes: int = 10_000, now_ms: int = EPOCH_MS) -> tuple[Market, Listener]:
+class Running:
+    """One market, moved through time by `tick`."""
+
+    def __init__(self, source: Short, listener: Listener, now_ms: int) -> None:
+        history = source.begin(now_ms)
+        self.market = Market(
+            listings_for(SYMBOLS), history, listener, listener, base_ms=source.base_ms, seed=7, now_ms=now_ms
+        )
+        self.playback = Playback(source, (self.market,), ScaledClock(0, now_ms, 60.0), now_ms=now_ms)
+        self.by_id = self.market.by_id
+        self.tick = self.playback.tick
+
+    @property
+    def is_finished(self) -> bool:
+        return self.playback.is_finished
+
+
+def started(minutes: int = 10_000, now_ms: int = EPOCH_MS) -> tuple[Running, Listener]:
     listener = Listener()
-    clock = ScaledClock(0, now_ms, 60.0)
-    market = Market(Short(minutes), listings_for(SYMBOLS), clock, listener, listener, seed=7, now_ms=now_ms)
+    running = Running(Short(minutes), listener, now_ms)
     listener.told.clear()
-    return market, listener
+    return running, listener
 
 
 def test_one_depth_message_per_tick_with_unbroken_ids() -> None:

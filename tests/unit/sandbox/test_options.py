@@ -58,6 +58,6 @@ def test_twenty_symbols_are_known_and_any_spot_pair_can_be_listed() -> None:
         enough = instrument.round_quantity(20 / listing.base_price)
         assert instrument.refusal(enough, instrument.round_price(listing.base_price)) is None
     assert listing_for("MADEUP/USDT") == listing_for("MADEUP/USDT")
-    for name in ("BTCUSDT", "btc/usdt", "BTC/USDT:USDT", "/USDT"):
+    for name in ("BTCUSDT", "btc/usdt", "BTC/USDT:BTC", "BTC/USDT:", "/USDT"):
         with pytest.raises(Misconfigured, match="not a spot pair"):
             listing_for(name)

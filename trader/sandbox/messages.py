@@ -1,0 +1,69 @@
+"""Market stream messages in the words of Binance spot, and what every exchange of this kind must have words for."""
+
+from typing import Protocol
+
+from trader.sandbox.numbers import text
+from trader.sandbox.orderbook import BookDiff
+from trader.sandbox.symbol_market import PublicTrade, SymbolMarket
+from trader.sandbox.ticker import DayStatistics
+
+
+class Messages(Protocol):
+    """How one exchange writes what happened. Candles and small tickers are the same everywhere (`sandbox.ticker`)."""
+
+    @property
+    def slow_depths(self) -> tuple[str, ...]:
+        """Endings of the depth streams that are told once in a while, not with every change."""
+
+    def depth(self, market: SymbolMarket, diff: BookDiff, now_ms: int) -> dict[str, object]:
+        """Changed levels."""
+
+    def partial(self, market: SymbolMarket, depth: int, now_ms: int) -> dict[str, object]:
+        """The best `depth` levels."""
+
+    def best(self, market: SymbolMarket, now_ms: int) -> dict[str, object]:
+        """The best bid and ask."""
+
+    def trade(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]: ...
+    def aggregate(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]: ...
+    def day(self, market: SymbolMarket, day: DayStatistics) -> dict[str, object]:
+        """The large ticker of the last 24 hours."""
+
+
+class SpotMessages:
+    """Binance spot."""
+
+    slow_depths: tuple[str, ...] = ("depth",)
+
+    def depth(self, market: SymbolMarket, diff: BookDiff, now_ms: int) -> dict[str, object]:
+        return {
+            "e": "depthUpdate", "E": now_ms, "s": market.id, "U": diff.first, "u": diff.last, "b": diff.bids,
+            "a": diff.asks,
+        }  # fmt: skip
+
+    def partial(self, market: SymbolMarket, depth: int, now_ms: int) -> dict[str, object]:
+        bids, asks = market.book.pairs(depth)
+        return {"lastUpdateId": market.book.update_id, "bids": bids, "asks": asks}
+
+    def best(self, market: SymbolMarket, now_ms: int) -> dict[str, object]:
+        best = market.book.best()
+        return {
+            "u": market.book.update_id, "s": market.id, "b": best.bid, "B": best.bid_quantity, "a": best.ask,
+            "A": best.ask_quantity,
+        }  # fmt: skip
+
+    def trade(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
+        return {
+            "e": "trade", "E": trade.ts_ms, "s": market.id, "t": trade.trade_id, "p": text(trade.price),
+            "q": text(trade.quantity), "T": trade.ts_ms, "m": not trade.buyer_is_taker, "M": True,
+        }  # fmt: skip
+
+    def aggregate(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
+        return {
+            "e": "aggTrade", "E": trade.ts_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
+            "q": text(trade.quantity), "f": trade.trade_id, "l": trade.trade_id, "T": trade.ts_ms,
+            "m": not trade.buyer_is_taker, "M": True,
+        }  # fmt: skip
+
+    def day(self, market: SymbolMarket, day: DayStatistics) -> dict[str, object]:
+        return day.event(market.id, market.book.best(), market.last_quantity)
