@@ -124,3 +124,17 @@ def test_invented_series_give_finite_rows_in_range_and_the_same_in_both_drivers(
     stream = FeatureStream("1m")
     rows = [stream.update(*values) for values in zip(*(column.tolist() for column in candles), strict=True)]
     assert np.array_equal(np.array([row for row in rows if row is not None]), matrix[WARM_UP:])
+
+
+def test_a_long_hole_gives_finite_rows_in_range() -> None:
+    """Four and a half thousand flat candles: means decay by hundreds of orders of magnitude and nothing breaks."""
+    before, after = random_candles(2_100), random_candles(500, seed=2)
+    hole_ms = 4_500 * 60_000
+    opened = np.concatenate((before.open_ms, before.open_ms[-1] + 60_000 + hole_ms + np.arange(500) * 60_000))
+    joined = Candles(opened, *(np.concatenate(pair) for pair in zip(before[1:], after[1:], strict=True)))
+    assert_in_range(joined.matrix("1m")[WARM_UP:])
+
+
+@pytest.mark.parametrize("price", [2.0**-40, 2.0**30])
+def test_tiny_and_huge_prices_are_fine(price: float) -> None:
+    assert_in_range(random_candles(2_300).scaled(price / 64, 1.0).matrix("1m")[WARM_UP:])

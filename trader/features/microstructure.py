@@ -28,7 +28,7 @@ COLUMNS.model_input(
     source="Roll, Journal of Finance 39 (1984)",
 )
 COLUMNS.model_input(
-    "price_impact", "|log return| / (volume / its mean over 20); 0 without volume", 21, "log return", 0, source=AMIHUD
+    "price_impact", "|log return| / (volume / its mean over 20); 0 without volume", 20, "log return", 0, source=AMIHUD
 )
 COLUMNS.model_input(
     "impact_slope_30",

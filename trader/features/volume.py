@@ -12,7 +12,7 @@ QUONG = "Quong and Soudack (1989)"
 
 COLUMNS = Family("volume")
 COLUMNS.published("obv", "sum from the start of volume * sign(change of close)", 1, "base", source=GRANVILLE)
-COLUMNS.published("obv_ma", "mean of obv over 20 candles", 20, "base", source=GRANVILLE)
+COLUMNS.published("obv_ma", "mean over 20 candles of obv, which sums from the start", 20, "base", source=GRANVILLE)
 COLUMNS.published("vpt", "sum from the start of volume * (close / previous close - 1)", 2, "base")
 COLUMNS.published("ad_line", "sum from the start of volume * close location", 1, "base", source=CHAIKIN)
 COLUMNS.published("volume_ma_5", "mean of volume over 5 candles", 5, "base", 0)
