@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
 
 PROTECTED_WITHIN_S = 2.0
 # Half the usual speed, so that the TWAP (20 s real) outlives the restart; short requests, so that an order that never
-# arrived is proven absent within seconds; a receive window (2 s real) that an order survives in a frozen exchange.
+# arrived is proven absent within seconds; a receive window (2 s) that an order survives in a frozen exchange.
 SLOW_TWAP: dict[str, Any] = {
-    "exchange": {"request_timeout_s": 2.0, "receive_window_ms": 60_000},
+    "exchange": {"request_timeout_s": 2.0, "receive_window_ms": 2_000},
     "sandbox": {"speed": 30.0},
     "execution": {"algorithm": "twap", "twap_slices": 8, "twap_duration_s": 600.0},
 }
