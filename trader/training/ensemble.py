@@ -1,13 +1,12 @@
 """Six learners, stacked on what they predicted out of fold, with a calibrated probability of winning."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
@@ -22,7 +21,8 @@ from trader.models.statistics import (
 )
 from trader.training.calibration import CalibrationReport, choose_calibrator
 from trader.training.checkpoint import FoldCheckpoint, fingerprint
-from trader.training.members import fitted, importance_of, make_member
+from trader.training.learn import Learner, Sample, estimator_learner, member_learner
+from trader.training.members import importance_of
 from trader.training.profiles import Profile, profile_named
 from trader.training.splits import PurgedWalkForward, Rows, label_spans
 from trader.training.stack import StackChoice, choose_stack
@@ -153,8 +153,9 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.calibrator_, calibration = choose_calibrator(score, won, found.fold, block, weight, control)
         self.scores_ = _scores(self.out_of_fold_, y, block, list(recipe), choice, calibration)
         self.members_: dict[str, Any] = {}
-        for name, make in recipe.items():
-            self.members_[name] = fitted(make(), table.X, table.y, table.weight)
+        everything = table.sample(np.arange(len(table.y)))
+        for name, learner in recipe.items():
+            self.members_[name] = learner.fit(everything)
             work.done(f"final fit: {name}", len(table.X))
         parts = [importance_of(model, table.X, table.y, self.random_state) for model in self.members_.values()]
         self.importance_ = np.mean(parts, axis=0)
@@ -162,7 +163,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
     def _out_of_fold(
         self,
         table: "_Table",
-        recipe: dict[str, Callable[[], Any]],
+        recipe: dict[str, Learner],
         folds: list[tuple[Rows, Rows]],
         work: "_Work",
         checkpoint: FoldCheckpoint | None,
@@ -171,27 +172,24 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         members = np.empty((len(tested), len(recipe)))
         for k, (train, test) in enumerate(folds):
-            seen = (table.X[train], table.y[train], table.weight[train])
-            unseen = table.X[test]
+            seen, unseen = table.sample(train), table.X[test]
             content = fingerprint(*seen, unseen) if checkpoint else ""
-            for column, (name, make) in enumerate(recipe.items()):
-                model = make()
-                key = f"{k}-{name}-{fingerprint(content, type(model).__name__, sorted(model.get_params().items()))}"
+            for column, (name, learner) in enumerate(recipe.items()):
+                key = f"{k}-{name}-{fingerprint(content, learner.identity)}"
                 found = checkpoint.load(key, len(test)) if checkpoint else None
                 if found is None:
-                    found = np.asarray(fitted(model, *seen).predict(unseen), np.float64)
+                    found = np.asarray(learner.fit(seen).predict(unseen), np.float64)
                     if checkpoint:
                         checkpoint.keep(key, found)
                 members[fold == k, column] = found
                 work.done(f"fold {k + 1}/{len(folds)}: {name}", len(train))
         return OutOfFold(tested, fold, members, members.mean(axis=1))
 
-    def _recipe(self, crowding: float) -> dict[str, Callable[[], Any]]:
-        """Name -> how to make the unfitted member."""
+    def _recipe(self, crowding: float) -> dict[str, Learner]:
         if self.members is not None:
-            return {name: partial(clone, model) for name, model in self.members.items()}
+            return {name: estimator_learner(model) for name, model in self.members.items()}
         chosen = profile_named(self.profile).members
-        return {name: partial(make_member, member, self.random_state, crowding) for name, member in chosen.items()}
+        return {name: member_learner(member, self.random_state, crowding) for name, member in chosen.items()}
 
     def _splitter(self) -> PurgedWalkForward:
         return PurgedWalkForward(self.n_splits or profile_named(self.profile).n_splits, self.embargo)
@@ -209,6 +207,11 @@ class _Table(NamedTuple):
     block: Rows
     control: Floats | None
     crowding: float  # labels of a symbol alive at once, >= 1
+
+    def sample(self, rows: Rows) -> Sample:
+        """The given rows in time order."""
+        rows = rows[np.argsort(self.spans[rows, 0], kind="stable")]
+        return Sample(self.X[rows], self.y[rows], self.weight[rows], self.spans[rows, 0], self.spans[rows, 1])
 
 
 class _Work:

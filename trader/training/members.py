@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import has_fit_parameter
 
 from trader.domain.candle_arrays import Floats
 from trader.training.profiles import Member
@@ -39,23 +38,39 @@ class ScaledMLP(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
     def fit(self, X: Floats, y: Floats, sample_weight: Floats | None = None) -> "ScaledMLP":
         """X (n, n_features), y (n,)."""
         self.scaler_ = StandardScaler().fit(X)
-        batch = self.batch_size if isinstance(self.batch_size, str) else min(self.batch_size, len(X))
-        self.mlp_ = MLPRegressor(
-            hidden_layer_sizes=self.hidden_layer_sizes,
-            activation=self.activation,
-            alpha=self.alpha,
-            max_iter=self.max_iter,
-            batch_size=batch,
-            random_state=self.random_state,
-        )
+        self.mlp_ = self._network(len(X))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs are the regularisation here
             self.mlp_.fit(self._scaled(X), y, sample_weight=sample_weight)
         self.n_features_in_ = X.shape[1]
         return self
 
+    def best_rounds(
+        self, X: Floats, y: Floats, weight: Floats, later: tuple[Floats, Floats, Floats], patience: int
+    ) -> int:
+        """Epochs, at most max_iter, after which the squared error on `later` (X, y, weight) was smallest."""
+        self.scaler_ = StandardScaler().fit(X)
+        network, seen, unseen = self._network(len(X)), self._scaled(X), self._scaled(later[0])
+        errors: list[float] = []
+        for _ in range(self.max_iter):
+            network.partial_fit(seen, y, sample_weight=weight)
+            errors.append(float(np.average((network.predict(unseen) - later[1]) ** 2, weights=later[2])))
+            if len(errors) - int(np.argmin(errors)) > patience:
+                break
+        return int(np.argmin(errors)) + 1
+
     def predict(self, X: Floats) -> Floats:
         return np.asarray(self.mlp_.predict(self._scaled(X)), np.float64)
+
+    def _network(self, n_rows: int) -> MLPRegressor:
+        return MLPRegressor(
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            activation=self.activation,
+            alpha=self.alpha,
+            max_iter=self.max_iter,
+            batch_size=self.batch_size if isinstance(self.batch_size, str) else min(self.batch_size, n_rows),
+            random_state=self.random_state,
+        )
 
     def _scaled(self, X: Floats) -> Floats:
         scaled: Floats = np.clip(self.scaler_.transform(X), -SCALED_INPUT_LIMIT, SCALED_INPUT_LIMIT)
@@ -94,11 +109,6 @@ def _sklearn_trees(kind: str, parameters: dict[str, Any], random_state: int) -> 
     if kind == "gradient_boosting":
         return GradientBoostingRegressor(**parameters, random_state=random_state)
     return HistGradientBoostingRegressor(**parameters, early_stopping=False, random_state=random_state)
-
-
-def fitted(model: Any, X: Floats, y: Floats, weight: Floats) -> Any:
-    """`model` after its fit, with weights (n,) if it knows any."""
-    return model.fit(X, y, sample_weight=weight) if has_fit_parameter(model, "sample_weight") else model.fit(X, y)
 
 
 def importance_of(model: Any, X: Floats, y: Floats, random_state: int) -> Floats:

@@ -9,12 +9,14 @@ class Member(msgspec.Struct, frozen=True):
     """One base learner: the library's class by a short name, and its parameters.
 
     `counts` names the parameters that count labels (smallest leaf, penalties). Labels that overlap in time say the
-    same thing several times, so these are multiplied by how many of a symbol's labels are alive at once.
+    same thing several times, so these are multiplied by how many of a symbol's labels are alive at once. With
+    `patience` the rounds given are the most; the newest rows tell how many are best (see `learn.best_rounds`).
     """
 
     kind: Literal["xgboost", "lightgbm", "catboost", "random_forest", "gradient_boosting", "hist_boosting", "mlp"]
     parameters: dict[str, Any]
     counts: tuple[str, ...] = ()
+    patience: int = 0
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ FAST = Profile(
         "xgboost": Member(
             "xgboost",
             {
-                "n_estimators": 150,
+                "n_estimators": 300,
                 "max_depth": 5,
                 "learning_rate": 0.04,
                 "subsample": 0.5,
@@ -58,11 +60,12 @@ FAST = Profile(
                 "reg_lambda": 10.0,
             },
             counts=("min_child_weight", "reg_lambda"),
+            patience=25,
         ),
         "lightgbm": Member(
             "lightgbm",
             {
-                "n_estimators": 150,
+                "n_estimators": 300,
                 "max_depth": 6,
                 "learning_rate": 0.04,
                 "num_leaves": 31,
@@ -73,11 +76,13 @@ FAST = Profile(
                 "reg_lambda": 10.0,
             },
             counts=("min_child_samples", "reg_lambda"),
+            patience=25,
         ),
         "catboost": Member(
             "catboost",
-            {"iterations": 150, "depth": 5, "learning_rate": 0.05, "l2_leaf_reg": 10.0, "rsm": 0.4, "border_count": 64},
+            {"iterations": 300, "depth": 5, "learning_rate": 0.05, "l2_leaf_reg": 10.0, "rsm": 0.4, "border_count": 64},
             counts=("l2_leaf_reg",),
+            patience=25,
         ),
         "random_forest": Member(
             "random_forest",
@@ -94,7 +99,7 @@ FAST = Profile(
         "gradient_boosting": Member(
             "hist_boosting",
             {
-                "max_iter": 100,
+                "max_iter": 200,
                 "max_depth": 5,
                 "learning_rate": 0.05,
                 "max_features": 0.4,
@@ -103,10 +108,18 @@ FAST = Profile(
                 "max_bins": 63,
             },
             counts=("min_samples_leaf", "l2_regularization"),
+            patience=25,
         ),
         "mlp": Member(
             "mlp",
-            {"hidden_layer_sizes": (100, 50, 25), "activation": "relu", "alpha": 0.1, "max_iter": 6, "batch_size": 256},
+            {
+                "hidden_layer_sizes": (100, 50, 25),
+                "activation": "relu",
+                "alpha": 0.1,
+                "max_iter": 12,
+                "batch_size": 256,
+            },
+            patience=3,
         ),
     },
 )

@@ -21,7 +21,7 @@ from trader.domain.candle_arrays import Floats
 from trader.models.gate import day_returns
 from trader.training.dataset import Dataset
 from trader.training.evaluate import Rules, judged
-from trader.training.members import fitted, make_member
+from trader.training.learn import Sample, fit_member
 from trader.training.profiles import Member, Profile, profile_named
 from trader.training.splits import PurgedWalkForward
 
@@ -203,11 +203,8 @@ def _walk_forward(
     predictions: list[Floats] = []
     score, crowding = 0.0, 1 / float(table.weight.mean())
     for k, (train, test) in enumerate(folds):
-        seen = (table.X[train], table.y[train], table.weight[train])
-        made = [
-            fitted(make_member(member, seed, crowding), *seen).predict(table.X[test])
-            for member in profile.members.values()
-        ]
+        seen = Sample(table.X[train], table.y[train], table.weight[train], table.start_ms[train], table.end_ms[train])
+        made = [fit_member(member, seen, seed, crowding).predict(table.X[test]) for member in profile.members.values()]
         tested.append(test)
         predictions.append(np.mean(made, axis=0))
         if k == 0:
