@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trader.engine.runner import Runner
     from trader.models import CompiledEnsemble
     from trader.sandbox.status import RunningSandbox
+    from trader.service.download import Tell, Verified, Wanted
     from trader.service.finding import Finding
 
 log = structlog.get_logger("app")
@@ -107,6 +108,15 @@ def doctor(settings: Settings) -> list["Finding"]:
     return examine(settings, locate, market_id=market_id, needs_keys=needs_keys)
 
 
+def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
+    """`trader download`: candles into the store that training reads. Needs no keys in any mode."""
+    output = configure(settings.log, _secrets(settings), stream=sys.stderr)
+    try:
+        return asyncio.run(_download(settings, wanted, tell))
+    finally:
+        output.close()
+
+
 # --- the daemon -------------------------------------------------------------------------------------------------
 
 
@@ -119,8 +129,10 @@ async def _daemon(settings: Settings, lock: Any, output: LogOutput, duration_s: 
     output.use_market_time(venue.clock.now_ms)
     await _until(stop, supply.compiled(settings))
     model = await _until(stop, supply.champion(settings, venue))
-    if model is None:
+    venue = await _until(stop, _venue(settings))  # a training may outlast the idle sandbox: then it is started again
+    if model is None or venue is None:
         return 0
+    output.use_market_time(venue.clock.now_ms)
     from trader.adapters.ccxt.connect import connect
 
     connection = await _until(stop, connect(venue.settings.exchange, venue.settings.market, venue.clock, venue.keys))
@@ -320,6 +332,13 @@ async def _train(settings: Settings) -> int:
 
     await train_here(settings, await _venue(settings))
     return 0
+
+
+async def _download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
+    from trader.service.download import download_into
+
+    venue = await _venue(settings.model_copy(update={"mode": "paper"}))
+    return await download_into(settings.storage.state_dir / "candles" / venue.market_id, venue, wanted, tell)
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import typer
 
 from trader.cli import act, look, runs
 from trader.cli.doctor import DOCTOR_EPILOG, doctor, health
+from trader.cli.download import DOWNLOAD_EPILOG, download
 from trader.cli.features import features
 from trader.cli.sandbox import SANDBOX_EPILOG, sandbox
 
@@ -40,6 +41,7 @@ app.command(rich_help_panel=_ACT)(act.pause)
 app.command(rich_help_panel=_ACT)(act.resume)
 app.command(rich_help_panel=_ACT)(act.flatten)
 app.command(rich_help_panel=_ACT)(act.kill)
+app.command(rich_help_panel=_LEARN, epilog=DOWNLOAD_EPILOG)(download)
 app.command(rich_help_panel=_LEARN)(runs.train)
 app.command(rich_help_panel=_LEARN, short_help="Show every feature column and what it means.")(features)
 app.command(rich_help_panel=_LEARN)(runs.bench)

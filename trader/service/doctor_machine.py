@@ -70,6 +70,8 @@ def import_failures(names: Sequence[str]) -> dict[str, str]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_IMPORT_WAIT_S, check=False)
     except subprocess.TimeoutExpired:
         return dict.fromkeys(names, f"not imported within {_IMPORT_WAIT_S:.0f} s")
+    except OSError as error:
+        return dict.fromkeys(names, f"{sys.executable}: {error.strerror}")
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return dict.fromkeys(names, said)
