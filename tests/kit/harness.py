@@ -45,7 +45,7 @@ from trader.simulation.orders import OrderChanged, SimEvent
 from trader.simulation.venue import _fill, _report, _request
 
 T = TypeVar("T", bound=d.Decision)
-Fault = Literal["lost_before", "lost_after", "refused"]
+Fault = Literal["lost_before", "lost_after", "refused", "not_sent"]
 CALM = a_context(close=100.0, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
 
 
@@ -302,8 +302,9 @@ class Harness:
     def _submit(self, decision: d.Decision, approved: Approved, replaces: OrderRef | None) -> None:
         fault = self.fault(decision)
         client_id = approved.intent.client_id
-        if fault == "refused":
-            self._queue.append(OrderRefused(client_id=client_id, code="test", reason="refused by the test"))
+        if fault in ("refused", "not_sent"):
+            code = "test" if fault == "refused" else fault
+            self._queue.append(OrderRefused(client_id=client_id, code=code, reason="refused by the test"))
             return
         try:
             if fault != "lost_before":

@@ -174,6 +174,11 @@ def ref_of(order: Order) -> OrderRef:
     return OrderRef(order.symbol, order.client_id, order.exchange_id, is_stop=order.intent.stop_price is not None)
 
 
+def was_not_judged(reason: str) -> bool:
+    """Whether a refusal says nothing about the order: it never left, or the exchange asked for silence."""
+    return reason.startswith(("not_sent:", "rate_limited:"))
+
+
 def is_resting(order: Order) -> bool:
     """Confirmed by the exchange and not ended."""
     return order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)

@@ -190,7 +190,9 @@ class Engine:
     # --- time and people ----------------------------------------------------------------------------------
 
     def _on_timer(self, event: TimerFired) -> None:
-        if event.timer_id.startswith("exit/"):
+        if event.timer_id.startswith("stop/"):
+            protect(self._desk, event.timer_id.removeprefix("stop/"))
+        elif event.timer_id.startswith("exit/"):
             exits.drive(self._desk, event.timer_id.removeprefix("exit/"))
         else:
             algorithms.wake_algorithm(self._desk, event.timer_id)

@@ -78,7 +78,7 @@ def forget_plan(desk: Desk, symbol: str) -> None:
     wanted = desk.state.exits.get(symbol)
     if wanted is not None and not wanted.parent_id:
         forget(desk, symbol)
-    desk.state.stop_failures.pop(symbol, None)
+    desk.state.stop_troubles.pop(symbol, None)
 
 
 def decision_id_for(ledger_id: str, symbol: str, candle_open_ms: int) -> str:

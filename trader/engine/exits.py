@@ -13,14 +13,15 @@ from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, Purpose, Side
 from trader.engine.algorithms import abort, start_algorithm
-from trader.engine.desk import Desk, is_resting
-from trader.engine.protection import protect
+from trader.engine.desk import Desk, is_resting, was_not_judged
+from trader.engine.protection import note_trouble, protect
 from trader.engine.state import Market, PendingExit
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.impact import estimate_impact
 from trader.risk.exits import on_price
 
 RETRY_MS = 5_000
+_LONGEST_WAIT_MS = 5_000  # network time between two tries at an exchange that cannot be asked
 URGENT = frozenset({"stop", "break_even", "trailing_stop"})  # the others may wait for the book to refill
 _ALERT_FROM = 3
 _MAX_ATTEMPTS = 8
@@ -144,7 +145,7 @@ def on_finished(desk: Desk, algorithm: AlgorithmState) -> None:
     elif wanted.slices:
         _next_slice(desk, wanted, held if left + market.instrument.min_quantity >= held else left)
     else:
-        _try_again(desk, wanted, left)
+        _try_again(desk, wanted, left, algorithm)
 
 
 def _is_too_small(market: Market, quantity: Decimal) -> bool:
@@ -177,8 +178,11 @@ def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
     drive(desk, sold.symbol)
 
 
-def _try_again(desk: Desk, wanted: PendingExit, left: Decimal) -> None:
+def _try_again(desk: Desk, wanted: PendingExit, left: Decimal, algorithm: AlgorithmState) -> None:
     symbol, attempt = wanted.symbol, wanted.attempt + 1
+    if was_not_judged(algorithm.failure_reason):
+        _wait(desk, wanted, left, algorithm.failure_reason)
+        return
     level = Level.ALERT if attempt >= _ALERT_FROM else Level.WARNING
     desk.notify(level, "exit.incomplete", f"{left} of {wanted.quantity} left after try {attempt}", symbol=symbol)
     if attempt < _MAX_ATTEMPTS:
@@ -188,6 +192,7 @@ def _try_again(desk: Desk, wanted: PendingExit, left: Decimal) -> None:
             quantity=left,
             parent_id="",
             attempt=attempt,
+            waits=0,
             asked_ms=desk.now_ms,
             not_before_ms=desk.now_ms + RETRY_MS,
         )
@@ -196,23 +201,40 @@ def _try_again(desk: Desk, wanted: PendingExit, left: Decimal) -> None:
     protect(desk, symbol)
 
 
+def _wait(desk: Desk, wanted: PendingExit, left: Decimal, reason: str) -> None:
+    """The exchange could not be asked at all: the wish stays, however long that lasts."""
+    waits = wanted.waits + 1
+    wait_ms = min(_LONGEST_WAIT_MS, 250 * 2 ** min(waits, 10)) * desk.state.speed
+    due_ms = desk.now_ms + round(wait_ms)
+    if waits & (waits - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
+        level = Level.ALERT if waits >= _ALERT_FROM else Level.WARNING
+        desk.notify(level, "exit.waiting", f"{left} to close, try {waits}: {reason}", symbol=wanted.symbol)
+    _put(
+        desk,
+        msgspec.structs.replace(
+            wanted, quantity=left, parent_id="", waits=waits, asked_ms=desk.now_ms, not_before_ms=due_ms
+        ),
+    )
+    desk.wake(f"exit/{wanted.symbol}", due_ms)
+    protect(desk, wanted.symbol)
+
+
 def on_stop_refused(desk: Desk, order: Order) -> None:
-    """The exchange did not take a stop: try again, and after a few times close the position instead."""
+    """A stop does not rest: try again soon, and after a few refusals close the position instead."""
     symbol = order.symbol
-    failures = desk.state.stop_failures.get(symbol, 0) + 1
-    desk.state.stop_failures[symbol] = failures
+    trouble = note_trouble(desk, order)
     if symbol in desk.state.exits:
         return  # it is being closed already
-    if failures < _MAX_STOP_REFUSALS:
-        desk.notify(
-            Level.WARNING, "stop.refused", f"{order.reason}; try {failures}", symbol=symbol, ref=order.client_id
-        )
-        protect(desk, symbol)
+    if was_not_judged(order.reason) or trouble.refusals < _MAX_STOP_REFUSALS:
+        if trouble.tries & (trouble.tries - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
+            level = Level.ALERT if trouble.tries > _ALERT_FROM else Level.WARNING
+            text = f"{order.reason}; try {trouble.tries}"
+            desk.notify(level, "stop.refused", text, symbol=symbol, ref=order.client_id)
         return
     desk.notify(
         Level.ALERT,
         "stop.impossible",
-        f"{order.reason}; closing the position after {failures} refusals",
+        f"{order.reason}; closing the position after {trouble.refusals} refusals",
         symbol=symbol,
         ref=order.client_id,
     )

@@ -122,7 +122,7 @@ def _follow_up(desk: Desk, order: Order) -> None:
     algorithms.child_changed(desk, order)
     if order.intent.purpose is Purpose.STOP:
         if order.status is OrderStatus.OPEN:
-            desk.state.stop_failures.pop(order.symbol, None)
+            desk.state.stop_troubles.pop(order.symbol, None)
         elif order.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED) and desk.held(order.symbol):
             exits.on_stop_refused(desk, order)
     exits.drive(desk, order.symbol)

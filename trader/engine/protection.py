@@ -5,12 +5,14 @@ from decimal import Decimal
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Purpose
-from trader.engine.desk import Desk, is_resting
+from trader.engine.desk import Desk, is_resting, was_not_judged
+from trader.engine.state import StopTrouble
 from trader.execution.client_ids import client_id_for
 from trader.risk.stops import PositionPlan, resting_stop_price
 
 # A resting stop follows the plan only in moves worth a request; the engine itself watches the exact price.
 _MIN_MOVE = Decimal("0.0005")
+_WAITS_MS = (250, 500, 1_000, 2_000)  # network time until a stop that was not taken is tried again
 _SILENT_AFTER_MS = 1_000  # network time without an answer after which a stop no longer counts as protection
 
 
@@ -35,7 +37,23 @@ def protect(desk: Desk, symbol: str) -> None:
         return
     for extra in answered[1:]:
         desk.cancel(extra)
+    trouble = desk.state.stop_troubles.get(symbol)
+    if trouble is not None and desk.now_ms < trouble.not_before_ms:
+        return  # a timer comes back here
     _place_or_move(desk, plan, quantity, answered[0] if answered else None)
+
+
+def note_trouble(desk: Desk, order: Order) -> StopTrouble:
+    """A stop was not taken: the next try waits, longer each time, so that nobody is hammered."""
+    before = desk.state.stop_troubles.get(order.symbol, StopTrouble())
+    was_refused = order.status is OrderStatus.REJECTED  # one that never arrived has cost its time already
+    wait_ms = _WAITS_MS[min(before.tries, len(_WAITS_MS) - 1)] * desk.state.speed if was_refused else 0
+    trouble = StopTrouble(
+        before.tries + 1, before.refusals + (not was_not_judged(order.reason)), desk.now_ms + round(wait_ms)
+    )
+    desk.state.stop_troubles[order.symbol] = trouble
+    desk.wake(f"stop/{order.symbol}", trouble.not_before_ms)
+    return trouble
 
 
 def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:

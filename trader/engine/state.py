@@ -53,10 +53,19 @@ class PendingExit(msgspec.Struct, frozen=True):
     slices: int = 0
     not_before_ms: int = 0
     is_urgent: bool = False
+    waits: int = 0  # tries in a row that the exchange did not even look at
 
     @property
     def total(self) -> Decimal:
         return self.quantity + self.later
+
+
+class StopTrouble(msgspec.Struct, frozen=True):
+    """Protective stops in a row that do not rest: tries, those of them the exchange refused, when to try again."""
+
+    tries: int = 0
+    refusals: int = 0
+    not_before_ms: int = 0
 
 
 class OpenedKept(msgspec.Struct, frozen=True):
@@ -152,7 +161,7 @@ class EngineState:
         self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
         self.last_fill_ms: dict[str, int] = {}
         self.suspects: frozenset[str] = frozenset()  # differences seen once; named when seen twice
-        self.stop_failures: dict[str, int] = {}  # refused protective stops in a row, per symbol
+        self.stop_troubles: dict[str, StopTrouble] = {}  # per symbol, until a stop rests again
         self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
         self.correlations = Correlations()
 

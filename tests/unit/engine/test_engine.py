@@ -194,9 +194,12 @@ def test_stops_the_exchange_refuses_end_in_closing_the_position() -> None:
         "refused" if isinstance(decision, SubmitOrder) and decision.approved.intent.purpose is Purpose.STOP else None
     )
     harness.forecast()
-    harness.put(Ticked())
+    for _ in range(2):
+        harness.advance(1_000)
     assert harness.held == 0
     assert [n.event for n in harness.decided(Notify) if n.level is Level.ALERT] == ["stop.impossible"]
+    stops = [s for s in harness.decided(SubmitOrder) if s.approved.intent.purpose is Purpose.STOP]
+    assert len(stops) == 3
     harness.assert_ledger_equals_exchange()
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.kit.builders import SYMBOL
 from tests.kit.harness import Fault, Harness
-from trader.domain.decisions import Decision, Notify, SubmitOrder
-from trader.domain.events import Ticked
+from trader.domain.decisions import Decision, Level, Notify, SubmitOrder
+from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderStatus, Purpose
 
 
@@ -70,3 +70,63 @@ def test_a_position_found_without_an_answered_stop_is_protected_as_soon_as_the_a
     harness.restart()
     assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
     harness.assert_ledger_equals_exchange()
+
+
+def unreachable(decision: Decision) -> Fault | None:
+    return "not_sent" if isinstance(decision, SubmitOrder) else None
+
+
+def test_a_stop_that_cannot_be_sent_waits_and_costs_no_position() -> None:
+    harness = Harness()
+    harness.start()
+    harness.fault = lambda decision: (
+        "not_sent" if isinstance(decision, SubmitOrder) and decision.approved.intent.purpose is Purpose.STOP else None
+    )
+    harness.forecast()
+    held = harness.held
+    for _ in range(60):
+        harness.advance(500)
+        harness.put(Ticked())
+    tried = [s for s in harness.decided(SubmitOrder) if s.approved.intent.purpose is Purpose.STOP]
+    assert 10 <= len(tried) <= 20  # half a minute: neither given up nor hammered
+    assert harness.held == held > 0
+    alerts = [n.event for n in harness.decided(Notify) if n.level is Level.ALERT]
+    assert set(alerts) == {"stop.refused"}
+    assert len(alerts) <= 4
+    harness.fault = lambda decision: None
+    harness.advance(2_000)
+    assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
+
+
+def test_an_exit_outlives_an_exchange_that_cannot_be_asked() -> None:
+    harness = Harness()
+    harness.start()
+    harness.forecast()
+    assert harness.held > 0
+    harness.fault = unreachable
+    harness.command(CommandName.FLATTEN)
+    for _ in range(300):
+        harness.advance(1_000)
+        harness.put(Ticked())
+    assert harness.held > 0
+    tried = [s for s in harness.decided(SubmitOrder) if s.approved.intent.purpose is Purpose.FLATTEN]
+    assert len(tried) < 250  # three orders every five seconds
+    assert [n.event for n in harness.decided(Notify)].count("exit.waiting") <= 8
+    harness.fault = lambda decision: None
+    harness.advance(10_000)
+    assert harness.held == 0
+    harness.assert_ledger_equals_exchange()
+    harness.assert_no_double_orders()
+
+
+def test_an_exit_that_waits_is_remembered_over_a_restart() -> None:
+    harness = Harness()
+    harness.start()
+    harness.forecast()
+    harness.fault = unreachable
+    harness.command(CommandName.FLATTEN)
+    harness.advance(20_000)
+    harness.fault = lambda decision: None
+    harness.restart()
+    harness.advance(10_000)
+    assert harness.held == 0
