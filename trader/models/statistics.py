@@ -1,6 +1,7 @@
 """Estimates that know their observations overlap: errors are summed over blocks of time before they are squared."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -111,10 +112,19 @@ def shrunk_slope(slope: float, t: float) -> float:
 
 
 def bootstrap_lower_bound(blocks: ArrayLike, level: float, *, seed: int = 42, draws: int = 4_000) -> float:
-    """Lower confidence bound of the mean of `blocks` (independent block sums), one-sided `level` (0.05 = 95%)."""
+    """Lower confidence bound of the mean of `blocks` (independent block sums), one-sided `level` (0.05 = 95%).
+
+    A quantile that so few draws cannot resolve (fewer than 20 beyond it) is taken from the normal distribution where
+    that lies lower; -inf with fewer than 2 blocks.
+    """
     values = np.asarray(blocks, np.float64)
     if len(values) < 2:
         return float("-inf")
     rng = np.random.default_rng(seed)
     means = values[rng.integers(0, len(values), (draws, len(values)))].mean(axis=1)
-    return float(np.quantile(means, level))
+    resolved = max(level, 20 / draws)
+    bound = float(np.quantile(means, resolved))
+    if level < resolved:
+        error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        bound = min(bound, float(values.mean()) + NormalDist().inv_cdf(level) * error)
+    return bound

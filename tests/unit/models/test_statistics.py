@@ -80,3 +80,10 @@ def test_the_bootstrap_bound_matches_the_normal_one() -> None:
     blocks = np.random.default_rng(5).normal(1.0, 2.0, 400)
     assert bootstrap_lower_bound(blocks, 0.05) == pytest.approx(blocks.mean() - 1.645 * 0.1, abs=0.03)
     assert bootstrap_lower_bound([1.0], 0.05) == -np.inf
+
+
+def test_a_level_beyond_the_draws_is_still_told_apart() -> None:
+    blocks = np.random.default_rng(6).normal(1.0, 2.0, 400)
+    bounds = [bootstrap_lower_bound(blocks, 0.05 / n) for n in (1, 100, 10_000)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert bounds[2] == pytest.approx(blocks.mean() - 4.42 * blocks.std() / 20, abs=0.01)
