@@ -79,6 +79,15 @@ def test_the_image_calls_commands_that_exist() -> None:
     assert {"run", "health", "doctor"} <= commands
 
 
+def test_the_operators_page_names_only_commands_that_exist() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"(?:`|    |bin/)trader ([a-z]+)", text))
+    assert {"doctor", "health", "download", "kill"} <= named
+    assert named <= {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
+
+
 def unit_values(key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", UNIT.read_text(), re.MULTILINE)
 
