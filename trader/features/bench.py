@@ -8,6 +8,7 @@ import numpy as np
 
 from trader.features.batch import compute_matrix
 from trader.features.catalogue import COLUMNS, MODEL_INPUTS, WARM_UP
+from trader.features.rivals import compare
 from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
@@ -15,11 +16,13 @@ SYMBOLS = 20
 _MINUTE_MS = 60_000
 
 
-def measure(candles: int = 20_000) -> dict[str, Any]:
+def measure(candles: int = 20_000, *, with_rivals: bool = False) -> dict[str, Any]:
     """Time the pipeline on made-up 1m candles.
 
     Returns compile_s (near 0 with a warm cache), stream_p50_us and stream_p99_us for one candle of one symbol,
     batch_candles_per_s on one core, close_p50_ms for 20 symbols whose candles close together, columns, inputs.
+    `with_rivals` adds what pandas and TA-Lib need for a part of the same columns, and how many times as much per
+    column and candle.
     """
     compile_s = _seconds(compile_kernels)
     opened, columns = _made_up(candles)
@@ -27,7 +30,7 @@ def measure(candles: int = 20_000) -> dict[str, Any]:
     streams, rest = _warm_streams(opened, columns, candles)
     single = [_seconds(lambda row=row: streams[0].update(*row)) for row in rest[:2_000]]
     closes = [_seconds(lambda row=row: [stream.update(*row) for stream in streams[1:]]) for row in rest[:200]]
-    return {
+    ours: dict[str, Any] = {
         "columns": len(COLUMNS),
         "inputs": len(MODEL_INPUTS),
         "compile_s": compile_s,
@@ -38,6 +41,13 @@ def measure(candles: int = 20_000) -> dict[str, Any]:
         "close_p50_ms": median(closes) * 1e3,
         "close_p99_ms": quantiles(closes, n=100)[98] * 1e3,
     }
+    if with_rivals:
+        ours["rivals"] = compare(columns, _seconds)
+        for rival in ours["rivals"].values():
+            rival["times_ours_per_column"] = (rival["candle_us"] / rival["columns"]) / (
+                ours["stream_p50_us"] / len(COLUMNS)
+            )
+    return ours
 
 
 def _seconds(work: Any) -> float:
