@@ -42,6 +42,7 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
     from trader.service.lock import StateLock
 
     kernels.use_cache(settings)
+    kernels.without_scipy()
     with StateLock(settings.account_dir) as lock:
         output = configure(settings.log, _secrets(settings))
         try:

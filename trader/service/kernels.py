@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def use_cache(settings: Settings) -> Path:
     prepare_private(cache)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
     return cache
+
+
+def without_scipy() -> None:
+    """Keep numba from loading SciPy where it is installed: 17 MB and half a second for linear algebra that none of
+    our kernels uses. Call before anything imports numba, in a process that trains nothing.
+    """
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type] # None is Python's own sign for "cannot be imported"
 
 
 def is_compiled(cache: Path) -> bool:
