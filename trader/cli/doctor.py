@@ -33,10 +33,18 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
 def health(config: ConfigOption = None) -> None:
     """Tell in one line whether the daemon answers and trades: exit code 0, else 1. For health checks."""
     chosen = settings(config)
-    from trader.service.client import ask
+    from trader.domain.errors import Unavailable
+    from trader.service.client import NotRunning, ask
+    from trader.service.lock import holder
     from trader.service.places import control_path
 
-    status = ask(control_path(chosen), "status", timeout_s=_HEALTH_WAIT_S)
+    try:
+        status = ask(control_path(chosen), "status", timeout_s=_HEALTH_WAIT_S)
+    except NotRunning:
+        pid = holder(chosen.account_dir)
+        if pid is None:
+            raise
+        raise Unavailable(f"the daemon (process {pid}) is still starting") from None
     typer.echo(": ".join(part for part in (status["trading_state"], "; ".join(status["trading_reasons"])) if part))
 
 

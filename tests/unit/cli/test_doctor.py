@@ -8,8 +8,10 @@ import pytest
 
 from trader import app
 from trader.cli import main
+from trader.config.schema import Settings
 from trader.service import doctor as service_doctor
 from trader.service.finding import Finding, failed, passed
+from trader.service.lock import StateLock
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -67,3 +69,12 @@ def test_health_fails_where_nobody_answers(
     monkeypatch.chdir(tmp_path)
     assert run(["health"], monkeypatch) == 1
     assert "no daemon is running" in capsys.readouterr().err
+
+
+def test_health_tells_a_daemon_that_starts_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with StateLock(Settings().account_dir):
+        assert run(["health"], monkeypatch) == 1
+    assert "is still starting" in capsys.readouterr().err
