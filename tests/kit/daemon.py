@@ -65,7 +65,8 @@ class Daemon:
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """The configuration of the next start; state directory and log format are set here."""
-        asked = {**config, "storage": {"state_dir": str(self.state_dir)}, "log": {"format": "json"}}
+        log = {**config.get("log", {}), "format": "json"}
+        asked = {**config, "storage": {"state_dir": str(self.state_dir)}, "log": log}
         self.config_file.write_text(yaml.safe_dump(asked))
         self.settings: Settings = load(self.config_file, environ={})
 

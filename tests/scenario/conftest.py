@@ -1,6 +1,6 @@
 """One quick model for all scenarios, and daemons that always end."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_daemon(trained: Path, tmp_path: Path) -> Iterator[MakeDaemon]:
-    """`make_daemon({"mode": "paper"}, name="a")`: a daemon of `EAGER` and these changes, trained already."""
+    """`make_daemon({"mode": "paper"}, name="a")`: a daemon of `EAGER` and these changes.
+
+    `parts` are taken from the trained directory; without "models" it trains for itself.
+    """
     made: list[Daemon] = []
 
-    def make(over: Config | None = None, *, name: str = "daemon") -> Daemon:
+    def make(
+        over: Config | None = None, *, name: str = "daemon", parts: Sequence[str] = ("kernels", "models")
+    ) -> Daemon:
         daemon = Daemon(tmp_path / name, merged(EAGER, over or {}))
         made.append(daemon)
         daemon.state_dir.mkdir(mode=0o700)
-        for part in ("kernels", "models"):
+        for part in parts:
             (daemon.state_dir / part).symlink_to(trained / part)
         return daemon
 

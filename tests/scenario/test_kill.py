@@ -68,14 +68,14 @@ def while_the_exchange_has_not_read_the_order(daemon: Daemon) -> None:
 
 
 KILLS = [
-    as_the_first_slice_is_sent,
-    between_slices,
-    as_a_stop_follows_a_fill,
-    while_the_exchange_has_not_read_the_order,
+    pytest.param(as_the_first_slice_is_sent, id="first slice"),
+    pytest.param(between_slices, id="between slices", marks=pytest.mark.slow),
+    pytest.param(as_a_stop_follows_a_fill, id="stop on its way"),
+    pytest.param(while_the_exchange_has_not_read_the_order, id="order on the wire"),
 ]
 
 
-@pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.__name__)
+@pytest.mark.parametrize("kill", KILLS)
 def test_live_goes_on_after_kill_9(make_daemon: MakeDaemon, kill: KillMoment) -> None:
     daemon = make_daemon(SLOW_TWAP)
     daemon.start()

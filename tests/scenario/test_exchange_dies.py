@@ -1,0 +1,63 @@
+"""The exchange goes away in the middle of trading, and comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.kit.daemon import Daemon, seconds
+from tests.scenario.accounts import ended_equal, unprotected
+from tests.scenario.conftest import MakeDaemon
+
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+
+
+def test_an_exchange_that_dies_and_returns(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon({"execution": {"algorithm": "market"}})
+    daemon.start()
+    daemon.wait_for("order.open", where=lambda line: line["purpose"] == "stop")
+    port = urlsplit(daemon.sandbox.endpoint).port
+    assert port is not None
+    os.kill(daemon.sandbox.pid, signal.SIGKILL)
+    died = time.time()
+
+    daemon.wait_for("account.unreachable")
+    daemon.wait_for("trading.state_changed", where=lambda line: line["state"] == "reducing")
+    assert "account stream is not live" in daemon.status()["trading_reasons"]
+    distrusted: set[str] = set()
+    while distrusted != set(daemon.settings.exchange.symbols):
+        [line] = daemon.wait_for(
+            "stream.changed", where=lambda x: x["state"] != "live" and x["symbol"] not in distrusted
+        )
+        distrusted.add(line["symbol"])
+    opened = daemon.lines("order.submitted", lambda line: line["purpose"] == "entry" and seconds(line) > died + 1)
+    assert opened == []
+
+    with exchange_on(daemon, port):
+        daemon.wait_until(
+            lambda: "account stream is not live" not in daemon.status()["trading_reasons"],
+            "the account is known again",
+        )
+        daemon.wait_until(lambda: not unprotected(daemon.truth()), "positions are protected")
+        assert daemon.terminate() == 0
+        ended_equal(daemon)
+
+
+@contextmanager
+def exchange_on(daemon: Daemon, port: int) -> Iterator[None]:
+    """The same exchange again: same directory, same port."""
+    options = json.loads((daemon.sandbox_dir / "options.json").read_text())
+    file = daemon.directory / "again.json"
+    file.write_text(json.dumps({**options, "port": port}))
+    with subprocess.Popen([sys.executable, "-m", "trader", "sandbox", "--options-file", str(file)]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
