@@ -104,15 +104,21 @@ def log_file(path: Path | None) -> Finding:
 
 def model(settings: Settings, market_id: str) -> Finding:
     """The champion of this market and timeframe, its verdict, and whether it fits the features."""
+    timeframe, root = settings.market.timeframe, settings.storage.state_dir / "models" / market_id
+    nothing = f"none yet for {market_id} {timeframe}"
+    if not (root / "registry.sqlite").is_file():
+        return _no_model(nothing)
+    if (cache := kernels.cache_of(settings)).is_dir():
+        # numba would look for a place beside the source, which an installation may not allow
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
     from trader.adapters.model_files import ModelFiles
     from trader.features.catalogue import check_higher, feature_set_hash
 
-    timeframe, root = settings.market.timeframe, settings.storage.state_dir / "models" / market_id
     try:
-        files = ModelFiles(root) if (root / "registry.sqlite").is_file() else None
-        chosen = files.champion_id(timeframe) if files is not None else None
-        if files is None or chosen is None:
-            return _no_model(f"none yet for {market_id} {timeframe}")
+        files = ModelFiles(root)
+        chosen = files.champion_id(timeframe)
+        if chosen is None:
+            return _no_model(nothing)
         wanted = feature_set_hash(check_higher(timeframe, settings.market.higher_timeframes))
         row = next(row for row in files.list() if row.model_id == chosen)
         if row.manifest.feature_set_hash != wanted:
