@@ -19,11 +19,13 @@ from trader.domain.events import (
     BookUpdated,
     CandleClosed,
     FillArrived,
+    InstrumentChanged,
     OrderReported,
     StreamChanged,
     StreamState,
     TradePrinted,
 )
+from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import OrderStatus
 from trader.sandbox.status import RunningSandbox
@@ -65,6 +67,10 @@ class FaultBench:
 
     def trades(self, symbol: str = BTC) -> list[str]:
         return [e.trade.trade_id for e in self.heard if isinstance(e, TradePrinted) and e.trade.symbol == symbol]
+
+    def instruments(self) -> list[Instrument]:
+        """Changed ones, as they were told."""
+        return [e.instrument for e in self.heard if isinstance(e, InstrumentChanged)]
 
     def states(self, symbol: str = BTC) -> list[StreamState]:
         return [e.state for e in self.heard if isinstance(e, StreamChanged) and e.symbol == symbol]

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from trader.domain.account import Balance, Position
+from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
 from trader.domain.signals import Forecast, ModelInfo
@@ -45,6 +46,12 @@ class StreamState(StrEnum):
     LIVE = "live"
     STALE = "stale"  # past its silence budget: the symbol only reduces
     GAP = "gap"  # candles are missing and not yet confirmed: no decisions
+
+
+class InstrumentChanged(Event, frozen=True):
+    """The exchange lists a symbol with other filters or fees than before."""
+
+    instrument: Instrument
 
 
 class StreamChanged(Event, frozen=True):
@@ -163,7 +170,7 @@ class CommandReceived(Event, frozen=True):
     origin: str  # who asked: "uid 1000", "SIGTERM"
 
 
-MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged
+MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged | InstrumentChanged
 AccountEvent = OrderReported | FillArrived | BalancesReported | AccountUnreachable
 AnyEvent = (
     MarketEvent

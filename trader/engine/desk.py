@@ -175,8 +175,8 @@ def ref_of(order: Order) -> OrderRef:
 
 
 def was_not_judged(reason: str) -> bool:
-    """Whether a refusal says nothing about the order: it never left, or the exchange asked for silence."""
-    return reason.startswith(("not_sent:", "rate_limited:"))
+    """Whether a refusal says nothing about the order: it never left, or was turned away at the door."""
+    return reason.startswith(("not_sent:", "rate_limited:", "maintenance:", "refused:"))
 
 
 def is_resting(order: Order) -> bool:

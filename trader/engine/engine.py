@@ -18,6 +18,7 @@ from trader.domain.events import (
     CommandReceived,
     FillArrived,
     ForecastMade,
+    InstrumentChanged,
     ModelChanged,
     OrderAbsent,
     OrderRefused,
@@ -63,6 +64,7 @@ class Engine:
             CancelRefused: self._on_cancel_refused,
             TimerFired: self._on_timer,
             StreamChanged: self._on_stream,
+            InstrumentChanged: self._on_instrument,
             BalancesReported: self._on_balances,
             Reconciled: self._on_reconciled,
             AccountUnreachable: self._on_unreachable,
@@ -145,6 +147,13 @@ class Engine:
     def _on_stream(self, event: StreamChanged) -> None:
         market = self.state.markets[event.symbol]
         market.stream, market.stream_reason = event.state, event.reason
+
+    def _on_instrument(self, event: InstrumentChanged) -> None:
+        symbol = event.instrument.symbol
+        self.state.markets[symbol].instrument = event.instrument
+        self._desk.notify(Level.WARNING, "instrument.changed", f"now {event.instrument}", symbol=symbol)
+        if symbol in self.state.plans:
+            protect(self._desk, symbol)
 
     # --- model --------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from trader.domain.events import (
     BookUpdated,
     CandleClosed,
     FillArrived,
+    InstrumentChanged,
     MarketEvent,
     OrderReported,
     StreamState,
@@ -102,6 +103,9 @@ class PaperVenue:
         elif isinstance(event, CandleClosed):
             if event.candle.symbol in self._instruments:
                 self.exchange.on_candle(event.candle)
+        elif isinstance(event, InstrumentChanged):
+            if event.instrument.symbol in self._instruments:
+                self.exchange.change_filters(event.instrument)
         elif event.state is StreamState.STALE and event.symbol in self._instruments:
             self.exchange.forget_book(event.symbol)
 

@@ -79,7 +79,7 @@ async def connect(
             for private in {orders, reader}:
                 private.raw.set_markets_from_exchange(public.raw)
             await check_keys(reader, allow_withdrawal=exchange.allow_withdrawal_keys)
-            account = CcxtExchange(orders, reader, exchange.symbols)
+            account = CcxtExchange(orders, reader, exchange.symbols, on_refused=feed.listings.doubt)
     except BaseException:
         await asyncio.gather(*(made.close() for made in opened))
         raise

@@ -37,7 +37,7 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (  # most special first
     (ccxt.ExchangeNotAvailable, "refused"),
     (ccxt.BadRequest, "bad_request"),
     (ccxt.ArgumentsRequired, "bad_request"),
-    (ccxt.OperationRejected, "refused"),
+    (ccxt.OperationRejected, "rejected"),
     (ccxt.OperationFailed, "refused"),
 )
 _TEXT_CODES = (  # said more plainly in the text than in ccxt's class

@@ -1,7 +1,8 @@
 """One account at one exchange over ccxt: orders with their true outcomes, and the account's own record."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from trader.adapters.ccxt import errors
@@ -23,16 +24,24 @@ class CcxtExchange:
     """Implements `ports.Exchange`.
 
     `orders` sends orders and nothing else, so that no download delays them; `account` asks and streams. Both have
-    their markets loaded. They may be the same client.
+    their markets loaded. They may be the same client. `on_refused` is told the code of every refused order.
     """
 
-    def __init__(self, orders: Client, account: Client, symbols: Sequence[str]) -> None:
+    def __init__(
+        self,
+        orders: Client,
+        account: Client,
+        symbols: Sequence[str],
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
         self._orders = orders
         self._account = account
         self._symbols = tuple(symbols)
         self._facts = account.facts
         self._client_ids = ClientIds(account)
         self._fill_history = FillHistory(account, self._client_ids)
+        self._on_refused = on_refused
 
     @property
     def can_replace(self) -> bool:
@@ -41,6 +50,10 @@ class CcxtExchange:
     # --- orders -----------------------------------------------------------------------------------------------
 
     async def submit(self, order: Approved) -> OrderReport:
+        with self._noting_refusals():
+            return await self._submit(order)
+
+    async def _submit(self, order: Approved) -> OrderReport:
         intent = order.intent
         call = order_call(self._orders.raw, intent, self._facts)
         try:
@@ -56,6 +69,10 @@ class CcxtExchange:
         if not self.can_replace:
             ended = await self.cancel(old)
             return ended, await self.submit(order)
+        with self._noting_refusals():
+            return await self._replace(old, order)
+
+    async def _replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]:
         intent = order.intent
         call = replacement(order_call(self._orders.raw, intent, self._facts), old.client_id, self._facts)
         answer, flight = await self._orders.send("edit_order", old.exchange_id or "", *call, failure=errors.of_submit)
@@ -119,6 +136,14 @@ class CcxtExchange:
         await asyncio.gather(self._orders.close(), self._account.close())
 
     # --- details ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _noting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except Rejected as error:
+            self._on_refused(error.code)
+            raise
 
     def _now_ms(self) -> int:
         return self._account.time.our_ms()

@@ -39,6 +39,7 @@ class ExchangeFacts(msgspec.Struct, frozen=True):
     history_rows: int | None = None  # candles the exchange keeps per timeframe; None = all
     trade_page: int = 100  # own trades a request may ask for
     trade_window_ms: int = 0  # longest span of one request for own trades; 0 = any
+    listing_parameter: str = ""  # of a request for markets: the ids of those that are wanted; "" = all come
     open_orders_page: int | None = None  # open orders come in pages of this size
     book_snapshot: int | None = None  # levels to ask for so that a book stays whole while the price moves
     subscribes_account: bool = False  # authenticate() without arguments opens the account stream
@@ -82,6 +83,7 @@ _BINANCE = ExchangeFacts(
     trade_page=1000,
     trade_window_ms=86_400_000,
     latest_trades_reach_back=True,
+    listing_parameter="symbols",
     book_snapshot=500,
     subscribes_account=True,
     account_end_events=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
@@ -145,7 +147,9 @@ _KRAKEN = ExchangeFacts(
 _FACTS: Mapping[str, ExchangeFacts] = {
     "binance": _BINANCE,
     "binanceus": _BINANCE,
-    "binanceusdm": msgspec.structs.replace(_BINANCE, replaces_in_one_request=False, stop_book={"trigger": True}),
+    "binanceusdm": msgspec.structs.replace(
+        _BINANCE, replaces_in_one_request=False, listing_parameter="", stop_book={"trigger": True}
+    ),
     "bybit": _BYBIT,
     "okx": _OKX,
     "kraken": _KRAKEN,

@@ -11,6 +11,7 @@ from trader.adapters.ccxt.candles import CandleFlow
 from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.history import History
 from trader.adapters.ccxt.instruments import instruments_of
+from trader.adapters.ccxt.listings import Listings
 from trader.adapters.ccxt.probes import Probes
 from trader.adapters.ccxt.streams import Stream
 from trader.adapters.ccxt.subscriptions import streams_of
@@ -44,6 +45,7 @@ class CcxtFeed:
         self._market = market
         self._history = History(client, grace_s=market.close_grace_s)
         self._last: dict[str, Candle] = {}
+        self.listings = Listings(client, exchange.symbols)
         self._decode = DECODERS.get(self._raw.id)
 
     async def instruments(self) -> Mapping[str, Instrument]:
@@ -99,7 +101,7 @@ class _Session:
         self._loop = asyncio.get_running_loop()
         self._by_id = {self._raw.markets[symbol]["id"]: symbol for symbol in symbols}
         self._interval = self._raw.timeframes[market.timeframe]
-        self._health = {symbol: SymbolHealth(("books", "candles", "klines", "trades")) for symbol in symbols}
+        self._health = {symbol: SymbolHealth(("books", "candles", "klines", "listing", "trades")) for symbol in symbols}
         self.candles = CandleFlow(
             feed._history,
             symbols,
@@ -139,11 +141,16 @@ class _Session:
             on_state=lambda channel, state, reason: self._set(channel.kind, channel.symbol, state, reason),
         )
         self._trade_ids: dict[str, str] = {}
+        self._listings = feed.listings
         self._redialled: dict[Stream, float] = {}
         self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:
+        def on_listing(symbol: str, state: StreamState, reason: str) -> None:
+            self._set("listing", symbol, state, reason)
+
         for symbol in self._symbols:
+            self._set("listing", symbol, StreamState.LIVE, "listed")
             for kind in ("klines", "trades"):  # silence alone says nothing; the watchdog finds out
                 self._set(kind, symbol, StreamState.LIVE, "subscribed")
             if not self._streams["books"]:
@@ -159,6 +166,7 @@ class _Session:
                         group.create_task(stream.keep(), name=f"stream {stream.name}")
                 group.create_task(self.candles.run(self._fill), name="overdue candles")
                 group.create_task(self._watchdog.run(group), name="watchdog")
+                group.create_task(self._listings.run(self._sink, on_listing), name="listings")
         finally:
             self._client.unhook()
             self._books.stop()

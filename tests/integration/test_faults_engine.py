@@ -1,0 +1,107 @@
+"""Faults where the engine's own reaction matters: the daemon's core and shell on a sandbox that goes wrong."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.kit.fault_bench import BTC
+from tests.kit.sandbox import eventually
+from tests.kit.small_daemon import small_daemon
+from trader.domain import decisions as d
+from trader.domain.orders import OrderStatus, Purpose
+from trader.engine import runner as runner_module
+
+PLACING = {"path": "/api/v3/order", "method": "POST"}
+ENTRY = {**PLACING, "containing": "side=BUY"}
+STOP = {"path": "/api/v3/order", "method": "POST", "containing": "STOP_LOSS"}
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "truncated_body", "error"])
+async def test_an_entry_without_an_answer_becomes_one_protected_position(tmp_path: Path, kind: str) -> None:
+    when = {} if kind == "truncated_body" else {"when": "after"}
+    async with small_daemon(tmp_path) as daemon:
+        number = await daemon.faults.begin(kind, **when, **ENTRY)
+        daemon.forecast()
+        await daemon.is_entered()
+        assert await daemon.faults.acted(number) == 1
+        assert [order.status for order in daemon.orders(Purpose.ENTRY)] == [OrderStatus.FILLED]
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_an_entry_that_never_arrived_blocks_its_symbol_until_that_is_proven(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        await daemon.faults.begin("drop_answer", **ENTRY)
+        daemon.forecast()
+        await eventually(lambda: bool(daemon.told("order.unknown")))
+        daemon.forecast()
+        await eventually(lambda: len(daemon.decided(d.RecordDecision)) == 2)
+        assert daemon.held() == 0
+        await eventually(lambda: daemon.orders(Purpose.ENTRY)[0].status is OrderStatus.NOT_PLACED)
+        await asyncio.sleep(1.1)  # the next candle
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.assert_agrees_with_exchange()
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "error"])
+async def test_a_stop_without_an_answer_still_protects(tmp_path: Path, kind: str) -> None:
+    for when in ("before", "after"):
+        async with small_daemon(tmp_path / when) as daemon:
+            await daemon.faults.begin(kind, when=when, **STOP)
+            daemon.forecast()
+            await daemon.is_entered()
+            await daemon.is_settled()
+            assert daemon.is_protected()
+            await daemon.assert_agrees_with_exchange()
+
+
+async def test_a_limit_on_orders_delays_the_stop_and_does_not_cost_the_position(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        number = await daemon.faults.begin("error", status=429, retry_after_s=2, **STOP)
+        daemon.forecast()
+        await daemon.is_entered()
+        assert await daemon.faults.acted(number) == 1
+        assert daemon.is_protected()
+        assert daemon.orders(Purpose.EXIT) == []
+        assert daemon.told("stop.impossible") == []
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_a_limit_on_entries_ends_the_entry_and_the_next_one_goes_through(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        await daemon.faults.begin("error", status=429, retry_after_s=1, **ENTRY)
+        daemon.forecast()
+        await eventually(lambda: [o.status for o in daemon.orders(Purpose.ENTRY)] == [OrderStatus.REJECTED])
+        await daemon.is_settled()
+        await asyncio.sleep(1.2)
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_maintenance_leaves_a_position_protected_and_trading_goes_on(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.faults.begin("maintenance", for_s=3)
+        await eventually(lambda: not daemon.state.account_is_live)
+        await eventually(lambda: daemon.state.account_is_live)
+        await daemon.assert_agrees_with_exchange()
+        assert daemon.is_protected()
+
+
+async def test_a_stop_cancelled_by_hand_during_a_silent_gap_is_found_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RECONCILE_EVERY_S", 1.0)
+    async with small_daemon(tmp_path) as daemon:
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.is_settled()
+        await daemon.faults.begin("account_gap", next=0)
+        stop = daemon.state.tracker.open_orders(BTC)[0]
+        await daemon.bench.exchange._orders.raw.cancel_order(stop.exchange_id, BTC)
+        await eventually(lambda: len(daemon.orders(Purpose.STOP)) == 2 and daemon.is_protected())
+        await daemon.faults.clear()
+        await daemon.assert_agrees_with_exchange()

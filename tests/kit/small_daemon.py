@@ -1,0 +1,177 @@
+"""The engine with its real shell on a real sandbox, inside the test: only the model and the disk are missing.
+
+Forecasts come from the test, the journal is memory. Everything else - inbox, runner, courier, ccxt adapter - is the
+daemon's own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.kit.builders import a_context, a_forecast, a_model
+from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_bench
+from tests.kit.harness import Memory
+from tests.kit.sandbox import eventually
+from trader.config.schema import ExchangeSettings, MarketSettings, Settings
+from trader.domain import decisions as d
+from trader.domain.events import AnyEvent, ForecastMade, ModelChanged
+from trader.domain.market import Candle
+from trader.domain.orders import Order, OrderStatus, Purpose
+from trader.engine.engine import Engine
+from trader.engine.inbox import Inbox
+from trader.engine.runner import Runner
+from trader.engine.state import EngineState
+
+T = TypeVar("T", bound=d.Decision)
+LATE_REQUEST_S = 3.0  # after that long "not found" is believed
+
+
+class MemoryJournal:
+    """Implements `ports.Journal`; what was written is in `memory` and `seen`."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.seen: list[d.Decision] = []
+
+    async def recover(self) -> Memory:
+        return self.memory
+
+    async def write(self, steps: Sequence[tuple[AnyEvent, Sequence[d.Decision]]], *, durable: bool) -> None:
+        del durable
+        for event, decisions in steps:
+            self.memory.last_seq = event.seq
+            for decision in decisions:
+                self.memory.keep(decision)
+                self.seen.append(decision)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoModel:
+    """In the scorer's place: the test makes the forecasts."""
+
+    def offer(self, candle: Candle) -> None:
+        """Nobody learns from it."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+class SmallDaemon:
+    """One run of the runner on a `FaultBench`."""
+
+    def __init__(self, bench: FaultBench, runner: Runner, inbox: Inbox, journal: MemoryJournal) -> None:
+        self.bench = bench
+        self.faults = bench.faults
+        self.runner = runner
+        self.journal = journal
+        self._inbox = inbox
+
+    @property
+    def state(self) -> EngineState:
+        return self.runner.engine.state
+
+    def forecast(self, symbol: str = BTC, prediction: float = 0.03) -> None:
+        """A forecast that is worth a trade, for the candle that closed last."""
+        price = self.state.prices()[symbol]
+        now_ms = self.bench.clock.now_ms()
+        context = a_context(
+            close=price, atr_14=price * 0.001, sma_50=price, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3
+        )
+        made = a_forecast(
+            symbol,
+            prediction=prediction,
+            win_probability=0.7,
+            context=context,
+            candle_open_ms=now_ms // 60_000 * 60_000 - 60_000,
+        )
+        self._inbox.put(ForecastMade(forecast=made))
+
+    # --- looking ---
+
+    def decided(self, kind: type[T]) -> list[T]:
+        return [decision for decision in self.journal.seen if isinstance(decision, kind)]
+
+    def told(self, event: str) -> list[str]:
+        """Messages of the notifications of that name."""
+        return [notice.message for notice in self.decided(d.Notify) if notice.event == event]
+
+    def orders(self, purpose: Purpose | None = None) -> list[Order]:
+        """Every order as it is remembered now, oldest first."""
+        return [order for order in self.journal.memory.orders if purpose in (None, order.intent.purpose)]
+
+    def held(self, symbol: str = BTC) -> Decimal:
+        return self.state.ledger.quantity(symbol)
+
+    def is_protected(self, symbol: str = BTC) -> bool:
+        """There is a position, and resting stops cover all of it that can be sold."""
+        open_orders = self.state.tracker.open_orders(symbol)
+        resting = [o for o in open_orders if o.intent.purpose is Purpose.STOP and o.status is OrderStatus.OPEN]
+        wanted = self.bench.connection.instruments[symbol].round_quantity(self.held(symbol))
+        return sum((order.remaining for order in resting), Decimal(0)) == wanted > 0
+
+    async def is_entered(self, symbol: str = BTC) -> None:
+        """The forecast became a position with a stop at the exchange."""
+        await eventually(lambda: self.is_protected(symbol))
+
+    async def is_settled(self) -> None:
+        """Nothing is under way, and every order is in a known state."""
+        await eventually(
+            lambda: self.state.is_ready
+            and self.state.account_is_live
+            and self.runner.engine.is_settled()
+            and not self.state.algorithms
+        )
+
+    async def assert_agrees_with_exchange(self) -> None:
+        """Ledger and exchange hold the same, every order was written down before and placed at most once."""
+        await self.is_settled()
+        truth = await self.bench.truth()
+        theirs = {currency: Decimal(b["free"]) + Decimal(b["locked"]) for currency, b in truth["balances"].items()}
+        ours = dict(self.state.ledger.balances)
+        assert {c: total for c, total in ours.items() if total} == {c: total for c, total in theirs.items() if total}
+        placed = [order["clientOrderId"] for order in truth["orders"]]
+        assert len(placed) == len(set(placed))
+        assert set(placed) <= {order.client_id for order in self.orders()}
+        open_there = {o["clientOrderId"] for o in truth["orders"] if o["status"] in ("NEW", "PARTIALLY_FILLED")}
+        assert open_there == {order.client_id for order in self.state.tracker.open_orders()}
+
+
+@asynccontextmanager
+async def small_daemon(directory: Path, *, speed: float = 60.0, **options: Any) -> AsyncIterator[SmallDaemon]:
+    """A daemon that is ready to trade, and stopped cleanly at the end."""
+    async with fault_bench(directory, speed=speed, **options) as bench:
+        settings = Settings(
+            mode="live",
+            exchange=ExchangeSettings(symbols=SYMBOLS),
+            market=MarketSettings(**IMPATIENT),
+        )
+        journal = MemoryJournal()
+        state = EngineState(settings, bench.connection.instruments, ledger_id="small", speed=speed)
+        state.restore(await journal.recover())
+        inbox = Inbox(bench.clock, 0)
+        runner = Runner(
+            engine=Engine(settings, state),
+            inbox=inbox,
+            journal=journal,
+            feed=bench.feed,
+            exchange=bench.exchange,
+            scorer=NoModel(),
+            clock=bench.clock,
+            late_request_s=LATE_REQUEST_S,
+        )
+        daemon = SmallDaemon(bench, runner, inbox, journal)
+        running = asyncio.create_task(runner.run())
+        try:
+            inbox.put(ModelChanged(model=a_model()))
+            await asyncio.wait_for(runner.ready.wait(), 20)
+            await eventually(lambda: len(state.prices()) == len(SYMBOLS) and state.equity is not None)
+            await eventually(lambda: all(market.stream == "live" for market in state.markets.values()))
+            yield daemon
+        finally:
+            runner.stop()
+            await running
