@@ -34,7 +34,7 @@ def straight_line(table: Dataset, found: OutOfFold) -> Floats:
     start, end = table.start_ms, table.end_ms
     for k in range(int(found.fold.max()) + 1):
         here: NDArray[np.int64] = found.rows[found.fold == k]
-        before = np.flatnonzero(end <= start[here].min())
+        before = np.flatnonzero(end <= start[here].min() - table.label_ms)
         line = make_pipeline(StandardScaler(), Ridge(alpha=LINE_PENALTY))
         line.fit(table.X[before], table.y[before], ridge__sample_weight=table.weight[before])
         result[found.fold == k] = np.clip(line.predict(table.X[here]), -6, 6)

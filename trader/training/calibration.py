@@ -45,7 +45,11 @@ class CalibrationReport(msgspec.Struct, frozen=True):
 
 
 def fit_calibrator(kind: int, score: Floats, wins: NDArray[np.bool_], weight: Floats) -> Calibrator:
-    """Never falling: a score that ranks backwards gives the base rate, not a mirrored probability."""
+    """Never falling: a score that ranks backwards gives the base rate, not a mirrored probability.
+
+    weight (n,): how many labels each row counts as; the logistic slope is shrunk by a unit normal prior on the
+    standardised score, which a few dozen labels cannot overrule.
+    """
     base = float(np.average(wins, weights=weight))
     constant = Calibrator(NO_CALIBRATION, np.zeros(0), np.array([base]))
     if kind == NO_CALIBRATION or wins.all() or not wins.any() or np.ptp(score) == 0:
@@ -54,7 +58,7 @@ def fit_calibrator(kind: int, score: Floats, wins: NDArray[np.bool_], weight: Fl
         from sklearn.linear_model import LogisticRegression
 
         scale = float(np.std(score))
-        model = LogisticRegression(C=1e3).fit((score / scale)[:, np.newaxis], wins, sample_weight=weight)
+        model = LogisticRegression(C=1.0).fit((score / scale)[:, np.newaxis], wins, sample_weight=weight)
         slope = float(model.coef_[0, 0]) / scale
         return (
             Calibrator(LOGISTIC, np.zeros(0), np.array([float(model.intercept_[0]), slope])) if slope > 0 else constant

@@ -54,6 +54,11 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     feature_names: tuple[str, ...]
     feature_set_hash: str
 
+    @property
+    def label_ms(self) -> float:
+        """How long a label runs, ms; also the gap kept before every test fold, beyond what purging takes."""
+        return float(np.median(self.end_ms - self.start_ms))
+
     def take(self, rows: NDArray[np.int64]) -> "Dataset":
         """The given rows, in the given order."""
         return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in COLUMN_NAMES})

@@ -142,7 +142,7 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
         folds = list(self._splitter().split(table.X, groups=table.spans))
         work = _Work(sum(len(train) for train, _ in folds) + len(table.X), len(recipe), on_step)
         found = self._out_of_fold(table, recipe, folds, work, checkpoint)
-        y, weight = table.y[found.rows], table.weight[found.rows]
+        y, weight = table.y[found.rows], table.weight[found.rows] / table.crowding
         choice = choose_stack(found.members, y, found.fold, weight)
         self.stack_ = choice.stack
         self.out_of_fold_ = msgspec.structs.replace(found, prediction=choice.prediction)

@@ -106,7 +106,7 @@ def judged(part: Dataset, expected: Floats, fold: NDArray[np.int64], rules: Rule
 
 def blocks_of(part: Dataset) -> NDArray[np.int64]:
     """Independent blocks of time, see `statistics.time_blocks`."""
-    return time_blocks(part.start_ms, float(np.median(part.end_ms - part.start_ms)))
+    return time_blocks(part.start_ms, part.label_ms)
 
 
 def path(part: Dataset, wanted: Signs) -> Path:

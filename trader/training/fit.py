@@ -72,7 +72,7 @@ def train(
     steps.reached("features and labels", 0.1, f"{len(table.y)} rows of {len(table.symbols)} symbols")
     folds = FoldCheckpoint(checkpoint) if checkpoint else None
     rules = rules_of(settings, profile)
-    ensemble = StackedEnsemble(profile, settings.model.random_state).fit(
+    ensemble = StackedEnsemble(profile, settings.model.random_state, embargo=table.label_ms).fit(
         table.X,
         table.y,
         label_start=table.start_ms,

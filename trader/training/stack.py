@@ -34,14 +34,18 @@ class StackChoice(NamedTuple):
 
 
 def fit_stack(kind: StackKind, members: Floats, y: Floats, weight: Floats) -> Stack:
-    """members (n, n_members) must be out of fold; weight (n,) of the rows."""
+    """members (n, n_members) must be out of fold; weight (n,) how many labels each row counts as.
+
+    Penalties weigh against labels, so rows that overlap must count less than 1. There is no intercept: the drift of
+    one stretch of the market is not knowledge about the next.
+    """
     count = members.shape[1]
     equal = np.full(count, 1 / count)
     if kind == "ridge":
         from sklearn.linear_model import Ridge
 
-        ridge = Ridge(alpha=1.0).fit(members, y, sample_weight=weight)
-        return Stack(kind, np.asarray(ridge.coef_, np.float64), float(ridge.intercept_))
+        ridge = Ridge(alpha=1.0, fit_intercept=False).fit(members, y, sample_weight=weight)
+        return Stack(kind, np.asarray(ridge.coef_, np.float64), 0.0)
     if kind == "non_negative":
         return _non_negative(members, y, weight, equal)
     return Stack("mean", equal, 0.0)
@@ -87,9 +91,8 @@ def _non_negative(members: Floats, y: Floats, weight: Floats, equal: Floats) -> 
     """
     from sklearn.linear_model import LinearRegression
 
-    root = np.sqrt(weight)[:, np.newaxis]
-    centre, target = np.average(members, axis=0, weights=weight), float(np.average(y, weights=weight))
-    inputs, outputs = (members - centre) * root, (y - target) * root[:, 0]
+    root = np.sqrt(weight)
+    inputs, outputs = members * root[:, np.newaxis], y * root
     mean = inputs @ equal
     slope = max(0.0, float(mean @ outputs) / max(float(mean @ mean), 1e-12))
     penalty = SHRINK / (1 - SHRINK) * float(np.mean((inputs**2).sum(axis=0)))
@@ -98,5 +101,4 @@ def _non_negative(members: Floats, y: Floats, weight: Floats, equal: Floats) -> 
     rows = np.vstack((triangle[:, :count], np.sqrt(penalty) * np.eye(count)))
     values = np.concatenate((triangle[:, count], np.sqrt(penalty) * slope * equal))
     free = LinearRegression(positive=True, fit_intercept=False).fit(rows, values)
-    weights = np.asarray(free.coef_, np.float64)
-    return Stack("non_negative", weights, target - float(centre @ weights))
+    return Stack("non_negative", np.asarray(free.coef_, np.float64), 0.0)

@@ -74,7 +74,9 @@ def tune(
     study = open_study(storage, name, seed + worker)
     known = profile_named(base)
     folds = list(
-        PurgedWalkForward(known.n_splits).split(table.X, groups=np.column_stack((table.start_ms, table.end_ms)))
+        PurgedWalkForward(known.n_splits, table.label_ms).split(
+            table.X, groups=np.column_stack((table.start_ms, table.end_ms))
+        )
     )
 
     def objective(trial: optuna.Trial) -> float:
