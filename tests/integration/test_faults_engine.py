@@ -1,6 +1,7 @@
 """Faults where the engine's own reaction matters: the daemon's core and shell on a sandbox that goes wrong."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.kit.fault_bench import BTC
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import small_daemon
 from trader.domain import decisions as d
+from trader.domain.events import CommandName, StreamState
 from trader.domain.orders import OrderStatus, Purpose
 from trader.engine import runner as runner_module
 
@@ -72,8 +74,9 @@ async def test_a_limit_on_entries_ends_the_entry_and_the_next_one_goes_through(t
     async with small_daemon(tmp_path) as daemon:
         await daemon.faults.begin("error", status=429, retry_after_s=1, **ENTRY)
         daemon.forecast()
-        await eventually(lambda: [o.status for o in daemon.orders(Purpose.ENTRY)] == [OrderStatus.REJECTED])
+        await eventually(lambda: bool(daemon.orders(Purpose.ENTRY)))
         await daemon.is_settled()
+        assert {order.status for order in daemon.orders()} == {OrderStatus.REJECTED}
         await asyncio.sleep(1.2)
         daemon.forecast()
         await daemon.is_entered()
@@ -104,4 +107,51 @@ async def test_a_stop_cancelled_by_hand_during_a_silent_gap_is_found_and_replace
         await daemon.bench.exchange._orders.raw.cancel_order(stop.exchange_id, BTC)
         await eventually(lambda: len(daemon.orders(Purpose.STOP)) == 2 and daemon.is_protected())
         await daemon.faults.clear()
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_post_only_orders_that_are_all_refused_make_no_storm(tmp_path: Path) -> None:
+    would_match = {"status": 400, "code": -2010, "message": "Order would immediately match and take.", "next": 0}
+    async with small_daemon(tmp_path, execution={"algorithm": "limit"}) as daemon:
+        number = await daemon.faults.begin("error", **would_match, **PLACING, containing="LIMIT_MAKER")
+        daemon.forecast()
+        await eventually(lambda: len(daemon.orders(Purpose.ENTRY)) == 3)
+        await daemon.is_settled()
+        await asyncio.sleep(0.5)
+        assert await daemon.faults.acted(number) == 3
+        assert {order.status for order in daemon.orders()} == {OrderStatus.REJECTED}
+        await daemon.faults.clear()
+        await asyncio.sleep(0.6)  # the next candle
+        daemon.forecast()
+        await eventually(lambda: daemon.orders(Purpose.ENTRY)[-1].status is not OrderStatus.REJECTED)
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_a_stop_off_a_changed_grid_is_placed_on_the_new_one(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        await daemon.faults.begin("filters_changed", symbol=BTC, price_tick="7", quantity_step="0.001")
+        daemon.forecast()
+        await eventually(lambda: bool(daemon.told("instrument.changed")))
+        await asyncio.sleep(1.1)  # the entry may have been refused too: again at the next candle
+        daemon.forecast()
+        await daemon.is_entered()
+        stop = daemon.orders(Purpose.STOP)[-1].intent
+        assert stop.stop_price is not None
+        assert (stop.stop_price % 7, stop.quantity % Decimal("0.001")) == (0, 0)
+        assert daemon.told("stop.impossible") == []
+        await daemon.assert_agrees_with_exchange()
+
+
+async def test_a_symbol_that_ends_keeps_its_position_and_is_traded_again_when_it_returns(tmp_path: Path) -> None:
+    async with small_daemon(tmp_path) as daemon:
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.faults.begin("delist", symbol=BTC)
+        closing = asyncio.create_task(daemon.command(CommandName.FLATTEN))
+        await eventually(lambda: daemon.state.markets[BTC].stream is StreamState.STALE)
+        assert daemon.held() > 0
+        assert (await daemon.bench.truth())["balances"]["BTC"] != "0"
+        await daemon.faults.clear()
+        await closing
+        await eventually(lambda: daemon.held() == 0)
         await daemon.assert_agrees_with_exchange()

@@ -79,7 +79,9 @@ async def test_a_clock_that_jumps_costs_one_refused_order_at_most(tmp_path: Path
             await bench.exchange.submit(limit("back", await bench.price(0.9)))
             assert abs(await bench.exchange.clock_offset_ms() / 60) < 300
             await bench.goes_on()
-        await bench.assert_candles_true()
+            await bench.assert_candles_true()
+        else:
+            assert len(bench.assert_candles_in_order()) >= 6  # six seconds of market in one moment
 
 
 async def test_changed_filters_refuse_an_order_and_are_then_known(tmp_path: Path) -> None:

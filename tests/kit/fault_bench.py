@@ -92,11 +92,17 @@ class FaultBench:
             )
         )
 
-    async def assert_candles_true(self, symbol: str = BTC) -> None:
-        """Every candle told once, in order, and as the exchange's own record has it."""
+    def assert_candles_in_order(self, symbol: str = BTC) -> list[Candle]:
+        """Every candle told once, one after the other."""
         candles = self.candles(symbol)
         opens = [candle.open_ms for candle in candles]
         assert opens == list(range(opens[0], opens[0] + MINUTE_MS * len(opens), MINUTE_MS))
+        return candles
+
+    async def assert_candles_true(self, symbol: str = BTC) -> None:
+        """The same, and as the exchange's own record has them."""
+        candles = self.assert_candles_in_order(symbol)
+        opens = [candle.open_ms for candle in candles]
         await eventually(lambda: self.clock.now_ms() > candles[-1].close_ms + 2 * MINUTE_MS)
         assert await self.feed.candles(symbol, "1m", opens[0], len(candles)) == candles
 

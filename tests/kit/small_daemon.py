@@ -15,9 +15,9 @@ from tests.kit.builders import a_context, a_forecast, a_model
 from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_bench
 from tests.kit.harness import Memory
 from tests.kit.sandbox import eventually
-from trader.config.schema import ExchangeSettings, MarketSettings, Settings
+from trader.config.schema import ExchangeSettings, ExecutionSettings, MarketSettings, Settings
 from trader.domain import decisions as d
-from trader.domain.events import AnyEvent, ForecastMade, ModelChanged
+from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged
 from trader.domain.market import Candle
 from trader.domain.orders import Order, OrderStatus, Purpose
 from trader.engine.engine import Engine
@@ -91,6 +91,10 @@ class SmallDaemon:
         )
         self._inbox.put(ForecastMade(forecast=made))
 
+    async def command(self, name: CommandName) -> str:
+        """What an operator's command answered."""
+        return await self.runner.command(name, "test")
+
     # --- looking ---
 
     def decided(self, kind: type[T]) -> list[T]:
@@ -111,7 +115,7 @@ class SmallDaemon:
         """There is a position, and resting stops cover all of it that can be sold."""
         open_orders = self.state.tracker.open_orders(symbol)
         resting = [o for o in open_orders if o.intent.purpose is Purpose.STOP and o.status is OrderStatus.OPEN]
-        wanted = self.bench.connection.instruments[symbol].round_quantity(self.held(symbol))
+        wanted = self.state.markets[symbol].instrument.round_quantity(self.held(symbol))
         return sum((order.remaining for order in resting), Decimal(0)) == wanted > 0
 
     async def is_entered(self, symbol: str = BTC) -> None:
@@ -121,10 +125,12 @@ class SmallDaemon:
     async def is_settled(self) -> None:
         """Nothing is under way, and every order is in a known state."""
         await eventually(
-            lambda: self.state.is_ready
-            and self.state.account_is_live
-            and self.runner.engine.is_settled()
-            and not self.state.algorithms
+            lambda: (
+                self.state.is_ready
+                and self.state.account_is_live
+                and self.runner.engine.is_settled()
+                and not self.state.algorithms
+            )
         )
 
     async def assert_agrees_with_exchange(self) -> None:
@@ -142,13 +148,16 @@ class SmallDaemon:
 
 
 @asynccontextmanager
-async def small_daemon(directory: Path, *, speed: float = 60.0, **options: Any) -> AsyncIterator[SmallDaemon]:
+async def small_daemon(
+    directory: Path, *, speed: float = 60.0, execution: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[SmallDaemon]:
     """A daemon that is ready to trade, and stopped cleanly at the end."""
     async with fault_bench(directory, speed=speed, **options) as bench:
         settings = Settings(
             mode="live",
             exchange=ExchangeSettings(symbols=SYMBOLS),
             market=MarketSettings(**IMPATIENT),
+            execution=ExecutionSettings(**(execution or {})),
         )
         journal = MemoryJournal()
         state = EngineState(settings, bench.connection.instruments, ledger_id="small", speed=speed)

@@ -149,9 +149,13 @@ class Engine:
         market.stream, market.stream_reason = event.state, event.reason
 
     def _on_instrument(self, event: InstrumentChanged) -> None:
-        symbol = event.instrument.symbol
-        self.state.markets[symbol].instrument = event.instrument
-        self._desk.notify(Level.WARNING, "instrument.changed", f"now {event.instrument}", symbol=symbol)
+        now, symbol = event.instrument, event.instrument.symbol
+        self.state.markets[symbol].instrument = now
+        text = (
+            f"price tick {now.price_tick}, quantity step {now.quantity_step}, at least {now.min_quantity} {now.base} "
+            f"and {now.min_notional} {now.quote}"
+        )
+        self._desk.notify(Level.WARNING, "instrument.changed", text, symbol=symbol)
         if symbol in self.state.plans:
             protect(self._desk, symbol)
 

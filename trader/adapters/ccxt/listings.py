@@ -60,7 +60,6 @@ class Listings:
                 on_state(symbol, StreamState.LIVE, "listed")
                 if instrument != known[symbol]:
                     known[symbol] = instrument
-                    log.warning("instrument.changed", symbol=symbol, instrument=repr(instrument))
                     sink(InstrumentChanged(instrument=instrument))
             await asyncio.sleep(REST_S)
 
