@@ -5,15 +5,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from trader.models.artefact import load_bytes, pack
 from trader.models.compiled import CompiledEnsemble
-from trader.models.synthetic import synthetic_ensemble
+from trader.models.synthetic import FULL_LAYERS, FULL_SHAPE, synthetic_arrays, synthetic_ensemble
 
 
 def measure(n_features: int = 120, repeats: int = 300) -> dict[str, dict[str, float]]:
-    """`{"predict_1_row": {"p50_us": ..., "p99_us": ...}, "predict_20_rows": ..., "predict_1000_rows": ...}`."""
+    """`{"predict_1_row": {"p50_us": ..., "p99_us": ...}, ..., "predict_1000_rows": ..., "load": {"ms": ...}}`."""
     ensemble = synthetic_ensemble(n_features)
     rng = np.random.default_rng(42)
     result = {"ensemble": {"nodes": float(ensemble.node_count), "trees": float(ensemble.tree_count)}}
+    data = pack(synthetic_arrays(n_features, FULL_SHAPE, FULL_LAYERS), ensemble.manifest)
+    spent = timeit.repeat(lambda: CompiledEnsemble(*load_bytes(data)), number=1, repeat=5)
+    result["load"] = {"ms": min(spent) * 1e3, "megabytes": len(data) / 1e6}
     for n in (1, 20, 1000):
         X = rng.normal(size=(64, n, n_features))
         result[f"predict_{n}_row{'s' if n > 1 else ''}"] = _percentiles(ensemble, X, repeats if n < 1000 else 30)

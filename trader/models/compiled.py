@@ -1,7 +1,7 @@
 """The ensemble that trades: loads in milliseconds, answers in microseconds, needs no learning library."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,10 @@ class RowForecast(NamedTuple):
 
 
 class CompiledEnsemble:
-    """A trained ensemble as flat arrays. Never changes; safe to call from several threads."""
+    """A trained ensemble as flat arrays. Never changes; safe to call from several threads.
+
+    X is an array with the columns of `feature_names`, or a data frame that has them in any order.
+    """
 
     def __init__(self, arrays: EnsembleArrays, manifest: Manifest) -> None:
         validate(arrays, len(manifest.feature_names))
@@ -119,7 +122,14 @@ class CompiledEnsemble:
             for values in zip(returns.tolist(), probability.tolist(), confidence.tolist(), strict=True)
         ]
 
-    def _score(self, X: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
+    def _score(self, X: Any) -> tuple[Floats, Floats, Floats, Floats]:
+        if hasattr(X, "columns"):  # a data frame: by name, whatever its order
+            missing = [name for name in self.feature_names if name not in X.columns]
+            if missing:
+                raise ValueError(
+                    f"X lacks the columns {', '.join(missing[:5])}; the model takes {len(self.feature_names)}"
+                )
+            X = X[list(self.feature_names)].to_numpy(np.float64)
         rows: NDArray[np.float64] = np.ascontiguousarray(X, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.feature_names):
             raise ValueError(f"X has shape {rows.shape}, the model takes (n_rows, {len(self.feature_names)})")

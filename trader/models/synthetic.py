@@ -11,11 +11,12 @@ from trader.models.reference import BINS, USUAL_LIMIT
 
 MEMBERS = ("xgboost", "lightgbm", "catboost", "random_forest", "gradient_boosting", "mlp")
 FULL_SHAPE = ((200, 6), (200, 5), (200, 6), (100, 10), (100, 5))  # (trees, depth) per tree member
+FULL_LAYERS = (100, 50, 25)
 SMALL_SHAPE = ((2, 2),) * 5
 
 
 def synthetic_ensemble(
-    n_features: int = 120, shape: tuple[tuple[int, int], ...] = FULL_SHAPE, layers: tuple[int, ...] = (100, 50, 25)
+    n_features: int = 120, shape: tuple[tuple[int, int], ...] = FULL_SHAPE, layers: tuple[int, ...] = FULL_LAYERS
 ) -> CompiledEnsemble:
     """Complete random trees per (trees, depth) and a random perceptron; no knowledge of any market."""
     arrays = synthetic_arrays(n_features, shape, layers)

@@ -91,12 +91,16 @@ class StackedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc] # sc
     ) -> "StackedEnsemble":
         """X (n, n_features), y (n,), rows in any order if label_start is given, else in time order.
 
-        label_start, label_end: when each label begins and ends (ms); default the row numbers. wins: (n,) whether a
+        label_start, label_end: when each label begins and ends, numbers (ms) or datetimes; default the index of X if
+        that holds datetimes, else the row numbers. wins: (n,) whether a
         long trade ended net positive, default y > 0; with short_wins the probability is of a trade in the direction
         of the prediction instead. label_weight: (n,) uniqueness of the labels, 0..1, default 1. control: (n,) what
         moves the chance to win without any skill, see `calibration.choose_calibrator`. on_step(what, share of the
         work done) is called after every member's fit. checkpoint: finished folds are kept there and not fitted again.
         """
+        index: Any = getattr(X, "index", None)
+        if label_start is None and _is_datetime(index):
+            label_start = index
         inputs, target = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         table = _table(inputs, target, label_start, label_end, wins, short_wins, label_weight, control)
         self.two_sided_ = short_wins is not None
@@ -268,11 +272,25 @@ def _scores(
 
 
 def _spans(n: int, label_start: ArrayLike | None, label_end: ArrayLike | None) -> Floats:
-    start = np.arange(n, dtype=np.float64) if label_start is None else np.asarray(label_start, np.float64)
-    end = start if label_end is None else np.asarray(label_end, np.float64)
+    if label_start is None and _is_datetime(label_end):
+        raise ValueError("label_end holds datetimes: give label_start too, or an X whose index holds datetimes")
+    start = np.arange(n, dtype=np.float64) if label_start is None else _times(label_start)
+    end = start if label_end is None else _times(label_end)
     if len(start) != n or len(end) != n:
         raise ValueError(f"label_start has {len(start)}, label_end {len(end)} values, X has {n} rows")
     return np.column_stack(label_spans(n, np.column_stack((start, end))))
+
+
+def _is_datetime(values: Any) -> bool:
+    return getattr(getattr(values, "dtype", None), "kind", "") == "M"
+
+
+def _times(values: Any) -> Floats:
+    """Datetimes as ms UTC, numbers as they are."""
+    if not _is_datetime(values):
+        return np.asarray(values, np.float64)
+    stamps = values.to_numpy("datetime64[ms]") if hasattr(values, "to_numpy") else values.astype("datetime64[ms]")
+    return np.asarray(stamps.astype(np.int64), np.float64)
 
 
 def _silent(stage: str, fraction: float) -> None:

@@ -54,6 +54,23 @@ class TuningReport(msgspec.Struct, frozen=True):
         )
 
 
+def tuning_text(report: TuningReport) -> str:
+    """The report on a terminal."""
+    importance = sorted(report.importance.items(), key=lambda item: -item[1])
+    return "\n".join(
+        [
+            report.caveat,
+            f"{report.trials} trials, {report.pruned} pruned; the best traded on {report.daily_returns} days.",
+            "",
+            *(
+                f"  {name:<16} {value:<10.4g} importance {report.importance.get(name, 0.0):.0%}"
+                for name, value in report.parameters.items()
+            ),
+            *(["", "most important: " + ", ".join(name for name, _ in importance[:3])] if importance else []),
+        ]
+    )
+
+
 def tune(
     table: Dataset,
     rules: Rules,

@@ -100,6 +100,16 @@ def test_another_width_is_refused(ensemble: CompiledEnsemble) -> None:
         ensemble.predict(np.zeros((1, FEATURES + 1)))
 
 
+def test_a_data_frame_is_read_by_name(ensemble: CompiledEnsemble) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows(5), columns=list(ensemble.feature_names))
+    shuffled = frame.assign(other=1.0)[["other", *reversed(ensemble.feature_names)]]
+    assert ensemble.predict(shuffled).tolist() == ensemble.predict(frame.to_numpy()).tolist()
+    with pytest.raises(ValueError, match="lacks the columns f3"):
+        ensemble.predict(frame.drop(columns="f3"))
+
+
 def test_volatility_grows_with_the_root_of_time_and_has_a_floor() -> None:
     assert horizon_volatility(0.01, 16) == pytest.approx(4 * float(horizon_volatility(0.01, 1)))
     assert horizon_volatility(0.0, 1) == 1e-5

@@ -105,6 +105,34 @@ def test_overlapping_labels_do_not_leak_into_the_score() -> None:
     assert ensemble.scores_.calibration.no_edge
 
 
+def test_times_may_be_datetimes_of_a_data_frame() -> None:
+    import pandas as pd
+
+    X, y = planted(300, 0.5, 12)
+    index = pd.date_range("2025-01-01", periods=300, freq="15min", tz="UTC")
+    frame = pd.DataFrame(X, index=index)
+    frame.columns = frame.columns.astype(str)
+    members = {"linear": LinearRegression()}
+    ends = pd.Series(index + pd.Timedelta("4h"))
+    named = StackedEnsemble(members=members).fit(frame, y, label_end=ends)
+    numbered = StackedEnsemble(members=members).fit(X, y, label_end=np.arange(300) + 16)
+    assert named.out_of_fold_.prediction.tolist() == numbered.out_of_fold_.prediction.tolist()
+    assert next(iter(named.feature_importance())) == "0"
+    with pytest.raises(ValueError, match="give label_start too"):
+        StackedEnsemble(members=members).fit(X, y, label_end=ends)
+
+
+def test_rows_may_come_in_any_order() -> None:
+    X, y = planted(300, 0.5, 13)
+    order = np.random.default_rng(0).permutation(300)
+    times = np.arange(300)
+    members = {"linear": LinearRegression()}
+    plain = StackedEnsemble(members=members).fit(X, y, label_start=times, label_end=times + 5)
+    mixed = StackedEnsemble(members=members).fit(X[order], y[order], label_start=order, label_end=order + 5)
+    assert mixed.scores_.ic == pytest.approx(plain.scores_.ic)
+    assert sorted(order[mixed.out_of_fold_.rows].tolist()) == sorted(plain.out_of_fold_.rows.tolist())
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     X, y = planted(400, 0.2, 7)
     first, second = (StackedEnsemble("quick").fit(X, y).predict(X[:50]) for _ in range(2))

@@ -20,6 +20,7 @@ from trader.training.tune import (
     score_by_luck,
     tune,
     tune_in_parallel,
+    tuning_text,
 )
 
 VALUES = {
@@ -61,6 +62,7 @@ def test_a_search_reports_its_best_and_what_it_compared(first: Any) -> None:
     assert set(first.parameters) == set(VALUES)
     assert 0 <= first.deflated <= 1
     assert "Best of 2 trials" in first.caveat
+    assert all(name in tuning_text(first) for name in VALUES)
 
 
 def test_a_search_is_continued(first: Any, journal: Path) -> None:
