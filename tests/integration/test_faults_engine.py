@@ -19,6 +19,11 @@ ENTRY = {**PLACING, "containing": "side=BUY"}
 STOP = {"path": "/api/v3/order", "method": "POST", "containing": "STOP_LOSS"}
 
 
+@pytest.fixture(autouse=True)
+def _quick_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "SETTLE_S", 0.3)
+
+
 @pytest.mark.parametrize("kind", ["drop_answer", "truncated_body", "error"])
 async def test_an_entry_without_an_answer_becomes_one_protected_position(tmp_path: Path, kind: str) -> None:
     when = {} if kind == "truncated_body" else {"when": "after"}
@@ -46,7 +51,7 @@ async def test_an_entry_that_never_arrived_blocks_its_symbol_until_that_is_prove
         await daemon.assert_agrees_with_exchange()
 
 
-@pytest.mark.parametrize("kind", ["drop_answer", "error"])
+@pytest.mark.parametrize("kind", ["drop_answer", pytest.param("error", marks=pytest.mark.slow)])
 async def test_a_stop_without_an_answer_still_protects(tmp_path: Path, kind: str) -> None:
     for when in ("before", "after"):
         async with small_daemon(tmp_path / when) as daemon:
@@ -60,7 +65,7 @@ async def test_a_stop_without_an_answer_still_protects(tmp_path: Path, kind: str
 
 async def test_a_limit_on_orders_delays_the_stop_and_does_not_cost_the_position(tmp_path: Path) -> None:
     async with small_daemon(tmp_path) as daemon:
-        number = await daemon.faults.begin("error", status=429, retry_after_s=2, **STOP)
+        number = await daemon.faults.begin("error", status=429, retry_after_s=1, **STOP)
         daemon.forecast()
         await daemon.is_entered()
         assert await daemon.faults.acted(number) == 1
@@ -87,7 +92,7 @@ async def test_maintenance_leaves_a_position_protected_and_trading_goes_on(tmp_p
     async with small_daemon(tmp_path) as daemon:
         daemon.forecast()
         await daemon.is_entered()
-        await daemon.faults.begin("maintenance", for_s=3)
+        await daemon.faults.begin("maintenance", for_s=1.5)
         await eventually(lambda: not daemon.state.account_is_live)
         await eventually(lambda: daemon.state.account_is_live)
         await daemon.assert_agrees_with_exchange()
@@ -112,7 +117,7 @@ async def test_a_stop_cancelled_by_hand_during_a_silent_gap_is_found_and_replace
 
 async def test_post_only_orders_that_are_all_refused_make_no_storm(tmp_path: Path) -> None:
     would_match = {"status": 400, "code": -2010, "message": "Order would immediately match and take.", "next": 0}
-    async with small_daemon(tmp_path, execution={"algorithm": "limit"}) as daemon:
+    async with small_daemon(tmp_path, execution={"algorithm": "limit", "limit_timeout_s": 20}) as daemon:
         number = await daemon.faults.begin("error", **would_match, **PLACING, containing="LIMIT_MAKER")
         daemon.forecast()
         await eventually(lambda: len(daemon.orders(Purpose.ENTRY)) == 3)

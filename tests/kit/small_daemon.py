@@ -26,7 +26,7 @@ from trader.engine.runner import Runner
 from trader.engine.state import EngineState
 
 T = TypeVar("T", bound=d.Decision)
-LATE_REQUEST_S = 3.0  # after that long "not found" is believed
+LATE_REQUEST_S = 1.5  # after that long "not found" is believed
 
 
 class MemoryJournal:
