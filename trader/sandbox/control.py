@@ -4,12 +4,13 @@ import orjson
 from aiohttp import web
 
 from trader.sandbox.numbers import text
+from trader.sandbox.usdm.state import state as usdm_state
 from trader.sandbox.venue import VENUE
 from trader.sandbox.wire import account_trade, queried_order
 
 
 async def state(request: web.Request) -> web.Response:
-    """GET /sandbox/state: every order, fill and balance, market time, last prices."""
+    """GET /sandbox/state: every order, fill and balance, market time, last prices; perpetuals under `usdm`."""
     venue = request.app[VENUE]
     symbols = venue.market.symbols
     return _json(
@@ -22,6 +23,7 @@ async def state(request: web.Request) -> web.Response:
             "balances": {
                 b.currency: {"free": text(b.free), "locked": text(b.locked)} for b in venue.exchange.balances()
             },
+            "usdm": usdm_state(venue.usdm),
         }
     )
 

@@ -3,6 +3,7 @@
 from msgspec.structs import replace as altered
 
 from trader.domain.errors import Misconfigured
+from trader.domain.instrument import Instrument
 from trader.domain.market import Levels
 from trader.sandbox.faults import (
     ACCOUNT,
@@ -19,6 +20,9 @@ from trader.sandbox.faults import (
 )
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_gate import Gate
+from trader.sandbox.symbol_market import SymbolMarket
+from trader.sandbox.usdm.userfeed import UsdmUserFeed
+from trader.sandbox.userfeed import UserFeed
 from trader.sandbox.venue import Venue
 from trader.simulation.exchange import SimulatedExchange
 
@@ -61,9 +65,10 @@ class VenueEffects:
             case Maintenance():
                 return self._faults.drop_sockets()
             case LoseSubscription(stream=part):
-                return self._venue.hub.lose(part) + (self._venue.user_feed.lose() if part in ACCOUNT else 0)
+                lost = sum(hub.lose(part) for hub in (self._venue.hub, self._venue.usdm.hub))
+                return lost + (sum(feed.lose() for feed in self._feeds) if part in ACCOUNT else 0)
             case EndAccountStream():
-                return self._venue.user_feed.end()
+                return sum(feed.end() for feed in self._feeds)
             case FiltersChanged():
                 self._change_filters(fault)
                 return 1
@@ -77,16 +82,15 @@ class VenueEffects:
         if isinstance(fault, ClockSkew):
             self._shift_clock(-fault.skew_ms)
         elif isinstance(fault, FiltersChanged):
-            listed = self._venue.market.symbols[fault.symbol].listing.instrument
-            self._venue.exchange.change_filters(listed)
+            self._exchange(fault.symbol).change_filters(self._instrument(fault.symbol))
 
     def _shift_clock(self, real_ms: float) -> None:
         clock = self._venue.clock
         clock.market_epoch_ms += real_ms * clock.speed
 
     def _change_filters(self, fault: FiltersChanged) -> None:
-        listed = self._venue.market.symbols[fault.symbol].listing.instrument
-        self._venue.exchange.change_filters(
+        listed = self._instrument(fault.symbol)
+        self._exchange(fault.symbol).change_filters(
             altered(
                 listed,
                 price_tick=fault.price_tick or listed.price_tick,
@@ -98,11 +102,26 @@ class VenueEffects:
 
     def _require_symbol(self, fault: Fault) -> None:
         if isinstance(fault, FiltersChanged | Delist | ThinBook) and fault.symbol not in self._known(fault):
-            allowed = ", ".join(self._venue.market.symbols)
+            allowed = ", ".join(self._markets)
             raise Misconfigured(f"fault symbol {fault.symbol!r}: allowed are {allowed}")
 
     def _known(self, fault: Fault) -> set[str]:
-        return {*self._venue.market.symbols, *([""] if isinstance(fault, ThinBook) else [])}
+        return {*self._markets, *([""] if isinstance(fault, ThinBook) else [])}
+
+    @property
+    def _markets(self) -> dict[str, SymbolMarket]:
+        """Of both exchanges, by unified symbol."""
+        return {**self._venue.market.symbols, **self._venue.usdm.market.symbols}
+
+    @property
+    def _feeds(self) -> tuple[UserFeed, UsdmUserFeed]:
+        return self._venue.user_feed, self._venue.usdm.user_feed
+
+    def _instrument(self, symbol: str) -> Instrument:
+        return self._markets[symbol].listing.instrument
+
+    def _exchange(self, symbol: str) -> SimulatedExchange:
+        return self._venue.exchange if symbol in self._venue.market.symbols else self._venue.usdm.exchange
 
 
 def _thinned(levels: Levels, share: float) -> Levels:

@@ -6,7 +6,6 @@ from trader.sandbox.errors import BinanceError
 
 _MINUTE_S = 60.0
 _ORDER_WINDOW_S = 10.0
-_ORDERS_PER_WINDOW = 100
 _IGNORED_REFUSALS = 10  # requests after a 429 that turn it into a ban
 _BAN_S = 120.0
 
@@ -14,8 +13,9 @@ _BAN_S = 120.0
 class RateLimiter:
     """One client address. `now_s` is monotonic real time; windows begin at its multiples."""
 
-    def __init__(self, weight_per_minute: int, now_s: Callable[[], float]) -> None:
-        self._limit = weight_per_minute
+    def __init__(self, weight_per_minute: int, now_s: Callable[[], float], *, orders_per_10_s: int = 100) -> None:
+        self.limit = weight_per_minute
+        self._orders = orders_per_10_s
         self._now_s = now_s
         self._minute = -1
         self._ten_seconds = -1
@@ -32,7 +32,7 @@ class RateLimiter:
         if int(now // _MINUTE_S) != self._minute:
             self._minute, self.used_weight, self._refused = int(now // _MINUTE_S), 0, 0
         self.used_weight += weight
-        if self.used_weight <= self._limit:
+        if self.used_weight <= self.limit:
             return
         self._refused += 1
         if self._refused > _IGNORED_REFUSALS:
@@ -40,22 +40,22 @@ class RateLimiter:
             raise self._ban(_BAN_S)
         raise BinanceError(
             -1003,
-            f"Too much request weight used; current limit is {self._limit} request weight per 1 MINUTE. "
+            f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. "
             "Please use WebSocket Streams for live updates to avoid polling the API.",
             status=429,
             extra={"retry_after_s": _MINUTE_S - now % _MINUTE_S},
         )
 
     def charge_order(self) -> None:
-        """Count a new order. Raises 429 past 100 in ten seconds."""
+        """Count a new order. Raises 429 for too many in ten seconds."""
         now = self._now_s()
         if int(now // _ORDER_WINDOW_S) != self._ten_seconds:
             self._ten_seconds, self.order_count = int(now // _ORDER_WINDOW_S), 0
         self.order_count += 1
-        if self.order_count > _ORDERS_PER_WINDOW:
+        if self.order_count > self._orders:
             raise BinanceError(
                 -1015,
-                f"Too many new orders; current limit is {_ORDERS_PER_WINDOW} orders per 10 SECOND.",
+                f"Too many new orders; current limit is {self._orders} orders per 10 SECOND.",
                 status=429,
                 extra={"retry_after_s": _ORDER_WINDOW_S - now % _ORDER_WINDOW_S},
             )

@@ -36,6 +36,7 @@ class Listing(msgspec.Struct, frozen=True):
     impact_frac: float  # average fill / best - 1 of a 1,500 quote market order
     spread_frac: float  # usual (ask - bid) / price
     volume_quote_per_minute: float  # usual turnover
+    depth: float = 1.0  # how often the book holds that: the impact is that of 1,500 x depth
 
     @property
     def id(self) -> str:
@@ -50,7 +51,7 @@ class Listing(msgspec.Struct, frozen=True):
     @property
     def level_quote(self) -> float:
         """Usual value of one book level, quote."""
-        return _IMPACT_ORDER_QUOTE / _IMPACT_LEVELS
+        return _IMPACT_ORDER_QUOTE / _IMPACT_LEVELS * self.depth
 
     @property
     def price_decimals(self) -> int:
@@ -105,7 +106,7 @@ _PERPETUAL: dict[str, tuple[str, str, str]] = {
     "UNI": ("0.001", "1", "5"),
     "INJ": ("0.001", "0.1", "5"),
 }
-_PERPETUAL_DEPTH = 2.0  # books hold so much more, and as much more is traded
+_PERPETUAL_DEPTH = 4.0  # books hold so much more, and as much more is traded
 
 
 def spot_symbol(symbol: str) -> str:
@@ -172,8 +173,8 @@ def _perpetual_listing(spot: Listing, symbol: str) -> Listing:
             maker_fee_frac=PERPETUAL_MAKER_FEE_FRAC,
             taker_fee_frac=PERPETUAL_TAKER_FEE_FRAC,
         ),
-        impact_frac=spot.impact_frac / _PERPETUAL_DEPTH,
         volume_quote_per_minute=spot.volume_quote_per_minute * _PERPETUAL_DEPTH,
+        depth=_PERPETUAL_DEPTH,
     )
 
 

@@ -1,7 +1,7 @@
 """The symbols of one exchange while market time passes: what matching sees of them, and what listeners are told."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trader.domain.market import Levels
 from trader.sandbox.candles import INTERVALS, CandleSeries, interval_ms
@@ -33,10 +33,18 @@ class MatchingVenue(Protocol):
     def on_trade(self, symbol: str, ts_ms: int, price: float, quantity: float, buyer_is_taker: bool) -> None: ...
 
 
+class Grid(NamedTuple):
+    """What every market of one sandbox has in common."""
+
+    base_ms: int  # length of a base candle
+    seed: int
+    now_ms: int  # where it begins
+
+
 class Market:
     """The listed symbols of one exchange on a grid of base candles. `Playback` moves it through time.
 
-    `history`: the closed candles before `now_ms`, (n_candles, len(COLUMNS)) by symbol.
+    `history`: the closed candles before the beginning, (n_candles, len(COLUMNS)) by symbol.
     """
 
     def __init__(
@@ -45,12 +53,10 @@ class Market:
         history: Mapping[str, Floats],
         venue: MatchingVenue,
         publisher: Publisher,
-        *,
-        base_ms: int,
-        seed: int,
-        now_ms: int,
+        grid: Grid,
         messages: Messages | None = None,
     ) -> None:
+        base_ms, seed, now_ms = grid
         self.base_ms = base_ms
         lengths = {name: interval_ms(name) or 0 for name in INTERVALS}
         self.intervals = {name: length for name, length in lengths.items() if length and length % base_ms == 0}

@@ -2,12 +2,14 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.sandbox.faults import Fault
+from trader.sandbox.listing import spot_symbol
 
 BASE_TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h")
 MARKET_VERSION = 3  # raise it when the same seed would give another market: stored state is then not continued
@@ -23,7 +25,7 @@ class SandboxOptions(msgspec.Struct, frozen=True):
     speed: float = 60.0  # market seconds per real second
     edge: float = 1.0  # strength of the predictable component; 0 = none
     timeframe: str = "1m"  # length of the base candle
-    quote_balance: float = 10_000.0  # opening balance
+    quote_balance: float = 10_000.0  # opening balance of the spot account and of the margined one
     idle_exit_s: float = 0.0  # end after so many real seconds without a client; 0 = never
     replay: Path | None = None  # folder of recorded candles; None = generated market
     replay_offset_candles: int = 8_000  # history before the replay begins, at least this many candles
@@ -31,8 +33,9 @@ class SandboxOptions(msgspec.Struct, frozen=True):
     tick_s: float = 0.1  # real seconds between book updates
     api_key: str = ""  # empty: made up once and kept in the directory
     api_secret: str = ""
-    request_weight_per_minute: int = 6_000  # real minute
+    request_weight_per_minute: int = 6_000  # real minute, of the spot exchange
     faults: tuple[Fault, ...] = ()  # active from the start
+    market: Literal["named", "spot", "perpetual", "both"] = "named"  # list symbols as named, or all of them as this
 
     def validated(self) -> "SandboxOptions":
         """Itself, or `Misconfigured` naming the option."""
@@ -55,6 +58,15 @@ class SandboxOptions(msgspec.Struct, frozen=True):
             raise Misconfigured(f"sandbox replay {str(self.replay)!r} is not a folder of <SYMBOL>-<timeframe>.parquet")
         return self
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The unified symbols that are served: "BTC/USDT" is a spot pair, "BTC/USDT:USDT" its perpetual."""
+        if self.market == "named":
+            return self.symbols
+        pairs = tuple(dict.fromkeys(spot_symbol(symbol) for symbol in self.symbols))
+        perpetuals = tuple(f"{pair}:{pair.rpartition('/')[2]}" for pair in pairs)
+        return {"spot": pairs, "perpetual": perpetuals, "both": pairs + perpetuals}[self.market]
+
     def market_hash(self) -> str:
         """Names the market and account: state under another hash belongs to another exchange.
 
@@ -68,5 +80,5 @@ class SandboxOptions(msgspec.Struct, frozen=True):
 
     def process_hash(self) -> str:
         """Names what a running process serves: the market and how fast."""
-        served = f"{self.market_hash()} {sorted(self.symbols)} {self.speed} {self.tick_s}"
+        served = f"{self.market_hash()} {sorted(self.listed)} {self.speed} {self.tick_s}"
         return hashlib.blake2b(served.encode(), digest_size=8).hexdigest()

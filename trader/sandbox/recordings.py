@@ -9,11 +9,14 @@ import msgspec
 import numpy as np
 
 from trader.domain.errors import Misconfigured
+from trader.domain.instrument import exact
 from trader.domain.market import timeframe_ms
-from trader.sandbox.listing import MAX_DECIMALS, Listing, listing_for
+from trader.sandbox.listing import MAX_DECIMALS, Listing, is_perpetual, listing_for, spot_symbol
 from trader.sandbox.source import Floats, Ints
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
+_PERPETUAL = "perpetual"
+_FUNDING = "funding_8h"
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -28,10 +31,14 @@ def read_recordings(folder: Path, symbols: Sequence[str], timeframe: str) -> tup
     """(length of the base candle, recordings): the longest recorded timeframe that `timeframe` is a multiple of.
 
     Files are named `<SYMBOL>-<timeframe>.parquet`, columns timestamp (open time, ms), open, high, low, close, volume.
-    Raises `Misconfigured` naming what is missing and what there is.
+    Those of perpetuals are in the folder `perpetual` inside it, or in it where there is no such folder and no spot
+    pair is asked for. Raises `Misconfigured` naming what is missing and what there is.
     """
+    is_mixed = len({is_perpetual(symbol) for symbol in symbols}) > 1
+    if is_mixed and not (folder / _PERPETUAL).is_dir():
+        raise Misconfigured(f"{folder} has no folder {_PERPETUAL!r}: candles of perpetuals beside spot pairs go there")
     recorded = _base_timeframe(folder, symbols, timeframe)
-    found = {symbol: _read(folder / f"{symbol.replace('/', '')}-{recorded}.parquet", symbol) for symbol in symbols}
+    found = {symbol: _read(_file(folder, symbol, recorded), symbol) for symbol in symbols}
     base_ms = timeframe_ms(recorded)
     for symbol, recording in found.items():
         if np.any(recording.open_ms % base_ms) or np.any(np.diff(recording.open_ms) <= 0):
@@ -43,11 +50,13 @@ def _base_timeframe(folder: Path, symbols: Sequence[str], timeframe: str) -> str
     wanted_ms = timeframe_ms(timeframe)
     common: set[str] | None = None
     for symbol in symbols:
-        name = symbol.replace("/", "")
-        has = {path.stem.rpartition("-")[2] for path in folder.glob(f"{name}-*.parquet")}
+        pattern = _file(folder, symbol, "*")
+        names = (path.stem.rpartition("-")[2] for path in pattern.parent.glob(pattern.name))
+        has = {name for name in names if name != _FUNDING}
         if not has:
-            listed = ", ".join(sorted(path.name for path in folder.glob("*.parquet"))) or "no Parquet file"
-            raise Misconfigured(f"{folder} has no candles of {symbol} ({name}-<timeframe>.parquet); it has {listed}")
+            listed = ", ".join(sorted(path.name for path in pattern.parent.glob("*.parquet"))) or "no Parquet file"
+            wanted = pattern.name.replace("*", "<timeframe>")
+            raise Misconfigured(f"{pattern.parent} has no candles of {symbol} ({wanted}); it has {listed}")
         common = has if common is None else common & has
     usable = [name for name in common or () if wanted_ms % timeframe_ms(name) == 0]
     if not usable:
@@ -58,22 +67,45 @@ def _base_timeframe(folder: Path, symbols: Sequence[str], timeframe: str) -> str
     return max(usable, key=timeframe_ms)
 
 
+def read_funding(folder: Path, symbol: str) -> dict[int, Decimal]:
+    """Recorded funding rates by time of settlement, from `<SYMBOL>-funding_8h.parquet` beside the candles.
+
+    Columns timestamp and funding_rate; without such a file there are none. Raises `Misconfigured` for a damaged one.
+    """
+    path = _file(folder, symbol, _FUNDING)
+    if not path.exists():
+        return {}
+    open_ms, values = _table(path, ("funding_rate",), "funding rates")
+    return {due: exact(round(rate, MAX_DECIMALS)) for due, rate in zip(open_ms.tolist(), values[:, 0], strict=True)}
+
+
+def _file(folder: Path, symbol: str, what: str) -> Path:
+    inside = folder / _PERPETUAL
+    home = inside if is_perpetual(symbol) and inside.is_dir() else folder
+    return home / f"{spot_symbol(symbol).replace('/', '')}-{what}.parquet"
+
+
 def _read(path: Path, symbol: str) -> Recording:
+    open_ms, values = _table(path, _COLUMNS, "candles")
+    if len(open_ms) == 0:
+        raise Misconfigured(f"{path} holds no candle")
+    return Recording(_listing(symbol, values), open_ms, values)
+
+
+def _table(path: Path, columns: Sequence[str], what: str) -> tuple[Ints, Floats]:
+    """(timestamp in ms (n,), the other columns (n, k)). Raises `Misconfigured` for a file that has no such table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["timestamp", *_COLUMNS])
+        table = pq.read_table(path, columns=["timestamp", *columns])
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise Misconfigured(f"{path} cannot be read as candles: {error}") from error
+        raise Misconfigured(f"{path} cannot be read as {what}: {error}") from error
     times = table["timestamp"].combine_chunks()
     if pa.types.is_timestamp(times.type):
         times = times.cast(pa.timestamp("ms", tz=times.type.tz))
     open_ms = np.asarray(times.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-    values = np.stack([np.asarray(table[name].to_numpy(), dtype=np.float64) for name in _COLUMNS], axis=1)
-    if len(open_ms) == 0:
-        raise Misconfigured(f"{path} holds no candle")
-    return Recording(_listing(symbol, values), open_ms, values)
+    return open_ms, np.stack([np.asarray(table[name].to_numpy(), dtype=np.float64) for name in columns], axis=1)
 
 
 def _listing(symbol: str, values: Floats) -> Listing:

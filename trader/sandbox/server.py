@@ -5,7 +5,6 @@ import contextlib
 import secrets
 import signal
 import ssl
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -13,30 +12,21 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from trader.clock import ScaledClock, wall_ms
 from trader.domain.errors import Misconfigured
-from trader.domain.market import timeframe_ms
 from trader.sandbox import control, faults_control
-from trader.sandbox.auth import Authenticator
+from trader.sandbox.assembly import Keys, build
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_gate import HOST, Gate
-from trader.sandbox.faults_market import SpoiledMatching, VenueEffects
+from trader.sandbox.faults_market import VenueEffects
 from trader.sandbox.faults_rest import spoil
-from trader.sandbox.generated import GeneratedMarket
-from trader.sandbox.hub import Hub
-from trader.sandbox.listing import Listing, listings_for
-from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
-from trader.sandbox.playback import Playback
-from trader.sandbox.replay import ReplayedMarket
 from trader.sandbox.rest import rest
-from trader.sandbox.source import MarketSource
 from trader.sandbox.status import RunningSandbox, decode, remove_status, write_status
 from trader.sandbox.streams import market_streams
 from trader.sandbox.tls import certificates_in
+from trader.sandbox.usdm import streams as usdm
 from trader.sandbox.userdata import ws_api
 from trader.sandbox.venue import VENUE, Venue
-from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.store import SimulationStore
 
 __all__ = ["SandboxOptions", "SandboxServer", "options_from", "serve"]
@@ -44,11 +34,6 @@ __all__ = ["SandboxOptions", "SandboxServer", "options_from", "serve"]
 log = structlog.get_logger(__name__)
 
 _CHECKPOINT_S = 1.0
-
-
-class _Keys(msgspec.Struct, frozen=True):
-    api_key: str
-    api_secret: str
 
 
 class SandboxServer:
@@ -69,27 +54,12 @@ class SandboxServer:
         state_dir.mkdir(exist_ok=True, mode=0o700)
         keys = _keys(options)
         certificates = certificates_in(options.directory)
-        store = SimulationStore(state_dir / "exchange.db")
-        self._stack.callback(store.close)
-        source, listings = _source(options, store)
-        exchange = SimulatedExchange(
-            {symbol: listing.instrument for symbol, listing in listings.items()},
-            opening_balances=_opening(options, listings),
-            store=store,
-        )
-        now_ms = max(source.start_ms, exchange.now_ms)
-        hub = Hub()
-        # the epochs are taken after the history is made, so that making it costs no market time
-        clock = ScaledClock(wall_ms(), now_ms, options.speed)
+        spot_store = self._stack.enter_context(contextlib.closing(SimulationStore(state_dir / "exchange.db")))
+        usdm_store = self._stack.enter_context(contextlib.closing(SimulationStore(state_dir / "usdm.db")))
         faults = Faults()
         self._stack.callback(faults.clear)
-        matching = SpoiledMatching(exchange, faults)
-        history = source.begin(now_ms)
-        market = Market(listings, history, matching, hub, base_ms=source.base_ms, seed=options.seed, now_ms=now_ms)
-        playback = Playback(source, (market,), clock, now_ms=now_ms)
-        clock.real_epoch_ms = wall_ms()
-        authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
-        self._venue = Venue(options, clock, playback, market, exchange, hub, authenticator, faults)
+        self._venue = build(options, keys, spot_store, usdm_store, faults)
+        clock = self._venue.clock
         self._gate = gate = await self._listen(self._venue, certificates.server_context())
         faults.effects = VenueEffects(self._venue, faults, gate)
         for fault in options.faults:
@@ -112,9 +82,9 @@ class SandboxServer:
             endpoint=running.endpoint,
             ca_file=str(running.ca_file),
             keys_file=str(options.directory / "keys.json") if not options.api_key else None,
-            symbols=len(listings),
+            symbols=len(options.listed),
             speed=options.speed,
-            market_ms=now_ms,
+            market_ms=round(clock.market_epoch_ms),
             state=str(state_dir),
         )
         return running
@@ -135,7 +105,7 @@ class SandboxServer:
     async def close(self) -> None:
         """Stop listening and release the state. Safe to call twice."""
         if self._venue is not None:
-            self._venue.exchange.checkpoint()
+            self._venue.checkpoint()
             self._venue = None
             log.info("sandbox.stopped")
         await self._stack.aclose()
@@ -171,7 +141,8 @@ class _Housekeeping:
         if self._now_s() < self._next_s:
             return
         self._next_s = self._now_s() + _CHECKPOINT_S
-        self._venue.exchange.checkpoint()
+        self._venue.checkpoint()
+        self._venue.usdm.user_feed.expire_due()
         idle_exit_s = self._venue.options.idle_exit_s
         if idle_exit_s and self._venue.idle_s > idle_exit_s:
             log.info("sandbox.idle", idle_s=round(self._venue.idle_s))
@@ -192,6 +163,7 @@ def application(venue: Venue) -> web.Application:
     for path in ("/ws", "/ws/{streams:.*}", "/stream"):
         app.router.add_get(path, market_streams)
     app.router.add_get("/ws-api/v3", ws_api)
+    usdm.add_routes(app.router)
     app.router.add_route("*", "/{path:.*}", rest)
     return app
 
@@ -223,34 +195,12 @@ def options_from(path: Path) -> SandboxOptions:
         raise Misconfigured(f"sandbox options file {str(path)!r} cannot be read: {error}") from error
 
 
-def _source(options: SandboxOptions, store: SimulationStore) -> tuple[MarketSource, dict[str, Listing]]:
-    if options.replay is not None:
-        replayed = ReplayedMarket(options.replay, options.symbols, options.timeframe, options.replay_offset_candles)
-        return replayed, replayed.listings
-    listings = listings_for(options.symbols)
-    source = GeneratedMarket(
-        listings,
-        seed=options.seed,
-        edge=options.edge,
-        base_ms=timeframe_ms(options.timeframe),
-        history_candles=options.history_candles,
-        blobs=store,
-    )
-    return source, listings
-
-
-def _opening(options: SandboxOptions, listings: dict[str, Listing]) -> dict[str, Decimal]:
-    """The opening balance in each quote currency that is listed."""
-    amount = Decimal(repr(options.quote_balance))
-    return {listing.instrument.quote: amount for listing in listings.values()}
-
-
-def _keys(options: SandboxOptions) -> _Keys:
+def _keys(options: SandboxOptions) -> Keys:
     """The given keys, or the directory's own, made up once."""
     if options.api_key and options.api_secret:
-        return _Keys(options.api_key, options.api_secret)
+        return Keys(options.api_key, options.api_secret)
     path: Path = options.directory / "keys.json"
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_bytes(msgspec.json.encode(_Keys(secrets.token_hex(32), secrets.token_hex(32))))
-    return msgspec.json.decode(path.read_bytes(), type=_Keys)
+        path.write_bytes(msgspec.json.encode(Keys(secrets.token_hex(32), secrets.token_hex(32))))
+    return msgspec.json.decode(path.read_bytes(), type=Keys)

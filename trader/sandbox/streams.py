@@ -1,4 +1,4 @@
-"""The websocket market streams: /ws, /ws/<anything>, /stream."""
+"""The websocket market streams: of the spot exchange /ws, /ws/<anything>, /stream, and what others share with it."""
 
 import asyncio
 import re
@@ -8,24 +8,38 @@ import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from trader.sandbox.hub import Client, Hub
-from trader.sandbox.venue import VENUE
+from trader.sandbox.venue import VENUE, Venue
 
 PING_S = 20.0  # how often the server pings; a client that does not answer is disconnected
 _STREAM = re.compile(r"^(![a-zA-Z]+@arr|[a-z0-9]{2,20}@[a-zA-Z0-9_@]+)$")
 _MOST_STREAMS = 1_024
 
+IsServed = Callable[[str], bool]  # whether a door has a stream of this name
+
 
 async def market_streams(request: web.Request) -> web.WebSocketResponse:
-    """Serve one market data connection until it ends."""
+    """Serve one market data connection of the spot exchange until it ends."""
     venue = request.app[VENUE]
+    return await serve_streams(request, venue, venue.hub, lambda name: _STREAM.match(name) is not None)
+
+
+async def serve_streams(request: web.Request, venue: Venue, hub: Hub, is_served: IsServed) -> web.WebSocketResponse:
+    """Serve one market data connection until it ends; streams named in its address are subscribed at once."""
+    socket = await accepted(request)
+    client = Client(socket, is_combined=request.path.endswith("/stream"))
+    for stream in _streams_of_url(request):
+        if is_served(stream):
+            hub.subscribe(client, stream)
+    with venue.connected(socket):
+        await serve_client(client, lambda text: _answer(hub, client, text, is_served))
+    hub.forget(client)
+    return socket
+
+
+async def accepted(request: web.Request) -> web.WebSocketResponse:
+    """The open socket of a request."""
     socket = web.WebSocketResponse(heartbeat=PING_S, compress=False, max_msg_size=1 << 20)
     await socket.prepare(request)
-    client = Client(socket, is_combined=request.path.startswith("/stream"))
-    for stream in _streams_of_url(request):
-        venue.hub.subscribe(client, stream)
-    with venue.connected(socket):
-        await serve_client(client, lambda text: _answer(venue.hub, client, text))
-    venue.hub.forget(client)
     return socket
 
 
@@ -46,13 +60,12 @@ async def serve_client(client: Client, answer: Callable[[str], object]) -> None:
 
 
 def _streams_of_url(request: web.Request) -> list[str]:
-    named = request.query.get("streams", "").split("/") if request.path.startswith("/stream") else []
-    if request.path.startswith("/ws/"):
-        named = request.path.removeprefix("/ws/").split("/")
-    return [stream for stream in named if _STREAM.match(stream)]
+    if request.path.endswith("/stream"):
+        return request.query.get("streams", "").split("/")
+    return request.path.partition("/ws/")[2].split("/")
 
 
-def _answer(hub: Hub, client: Client, text: str) -> object:
+def _answer(hub: Hub, client: Client, text: str, is_served: IsServed) -> object:
     try:
         message = orjson.loads(text)
         method, number = message["method"], message.get("id")
@@ -63,7 +76,7 @@ def _answer(hub: Hub, client: Client, text: str) -> object:
         return {"result": sorted(client.streams), "id": number}
     if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
         return {"error": {"code": 2, "msg": f"Invalid request: unknown variant `{method}`"}, "id": number}
-    if not isinstance(streams, list) or not all(isinstance(name, str) and _STREAM.match(name) for name in streams):
+    if not isinstance(streams, list) or not all(isinstance(name, str) and is_served(name) for name in streams):
         return {"error": {"code": 2, "msg": "Invalid request: params must be stream names"}, "id": number}
     if method == "SUBSCRIBE" and len(client.streams | set(streams)) > _MOST_STREAMS:
         return {"error": {"code": 2, "msg": f"Invalid request: at most {_MOST_STREAMS} streams"}, "id": number}

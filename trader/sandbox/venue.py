@@ -1,4 +1,4 @@
-"""One running sandbox exchange: everything its doors (REST, streams, ws-api, control) share."""
+"""The running sandbox: its spot exchange, its perpetual exchange, and who is connected."""
 
 import asyncio
 import contextlib
@@ -8,21 +8,20 @@ from aiohttp import WSCloseCode, web
 
 from trader.clock import ScaledClock
 from trader.sandbox.auth import Authenticator
-from trader.sandbox.errors import unknown_symbol
+from trader.sandbox.desk import Desk
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.hub import Hub
 from trader.sandbox.limits import RateLimiter
 from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
-from trader.sandbox.params import Params
 from trader.sandbox.playback import Playback
-from trader.sandbox.symbol_market import SymbolMarket
+from trader.sandbox.usdm.desk import UsdmDesk
 from trader.sandbox.userfeed import UserFeed
 from trader.simulation.exchange import SimulatedExchange
 
 
-class Venue:
-    """Wired once in `server`; holds no logic of its own beyond looking things up."""
+class Venue(Desk):
+    """The desk of the spot exchange, and what both exchanges have in common."""
 
     def __init__(
         self,
@@ -34,34 +33,25 @@ class Venue:
         hub: Hub,
         authenticator: Authenticator,
         faults: Faults,
+        usdm: UsdmDesk,
     ) -> None:
+        self._now_s = asyncio.get_running_loop().time
+        limiter = RateLimiter(options.request_weight_per_minute, self._now_s)
+        super().__init__(clock, market, hub, authenticator, faults, limiter)
         self.options = options
-        self.clock = clock
         self.playback = playback
-        self.market = market
         self.exchange = exchange
-        self.hub = hub
-        self.authenticator = authenticator
-        self.faults = faults
+        self.usdm = usdm
         self.user_feed = UserFeed(exchange, clock)
-        hub.spoil = faults.frames
         self.user_feed.spoil = faults.account_frames
         self.stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self.limiter = RateLimiter(options.request_weight_per_minute, loop.time)
-        self._now_s = loop.time
         self._sockets: set[web.WebSocketResponse] = set()
-        self._last_seen_s = loop.time()
+        self._last_seen_s = self._now_s()
 
-    def symbol(self, params: Params) -> SymbolMarket:
-        """The market named by the mandatory parameter `symbol`."""
-        return self.by_id(params.text("symbol"))
-
-    def by_id(self, symbol_id: str) -> SymbolMarket:
-        found = self.market.by_id.get(symbol_id)
-        if found is None:
-            raise unknown_symbol()
-        return found
+    def checkpoint(self) -> None:
+        """Store what changes without an order, on both exchanges."""
+        self.exchange.checkpoint()
+        self.usdm.exchange.checkpoint()
 
     def touch(self) -> None:
         """A client was here."""

@@ -10,7 +10,7 @@ from trader.domain.orders import OrderStatus, OrderType
 from trader.sandbox.numbers import text
 from trader.simulation.orders import OrderChanged, SimOrder, SimTrade, Transferred
 
-_STATUS = {
+STATUS = {
     OrderStatus.OPEN: "NEW",
     OrderStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
     OrderStatus.FILLED: "FILLED",
@@ -42,7 +42,7 @@ def order_core(order: SimOrder) -> dict[str, object]:
         "executedQty": text(order.filled),
         "origQuoteOrderQty": text(ZERO),
         "cummulativeQuoteQty": text(order.filled_quote),
-        "status": _STATUS[order.status],
+        "status": STATUS[order.status],
         "timeInForce": order.time_in_force.value.upper(),
         "type": order_type(order),
         "side": order.side.value.upper(),
@@ -132,7 +132,7 @@ def execution_report(
         "g": -1,
         "C": order.client_id if cancel_id else "",
         "x": _EXECUTION[change.kind],
-        "X": _STATUS[order.status],
+        "X": STATUS[order.status],
         "r": "NONE",
         "i": order.exchange_id,
         "l": text(last),

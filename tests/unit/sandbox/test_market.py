@@ -11,7 +11,7 @@ from trader.clock import ScaledClock
 from trader.domain.market import Levels
 from trader.sandbox.generated import EPOCH_MS, GeneratedMarket
 from trader.sandbox.listing import listings_for
-from trader.sandbox.market import Market
+from trader.sandbox.market import Grid, Market
 from trader.sandbox.playback import Playback
 from trader.sandbox.source import STEPS_PER_CANDLE, CandlePlan, Floats
 
@@ -66,9 +66,7 @@ class Running:
 
     def __init__(self, source: Short, listener: Listener, now_ms: int) -> None:
         history = source.begin(now_ms)
-        self.market = Market(
-            listings_for(SYMBOLS), history, listener, listener, base_ms=source.base_ms, seed=7, now_ms=now_ms
-        )
+        self.market = Market(listings_for(SYMBOLS), history, listener, listener, Grid(source.base_ms, 7, now_ms))
         self.playback = Playback(source, (self.market,), ScaledClock(0, now_ms, 60.0), now_ms=now_ms)
         self.by_id = self.market.by_id
         self.tick = self.playback.tick

@@ -1,0 +1,37 @@
+"""The desk of the perpetual exchange."""
+
+from collections.abc import Callable
+
+from trader.clock import ScaledClock
+from trader.sandbox.auth import Authenticator
+from trader.sandbox.desk import Desk
+from trader.sandbox.faults_active import Faults
+from trader.sandbox.hub import Hub
+from trader.sandbox.limits import RateLimiter
+from trader.sandbox.usdm.market import UsdmMarket
+from trader.sandbox.usdm.userfeed import UsdmUserFeed
+from trader.simulation.perpetual import PerpetualExchange
+
+WEIGHT_PER_MINUTE = 2_400
+ORDERS_PER_10_S = 300
+
+
+class UsdmDesk(Desk):
+    """`now_s`: monotonic real time."""
+
+    def __init__(
+        self,
+        clock: ScaledClock,
+        market: UsdmMarket,
+        exchange: PerpetualExchange,
+        authenticator: Authenticator,
+        faults: Faults,
+        hub: Hub,
+        now_s: Callable[[], float],
+    ) -> None:
+        limiter = RateLimiter(WEIGHT_PER_MINUTE, now_s, orders_per_10_s=ORDERS_PER_10_S)
+        super().__init__(clock, market, hub, authenticator, faults, limiter)
+        self.perpetuals = market  # the same market, with its mark prices
+        self.exchange = exchange
+        self.user_feed = UsdmUserFeed(exchange, clock, now_s)
+        self.user_feed.spoil = faults.account_frames
