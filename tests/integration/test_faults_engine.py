@@ -142,7 +142,7 @@ async def test_a_stop_off_a_changed_grid_is_placed_on_the_new_one(tmp_path: Path
         await daemon.is_entered()
         stop = daemon.orders(Purpose.STOP)[-1].intent
         assert stop.stop_price is not None
-        assert (stop.stop_price % 7, stop.quantity % Decimal("0.001")) == (0, 0)
+        assert (stop.stop_price % 7, stop.quantity % Decimal("0.001")) == (Decimal(0), Decimal(0))
         assert daemon.told("stop.impossible") == []
         await daemon.assert_agrees_with_exchange()
 

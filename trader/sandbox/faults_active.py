@@ -166,6 +166,8 @@ class Faults:
         return self.frames(ACCOUNT, event)
 
     def _spoiled(self, active: Active, fault: StreamFault | Delist, stream: str, message: object) -> Sequence[object]:
+        if not active.is_active:  # used up by the frame before
+            return (message,)
         if isinstance(fault, ReorderUpdates):
             if stream not in active.held:
                 active.held[stream] = message
