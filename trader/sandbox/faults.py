@@ -15,6 +15,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 ACCOUNT = "account"  # the account's own events, where a fault names a stream
+USDM_PREFIX = "usdm/"  # how the streams of the perpetual exchange begin there
 
 
 class _Fault(
@@ -73,7 +74,7 @@ class EmptyBody(_Requests, frozen=True, kw_only=True, tag="empty_body"):
 
 
 class _Stream(_Fault, frozen=True, kw_only=True):
-    """Which streams: those whose name ("btcusdt@trade", "account") holds `stream`."""
+    """Which streams: those whose name ("btcusdt@trade", "account", "usdm/btcusdt@trade") holds `stream`."""
 
     stream: str = ""
     for_s: Seconds = 0.0

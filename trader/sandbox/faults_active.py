@@ -12,6 +12,7 @@ from aiohttp import web
 
 from trader.sandbox.faults import (
     ACCOUNT,
+    USDM_PREFIX,
     AccountGap,
     Delist,
     DuplicateUpdates,
@@ -152,7 +153,7 @@ class Faults:
     # --- streams ---
 
     def frames(self, stream: str, message: object) -> Sequence[object]:
-        """What is sent instead of one message."""
+        """What is sent instead of one message. `stream`: as on the wire, or "account"; "usdm/..." on perpetuals."""
         if not self._streams:
             return (message,)
         told: list[object] = [message]
@@ -160,10 +161,6 @@ class Faults:
             if _concerns(fault, stream):
                 told = [frame for each in told for frame in self._spoiled(active, fault, stream, each)]
         return told
-
-    def account_frames(self, event: object) -> Sequence[object]:
-        """The same for an event of the account."""
-        return self.frames(ACCOUNT, event)
 
     def _spoiled(self, active: Active, fault: StreamFault | Delist, stream: str, message: object) -> Sequence[object]:
         if not active.is_active:  # used up by the frame before
@@ -218,9 +215,11 @@ class Faults:
 def _concerns(fault: StreamFault | Delist, stream: str) -> bool:
     match fault:
         case AccountGap():
-            return stream == ACCOUNT
+            return stream.endswith(ACCOUNT)
         case Delist(symbol=symbol):
-            return stream.startswith(f"{symbol.partition(':')[0].replace('/', '').lower()}@")
+            pair, _, settled_in = symbol.partition(":")
+            prefix = USDM_PREFIX if settled_in else ""
+            return stream.startswith(f"{prefix}{pair.replace('/', '').lower()}@")
         case Silence(stream=part):
             return part in stream
         case _:

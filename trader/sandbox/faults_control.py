@@ -8,6 +8,9 @@ from aiohttp import web
 from trader.domain.errors import Misconfigured, Rejected
 from trader.sandbox.faults import fault_from
 from trader.sandbox.venue import VENUE
+from trader.simulation.exchange import SimulatedExchange
+
+_DEPOSIT = {"currency", "amount", "account"}
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -44,19 +47,24 @@ async def end(request: web.Request) -> web.Response:
 
 
 async def deposit(request: web.Request) -> web.Response:
-    """POST {"currency": "USDT", "amount": "100"}: credit the spot account; a negative amount is a withdrawal."""
+    """POST {"currency": "USDT", "amount": "100", "account": "spot"}: credit it; a negative amount is a withdrawal."""
     venue = request.app[VENUE]
+    exchanges: dict[str, SimulatedExchange] = {"spot": venue.exchange, "usdm": venue.usdm.exchange}
     try:
-        currency, amount = _money(await _content(request))
-        venue.exchange.deposit(currency, amount, venue.clock.now_ms())
+        content = await _content(request)
+        currency, amount = _money(content)
+        account = content.get("account", "spot") if isinstance(content, dict) else ""
+        if account not in exchanges:
+            raise Misconfigured(f"deposit account {account!r}: allowed are {', '.join(exchanges)}")
+        exchanges[account].deposit(currency, amount, venue.clock.now_ms())
     except (Misconfigured, Rejected) as error:
         return _refused(str(error))
-    held = {balance.currency: str(balance.total) for balance in venue.exchange.balances()}
-    return _json({"currency": currency, "total": held[currency]})
+    held = {balance.currency: str(balance.total) for balance in exchanges[account].balances()}
+    return _json({"account": account, "currency": currency, "total": held[currency]})
 
 
 def _money(content: object) -> tuple[str, Decimal]:
-    if not isinstance(content, dict) or set(content) != {"currency", "amount"}:
+    if not isinstance(content, dict) or not {"currency", "amount"} <= set(content) <= _DEPOSIT:
         raise Misconfigured('a deposit is {currency, amount}, for example {"currency": "USDT", "amount": "100"}')
     try:
         return str(content["currency"]), Decimal(str(content["amount"]))

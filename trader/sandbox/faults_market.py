@@ -7,6 +7,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Levels
 from trader.sandbox.faults import (
     ACCOUNT,
+    USDM_PREFIX,
     ClockSkew,
     Delist,
     DropSockets,
@@ -66,7 +67,9 @@ class VenueEffects:
                 return self._faults.drop_sockets()
             case LoseSubscription(stream=part):
                 lost = sum(hub.lose(part) for hub in (self._venue.hub, self._venue.usdm.hub))
-                return lost + (sum(feed.lose() for feed in self._feeds) if part in ACCOUNT else 0)
+                spot, usdm = self._feeds
+                lost += spot.lose() if part in ACCOUNT else 0
+                return lost + (usdm.lose() if part in USDM_PREFIX + ACCOUNT else 0)
             case EndAccountStream():
                 return sum(feed.end() for feed in self._feeds)
             case FiltersChanged():

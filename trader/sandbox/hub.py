@@ -65,6 +65,7 @@ class Hub:
     def __init__(self) -> None:
         self._listeners: dict[str, set[Client]] = {}
         self.spoil: Spoil | None = None  # what is sent instead of a message
+        self.fault_prefix = ""  # faults know the streams by names that begin with this
 
     def wants(self, stream: str) -> bool:
         return stream in self._listeners
@@ -74,7 +75,7 @@ class Hub:
         listeners = self._listeners.get(stream)
         if not listeners:
             return
-        for frame in (message,) if self.spoil is None else self.spoil(stream, message):
+        for frame in (message,) if self.spoil is None else self.spoil(self.fault_prefix + stream, message):
             plain = orjson.dumps(frame)
             wrapped = b'{"stream":"' + stream.encode() + b'","data":' + plain + b"}"
             for client in listeners:
@@ -93,7 +94,8 @@ class Hub:
 
     def lose(self, part: str) -> int:
         """Forget every subscription to a stream whose name holds `part`, without a word; returns how many."""
-        lost = [(client, stream) for stream, all_ in self._listeners.items() if part in stream for client in all_]
+        named = [stream for stream in self._listeners if part in self.fault_prefix + stream]
+        lost = [(client, stream) for stream in named for client in self._listeners[stream]]
         for client, stream in lost:
             self.unsubscribe(client, stream)
         return len(lost)

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 from aiohttp import WSCloseCode, web
 
 from trader.clock import ScaledClock
 from trader.sandbox.auth import Authenticator
 from trader.sandbox.desk import Desk
+from trader.sandbox.faults import ACCOUNT
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.hub import Hub
 from trader.sandbox.limits import RateLimiter
@@ -43,7 +45,7 @@ class Venue(Desk):
         self.exchange = exchange
         self.usdm = usdm
         self.user_feed = UserFeed(exchange, clock)
-        self.user_feed.spoil = faults.account_frames
+        self.user_feed.spoil = partial(faults.frames, ACCOUNT)
         self.stopping = asyncio.Event()
         self._sockets: set[web.WebSocketResponse] = set()
         self._last_seen_s = self._now_s()

@@ -102,6 +102,7 @@ def sent(faults: Faults, stream: str, count: int, first: int = 0) -> list[object
         (AccountGap(next=0), [0, 1, 2, 3, 4]),
         (Delist(symbol="BTC/USDT"), []),
         (Delist(symbol="ETH/USDT"), [0, 1, 2, 3, 4]),
+        (Delist(symbol="BTC/USDT:USDT"), [0, 1, 2, 3, 4]),
         (ErrorAnswer(next=0), [0, 1, 2, 3, 4]),
     ],
 )
@@ -119,6 +120,13 @@ async def test_streams_are_reordered_each_for_itself() -> None:
     assert list(faults.frames("b@depth", 4)) == [4, 2]
 
 
+async def test_a_perpetual_that_ends_silences_its_own_streams() -> None:
+    faults = Faults()
+    faults.begin(Delist(symbol="BTC/USDT:USDT"))
+    assert sent(faults, "usdm/btcusdt@depth", 2) == []
+    assert sent(faults, "usdm/ethusdt@depth", 2) == [0, 1]
+
+
 async def test_stream_faults_combine() -> None:
     faults = Faults()
     faults.begin(DuplicateUpdates(next=0))
@@ -130,10 +138,10 @@ async def test_the_account_has_a_stream_of_its_own() -> None:
     faults = Faults()
     gap = faults.begin(AccountGap(next=2))
     assert sent(faults, "btcusdt@trade", 2) == [0, 1]
-    assert [list(faults.account_frames(number)) for number in range(3)] == [[], [], [2]]
+    assert [sent(faults, name, 1, 5) for name in ("account", "usdm/account", "account")] == [[], [], [5]]
     assert gap.acted == 2
     faults.begin(Silence(stream="account"))
-    assert list(faults.account_frames(3)) == []
+    assert sent(faults, "account", 1) == []
     assert sent(faults, "btcusdt@trade", 1) == [0]
 
 

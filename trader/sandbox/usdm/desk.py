@@ -1,10 +1,12 @@
 """The desk of the perpetual exchange."""
 
 from collections.abc import Callable
+from functools import partial
 
 from trader.clock import ScaledClock
 from trader.sandbox.auth import Authenticator
 from trader.sandbox.desk import Desk
+from trader.sandbox.faults import ACCOUNT, USDM_PREFIX
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.hub import Hub
 from trader.sandbox.limits import RateLimiter
@@ -34,4 +36,5 @@ class UsdmDesk(Desk):
         self.perpetuals = market  # the same market, with its mark prices
         self.exchange = exchange
         self.user_feed = UsdmUserFeed(exchange, clock, now_s)
-        self.user_feed.spoil = faults.account_frames
+        self.user_feed.spoil = partial(faults.frames, USDM_PREFIX + ACCOUNT)
+        hub.fault_prefix = USDM_PREFIX
