@@ -36,8 +36,8 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 COMMANDS = (
-    "run sandbox status positions orders decisions fills trades balances pause resume flatten kill train features bench "
-    "doctor health download"
+    "run sandbox status positions orders decisions fills trades balances pause resume flatten kill train features "
+    "bench doctor health download"
 )
 
 
