@@ -133,6 +133,25 @@ class SmallDaemon:
             )
         )
 
+    def is_dust(self, symbol: str) -> bool:
+        """What is held is too little to be sold or protected."""
+        market = self.state.markets[symbol]
+        assert market.book is not None
+        quantity = market.instrument.round_quantity(self.held(symbol))
+        return market.instrument.refusal(quantity, market.instrument.round_price(market.book.bid * 0.9)) is not None
+
+    async def has_recovered(self) -> None:
+        """After everything that went wrong: data flows, the account is known, every position is guarded."""
+        await eventually(
+            lambda: (
+                all(market.stream == "live" for market in self.state.markets.values())
+                and self.state.account_is_live
+                and not self.state.tracker.unsettled()
+                and all(self.is_protected(s) or not self.held(s) or self.is_dust(s) for s in SYMBOLS)
+            ),
+            attempts=1_200,
+        )
+
     async def assert_agrees_with_exchange(self) -> None:
         """Ledger and exchange hold the same, every order was written down before and placed at most once."""
         await self.is_settled()

@@ -8,7 +8,7 @@ from trader.cli import act, look, runs
 from trader.cli.doctor import DOCTOR_EPILOG, doctor, health
 from trader.cli.download import DOWNLOAD_EPILOG, download
 from trader.cli.features import features
-from trader.cli.sandbox import SANDBOX_EPILOG, sandbox
+from trader.cli.sandbox import SANDBOX_EPILOG, chaos, sandbox
 
 _RUN, _LOOK, _ACT, _LEARN = "Run", "Look", "Act on the running daemon", "Learn and measure"
 
@@ -27,7 +27,10 @@ app = typer.Typer(
 )
 
 app.command(rich_help_panel=_RUN, epilog=runs.RUN_EPILOG)(runs.run)
-app.command(rich_help_panel=_RUN, epilog=SANDBOX_EPILOG)(sandbox)
+_sandbox = typer.Typer(invoke_without_command=True)
+_sandbox.callback(epilog=SANDBOX_EPILOG)(sandbox)
+_sandbox.command()(chaos)
+app.add_typer(_sandbox, name="sandbox", rich_help_panel=_RUN)
 app.command(rich_help_panel=_LOOK, epilog=DOCTOR_EPILOG)(doctor)
 app.command(rich_help_panel=_LOOK, short_help="Exit code 0 if the daemon answers.")(health)
 app.command(rich_help_panel=_LOOK)(look.status)

@@ -1,11 +1,14 @@
-"""`trader sandbox`: the bundled exchange on its own."""
+"""`trader sandbox`: the bundled exchange on its own, and `trader sandbox chaos`: making one go wrong."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trader.cli.options import seconds
+
+if TYPE_CHECKING:
+    from trader.sandbox.faults import Fault
 
 _MARKET, _PROCESS = "Market", "Process"
 SANDBOX_EPILOG = (
@@ -17,6 +20,7 @@ SANDBOX_EPILOG = (
 
 
 def sandbox(
+    context: typer.Context,
     symbols: Annotated[
         str, typer.Option(metavar="LIST", help="Unified names, with commas.", rich_help_panel=_MARKET)
     ] = "BTC/USDT,ETH/USDT,BNB/USDT,SOL/USDT,XRP/USDT",
@@ -58,11 +62,21 @@ def sandbox(
             rich_help_panel=_PROCESS,
         ),
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Faults from the start: a JSON list like that of docs/sandbox.md.",
+            rich_help_panel=_PROCESS,
+        ),
+    ] = None,
     options_file: Annotated[
         Path | None, typer.Option(hidden=True, help="All options from a file: how the daemon starts one.")
     ] = None,
 ) -> None:
     """Serve a local exchange that speaks Binance's protocol."""
+    if context.invoked_subcommand is not None:
+        return
     import asyncio
     import errno
 
@@ -89,6 +103,7 @@ def sandbox(
         quote_balance=quote_balance,
         idle_exit_s=idle_exit or 0.0,
         replay=replay,
+        faults=_faults(faults) if faults is not None else (),
     )
     output = configure(LogSettings())
     try:
@@ -99,3 +114,42 @@ def sandbox(
         raise Misconfigured(f"--port {port}: is in use on this machine; allowed: a free one, or 0 for any") from None
     finally:
         output.close()
+
+
+def chaos(
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same faults in the same order.")] = 7,
+    minutes: Annotated[float, typer.Option(min=0.01, metavar="M", help="How long, real minutes.")] = 5.0,
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Of the running sandbox; `trader run` keeps its own here.")
+    ] = Path("var/sandbox"),
+    restarts: Annotated[bool, typer.Option("--restarts", help="Also restart its process now and then.")] = False,
+) -> None:
+    """Mix faults into a running sandbox: dropped sockets, lost answers, limits, maintenance, a wrong clock, ..."""
+    import asyncio
+
+    from trader.config.schema import LogSettings
+    from trader.observability.logs import configure
+    from trader.sandbox.chaos import chaos as drive
+
+    output = configure(LogSettings())
+    try:
+        acted = asyncio.run(drive(directory, seed, minutes, restarts=restarts))
+    finally:
+        output.close()
+    for kind, times in sorted(acted.items()):
+        typer.echo(f"{kind:<20} {times:>6}")
+
+
+def _faults(path: Path) -> "tuple[Fault, ...]":
+    import json
+
+    from trader.domain.errors import Misconfigured
+    from trader.sandbox.faults import fault_from
+
+    try:
+        given = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"--faults {path}: {error}") from None
+    if not isinstance(given, list):
+        raise Misconfigured(f"--faults {path}: must be a JSON list of faults")
+    return tuple(fault_from(fault) for fault in given)

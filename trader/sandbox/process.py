@@ -10,14 +10,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from trader.config.schema import SandboxSettings
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.sandbox.options import SandboxOptions
-from trader.sandbox.status import RunningSandbox, encode, read_status, remove_status
+from trader.sandbox.status import RunningSandbox, decode, encode, read_status, remove_status
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,8 @@ _START_S = 30.0  # longest start (a first history takes under two seconds)
 _STOP_S = 10.0
 _POLL_S = 0.05
 _ANSWER_S = 5.0
+_COMMAND = (sys.executable, "-m", "trader", "sandbox")
+_OPTIONS_FILE = "options.json"
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW", re.IGNORECASE)
 
 
@@ -34,7 +39,7 @@ async def ensure_running(
     timeframe: str,
     directory: Path,
     log_path: Path,
-    command: Sequence[str] = (sys.executable, "-m", "trader", "sandbox"),
+    command: Sequence[str] = _COMMAND,
 ) -> RunningSandbox:
     """The sandbox of `directory`, running with this configuration.
 
@@ -94,6 +99,20 @@ async def stop(directory: Path, running: RunningSandbox) -> None:
     remove_status(directory, running.pid)
 
 
+async def restart(directory: Path, running: RunningSandbox, log_path: Path) -> RunningSandbox:
+    """Stop a sandbox that `ensure_running` started and start it again: same port, same options, its state goes on.
+
+    The market stands still meanwhile, so that afterwards its clock is behind that of who stayed connected. Raises
+    `Misconfigured` for one that was started otherwise, `Unavailable` when it does not come up.
+    """
+    try:
+        options = decode((directory / _OPTIONS_FILE).read_bytes(), SandboxOptions)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Misconfigured(f"the sandbox in {directory} was not started by the daemon: {error}") from None
+    await stop(directory, running)
+    return await _start(replace(options, port=urlsplit(running.endpoint).port or 0), log_path, _COMMAND)
+
+
 async def _start(options: SandboxOptions, log_path: Path, command: Sequence[str]) -> RunningSandbox:
     process = _spawn(options, log_path, command)
     deadline = asyncio.get_running_loop().time() + _START_S
@@ -111,7 +130,7 @@ async def _start(options: SandboxOptions, log_path: Path, command: Sequence[str]
 
 def _spawn(options: SandboxOptions, log_path: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     """In a session of its own: neither Ctrl-C nor kill -9 of this process reaches it."""
-    options_file = options.directory / "options.json"
+    options_file = options.directory / _OPTIONS_FILE
     options_file.write_bytes(encode(options))
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as output:
