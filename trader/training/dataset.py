@@ -18,7 +18,14 @@ from trader.market.bulk import fill_gaps
 from trader.models.kernels import horizon_volatility
 from trader.risk.stops import barriers, horizon_sigma_frac
 from trader.strategy.regime import classify
-from trader.training.labels import Outcome, barrier_outcome, forward_return, scaled_return, uniqueness
+from trader.training.labels import (
+    Outcome,
+    barrier_outcome,
+    forward_return,
+    likeness_of_symbols,
+    scaled_return,
+    uniqueness,
+)
 
 REGIMES = tuple(Regime)
 
@@ -132,11 +139,12 @@ def symbol_rows(symbol: str, candles: CandleArrays, settings: Settings, costs: C
 
 
 def sampled(table: Dataset, largest_rows: int) -> Dataset:
-    """At most `largest_rows` rows, evenly spread over time, weighted by the uniqueness of their labels."""
-    n = len(table.y)
+    """At most `largest_rows` rows (0 = all), evenly spread over time, weighted by the uniqueness of their labels."""
+    n, likeness = len(table.y), likeness_of_symbols(table.y, table.start_ms)
     if largest_rows and n > largest_rows:
         table = table.take(np.unique(np.linspace(0, n - 1, largest_rows).astype(np.int64)))
-    return msgspec.structs.replace(table, weight=uniqueness(table.start_ms, table.end_ms, table.symbol))
+    weight = uniqueness(table.start_ms, table.end_ms, table.symbol, likeness)
+    return msgspec.structs.replace(table, weight=weight)
 
 
 def _net(outcome: Outcome, rows: NDArray[np.int64]) -> Floats:

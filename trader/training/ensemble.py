@@ -210,7 +210,7 @@ class _Table(NamedTuple):
     weight: Floats  # mean 1
     block: Rows
     control: Floats | None
-    crowding: float  # labels of a symbol alive at once, >= 1
+    crowding: float  # how many labels say the same, >= 1
 
     def sample(self, rows: Rows) -> Sample:
         """The given rows in time order."""

@@ -162,14 +162,18 @@ def leak_alarms(scores: Scores) -> tuple[str, ...]:
 def model_info(
     evaluation: Evaluation, scores: Scores, *, model_id: str, timeframe: str, horizon_candles: int
 ) -> ModelInfo:
-    """The live view; the verdict is `trade` only if the gate passes, the calibrator has skill and nothing leaks."""
-    no_edge = scores.calibration.no_edge
+    """The live view; the verdict is `trade` only if the gate passes, there is an edge and nothing leaks.
+
+    No edge: the calibrator has no skill, or nothing is left of the slope once its luck is taken off.
+    """
+    slope = shrunk_slope(evaluation.slope.slope, evaluation.slope.t)
+    no_edge = scores.calibration.no_edge or slope == 0
     reasons = evaluation.gate.reasons + (("no_edge",) if no_edge else ()) + evaluation.leaks
     return ModelInfo(
         model_id=model_id,
         timeframe=timeframe,
         horizon_candles=horizon_candles,
-        slope=shrunk_slope(evaluation.slope.slope, evaluation.slope.t),
+        slope=slope,
         slope_t=evaluation.slope.t,
         base_rate=evaluation.base_rate,
         average_win_frac=evaluation.average_win_frac,

@@ -69,21 +69,49 @@ def barrier_outcome(
     return Outcome(gross - cost_frac, exit_candle)
 
 
-def uniqueness(start: NDArray[np.int64], end: NDArray[np.int64], symbol: NDArray[np.int64]) -> Floats:
-    """(n,) weight of each label: the mean over its span of 1 / (labels of its symbol alive then), 0 < w <= 1.
+def uniqueness(
+    start: NDArray[np.int64], end: NDArray[np.int64], symbol: NDArray[np.int64], likeness: float = 0.0
+) -> Floats:
+    """(n,) how much of a label is said by it alone: the mean over its span of 1 / (labels alive then), 0 < w <= 1.
 
-    start, end: times, the span is start < t <= end. Average uniqueness after Lopez de Prado, chapter 4.
+    start, end: times, the span is start < t <= end. Average uniqueness after Lopez de Prado, chapter 4, where a label
+    of another symbol counts as `likeness` of one (0..1, see `likeness_of_symbols`).
     """
+    times = np.unique(np.concatenate((start, end)))
+    length = np.diff(times, append=times[-1]).astype(np.float64)
+    everyone = _alive(times, start, end)
     weights = np.ones(len(start))
     for one in np.unique(symbol):
         rows = np.flatnonzero(symbol == one)
-        times = np.unique(np.concatenate((start[rows], end[rows])))
-        first, last = np.searchsorted(times, start[rows]), np.searchsorted(times, end[rows])
-        alive = np.zeros(len(times) + 1)
-        np.add.at(alive, first, 1)
-        np.add.at(alive, last, -1)
-        share = np.diff(times, append=times[-1]) / np.maximum(np.cumsum(alive)[:-1], 1)
+        own = _alive(times, start[rows], end[rows])
+        share = length / np.maximum(own + likeness * (everyone - own), 1.0)
         total = np.concatenate(([0.0], np.cumsum(share)))
-        length = (end[rows] - start[rows]).astype(np.float64)
-        weights[rows] = np.where(length > 0, (total[last] - total[first]) / np.where(length > 0, length, 1), 1.0)
+        first, last = np.searchsorted(times, start[rows]), np.searchsorted(times, end[rows])
+        span = (end[rows] - start[rows]).astype(np.float64)
+        weights[rows] = np.where(span > 0, (total[last] - total[first]) / np.where(span > 0, span, 1), 1.0)
     return weights
+
+
+def likeness_of_symbols(y: Floats, start: NDArray[np.int64]) -> float:
+    """Mean correlation of labels of different symbols that start together, 0..1; 0 if there are none.
+
+    From the variance of their mean: n var(mean) / var(one) = 1 + (n - 1) correlation.
+    """
+    _, group, counts = np.unique(start, return_inverse=True, return_counts=True)
+    centred = y - y.mean()
+    sums = np.bincount(group, weights=centred)
+    several = counts > 1
+    pairs = float((counts[several] * (counts[several] - 1)).sum())
+    variance = float(centred @ centred) / len(y)
+    if pairs == 0 or variance == 0:
+        return 0.0
+    squares = np.bincount(group, weights=centred**2)
+    return float(np.clip((sums[several] ** 2 - squares[several]).sum() / pairs / variance, 0.0, 1.0))
+
+
+def _alive(times: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> Floats:
+    """(len(times),) how many spans cover the time right after each of `times`."""
+    change = np.zeros(len(times))
+    np.add.at(change, np.searchsorted(times, start), 1.0)
+    np.add.at(change, np.searchsorted(times, end), -1.0)
+    return np.cumsum(change)

@@ -78,10 +78,11 @@ class ScaledMLP(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
 
 
 def make_member(member: Member, random_state: int, crowding: float = 1.0) -> Any:
-    """An unfitted estimator of the member's library; `crowding`: labels of a symbol alive at once, see `Member`."""
+    """An unfitted estimator of the member's library; `crowding`: how many labels say the same, see `Member`."""
     parameters = dict(member.parameters)
     for name in member.counts:
-        parameters[name] = round(parameters[name] * max(1.0, crowding))
+        counted = parameters[name] * max(1.0, crowding)
+        parameters[name] = round(counted) if isinstance(parameters[name], int) else counted
     if member.kind == "xgboost":
         from xgboost import XGBRegressor
 

@@ -8,8 +8,8 @@ import msgspec
 class Member(msgspec.Struct, frozen=True):
     """One base learner: the library's class by a short name, and its parameters.
 
-    `counts` names the parameters that count labels (smallest leaf, penalties). Labels that overlap in time say the
-    same thing several times, so these are multiplied by how many of a symbol's labels are alive at once. With
+    `counts` names the parameters that count labels (smallest leaf, penalties). Labels that overlap in time, or are of
+    symbols that move together, say the same thing several times: these are multiplied by how many do. With
     `patience` the rounds given are the most; the newest rows tell how many are best (see `learn.best_rounds`).
     """
 
@@ -119,6 +119,7 @@ FAST = Profile(
                 "max_iter": 12,
                 "batch_size": 256,
             },
+            counts=("alpha",),
             patience=3,
         ),
     },
@@ -136,7 +137,7 @@ QUICK = Profile(
                 "learning_rate": 0.06,
                 "subsample": 0.6,
                 "colsample_bytree": 0.5,
-                "min_child_weight": 20,
+                "min_child_weight": 10,
             },
             counts=("min_child_weight",),
         ),
@@ -150,7 +151,7 @@ QUICK = Profile(
                 "subsample": 0.6,
                 "subsample_freq": 1,
                 "colsample_bytree": 0.5,
-                "min_child_samples": 30,
+                "min_child_samples": 10,
             },
             counts=("min_child_samples",),
         ),
@@ -159,7 +160,7 @@ QUICK = Profile(
         ),
         "random_forest": Member(
             "random_forest",
-            {"n_estimators": 40, "max_depth": 6, "min_samples_leaf": 20, "max_features": 0.2, "max_samples": 0.6},
+            {"n_estimators": 40, "max_depth": 6, "min_samples_leaf": 10, "max_features": 0.2, "max_samples": 0.6},
             counts=("min_samples_leaf",),
         ),
         "gradient_boosting": Member(
@@ -170,7 +171,7 @@ QUICK = Profile(
                 "learning_rate": 0.08,
                 "subsample": 0.5,
                 "max_features": 0.2,
-                "min_samples_leaf": 20,
+                "min_samples_leaf": 10,
             },
             counts=("min_samples_leaf",),
         ),

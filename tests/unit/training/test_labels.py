@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trader.domain.candle_arrays import CandleArrays
-from trader.training.labels import LABEL_LIMIT, barrier_outcome, forward_return, scaled_return, uniqueness
+from trader.training.labels import (
+    LABEL_LIMIT,
+    barrier_outcome,
+    forward_return,
+    likeness_of_symbols,
+    scaled_return,
+    uniqueness,
+)
 
 
 def candles(*rows: tuple[float, float, float, float]) -> CandleArrays:
@@ -105,3 +112,25 @@ def test_overlapping_labels_of_one_symbol_share_their_weight() -> None:
     start = np.arange(200, dtype=np.int64)
     weights = uniqueness(start, start + 16, np.zeros(200, np.int64))
     assert weights[50:150] == pytest.approx(1 / 16)
+
+
+def test_labels_of_like_symbols_share_their_weight_too() -> None:
+    start = np.repeat(np.arange(200, dtype=np.int64), 3)
+    symbol = np.tile(np.arange(3), 200)
+    apart, alike, half = (uniqueness(start, start + 16, symbol, likeness)[150:450] for likeness in (0.0, 1.0, 0.5))
+    assert apart == pytest.approx(1 / 16)
+    assert alike == pytest.approx(1 / 48)
+    assert half == pytest.approx(1 / 32)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_likeness_is_the_correlation_across_symbols(share: float) -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(20_000, 1))
+    y = np.sqrt(share) * common + np.sqrt(1 - share) * rng.normal(size=(20_000, 4))
+    found = likeness_of_symbols(y.ravel(), np.repeat(np.arange(20_000), 4))
+    assert found == pytest.approx(share, abs=0.02)
+
+
+def test_one_symbol_is_like_no_other() -> None:
+    assert likeness_of_symbols(np.arange(5.0), np.arange(5)) == 0
