@@ -21,7 +21,7 @@ async def test_without_a_sandbox_there_is_nothing_to_break(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("seed", "minutes"), [(5, 0.12), *(pytest.param(seed, 1.0, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+    ("seed", "minutes"), [(5, 0.06), *(pytest.param(seed, 1.0, marks=pytest.mark.slow) for seed in (1, 2, 3))]
 )
 async def test_a_daemon_in_chaos_ends_where_the_exchange_is(
     tmp_path: Path, seed: int, minutes: float, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,9 @@ def _quick_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "SETTLE_S", 0.3)
 
 
-@pytest.mark.parametrize("kind", ["drop_answer", "truncated_body", "error"])
+@pytest.mark.parametrize(
+    "kind", ["drop_answer", *(pytest.param(k, marks=pytest.mark.slow) for k in ("truncated_body", "error"))]
+)
 async def test_an_entry_without_an_answer_becomes_one_protected_position(tmp_path: Path, kind: str) -> None:
     when = {} if kind == "truncated_body" else {"when": "after"}
     async with small_daemon(tmp_path) as daemon:

@@ -1,6 +1,7 @@
 """Faults of the exchange itself - port, clock, listings, matching, maintenance, restart - seen by our adapter."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -30,7 +31,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-async def test_a_port_that_refuses_is_waited_for(tmp_path: Path) -> None:
+async def test_a_port_that_refuses_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with fault_bench(tmp_path) as bench, streaming(bench, account=True):
         await bench.goes_on()
         await bench.faults.begin("refuse_connections", for_s=1.0)
@@ -45,8 +46,11 @@ async def test_a_port_that_refuses_is_waited_for(tmp_path: Path) -> None:
         await eventually(lambda: bench.filled("arrived") == Decimal("0.002"))
         await bench.assert_candles_true()
         assert [order["clientOrderId"] for order in (await bench.truth())["orders"]] == ["arrived"]
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []  # no loose ends
 
 
+@pytest.mark.slow  # test_faults_engine has maintenance too
 async def test_maintenance_is_told_as_unavailable_and_ends(tmp_path: Path) -> None:
     async with fault_bench(tmp_path) as bench, streaming(bench, account=True):
         await bench.goes_on()
@@ -63,7 +67,7 @@ async def test_maintenance_is_told_as_unavailable_and_ends(tmp_path: Path) -> No
         await bench.assert_candles_true()
 
 
-@pytest.mark.parametrize("skew_ms", [-1_200, 6_000])
+@pytest.mark.parametrize("skew_ms", [pytest.param(-1_200, marks=pytest.mark.slow), 6_000])
 async def test_a_clock_that_jumps_costs_one_refused_order_at_most(tmp_path: Path, skew_ms: int) -> None:
     async with fault_bench(tmp_path, speed=60) as bench, streaming(bench):
         await bench.goes_on()
@@ -127,7 +131,7 @@ async def test_a_thin_book_fills_orders_in_part(tmp_path: Path) -> None:
         await bench.faults.begin("thin_book", symbol=BTC, share=0.1)
         await asyncio.sleep(0.3)  # over the next book
         wanted = approved("part", quantity=Decimal("0.02"))
-        report = await bench.exchange.submit(limit("part", await bench.price(1.0005), quantity=wanted.intent.quantity,
+        report = await bench.exchange.submit(limit("part", await bench.price(1.01), quantity=wanted.intent.quantity,
             time_in_force=TimeInForce.IOC))  # fmt: skip
         assert report.status is OrderStatus.EXPIRED
         assert Decimal(0) < report.filled < Decimal("0.02")

@@ -9,7 +9,10 @@ import ccxt
 import pytest
 
 from tests.kit.sandbox import ccxt_binance, eventually, fault_control, http_session, sandbox, truth
+from trader.config.schema import SandboxSettings
+from trader.domain.errors import Misconfigured
 from trader.sandbox.faults import ErrorAnswer, Silence
+from trader.sandbox.process import ensure_running, restart, stop
 
 BTC = "BTC/USDT"
 SPOT_ONLY: dict[str, Any] = {
@@ -187,3 +190,21 @@ async def test_orders_that_wait_for_a_price_and_all_or_nothing_orders(tmp_path: 
         assert (all_of_it["status"], all_of_it["filled"]) == ("closed", 0.001)
         assert len(await exchange.cancel_all_orders(BTC)) in (4, 5)
         assert (await exchange.fetch_balance())["USDT"]["used"] == 0
+
+
+@pytest.mark.slow
+async def test_a_detached_sandbox_restarts_on_its_port_with_its_account(tmp_path: Path) -> None:
+    box, log = tmp_path / "box", tmp_path / "log"
+    running = await ensure_running(SandboxSettings(idle_exit_s=60), (BTC,), "1m", box, log)
+    try:
+        async with ccxt_binance(running, **SPOT_ONLY) as exchange:
+            filled = await exchange.create_order(BTC, "market", "buy", 0.01)
+        again = await restart(box, running, log)
+        assert (again.endpoint, again.api_key) == (running.endpoint, running.api_key)
+        assert again.pid != running.pid
+        running = again
+        assert [order["orderId"] for order in (await truth(running))["orders"]] == [int(filled["id"])]
+    finally:
+        await stop(box, running)
+    with pytest.raises(Misconfigured, match="not started by the daemon"):
+        await restart(tmp_path / "other", running, log)

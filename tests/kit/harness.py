@@ -42,6 +42,7 @@ from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.orders import OrderChanged, SimEvent
+from trader.simulation.records import Window
 from trader.simulation.venue import _fill, _report, _request
 
 T = TypeVar("T", bound=d.Decision)
@@ -191,7 +192,7 @@ class Harness:
         open_reports = [_report(order) for order in self.exchange.open_orders()]
         events: list[AnyEvent] = []
         for symbol, since_ms in scope.fills_since_ms.items():
-            events += [FillArrived(fill=_fill(t)) for t in self.exchange.trades(symbol, since_ms=since_ms)]
+            events += [FillArrived(fill=_fill(t)) for t in self.exchange.trades(symbol, Window(since_ms=since_ms))]
         events += [OrderReported(report=report) for report in open_reports]
         still_open = {report.client_id for report in open_reports}
         for ref in scope.refs:

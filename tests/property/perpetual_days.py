@@ -6,9 +6,9 @@ from decimal import Decimal
 import msgspec
 from hypothesis import strategies as st
 
+from tests.property.simulation_days import Cancel, PrintTrade, ShowBook, Submit, instrument
 from trader.domain.errors import Rejected
-from trader.domain.instrument import Instrument, InstrumentKind
-from trader.domain.market import Levels
+from trader.domain.instrument import InstrumentKind
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.simulation.conditional import Conditional, ConditionalKind, WorkingPrice
 from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade
@@ -17,7 +17,7 @@ from trader.simulation.records import Records
 
 D = Decimal
 ZERO = D(0)
-_TICK, _STEP = D("0.1"), D("0.01")
+_TICK, _STEP = D("0.1"), D("0.01")  # of `instrument`
 HOUR_MS = 3_600_000
 START_MS = 1_736_121_600_000
 OPENING = D(40)
@@ -25,36 +25,7 @@ RATE = D("0.0013")
 NAMES = ("", "", "a", "b")
 
 
-def _instrument(base: str) -> Instrument:
-    return Instrument(
-        symbol=f"{base}/USDT:USDT",
-        base=base,
-        quote="USDT",
-        kind=InstrumentKind.PERPETUAL,
-        price_tick=_TICK,
-        quantity_step=_STEP,
-        min_quantity=_STEP,
-        max_quantity=D(0),
-        min_notional=D(1),
-        maker_fee_frac=0.0002,
-        taker_fee_frac=0.0005,
-    )
-
-
-INSTRUMENTS = {each.symbol: each for each in (_instrument("BTC"), _instrument("SOL"))}
-
-
-class ShowBook(msgspec.Struct, frozen=True):
-    symbol: str
-    bids: Levels
-    asks: Levels
-
-
-class PrintTrade(msgspec.Struct, frozen=True):
-    symbol: str
-    price: float
-    quantity: float
-    buyer_is_taker: bool
+INSTRUMENTS = {each.symbol: each for each in (instrument(base, InstrumentKind.PERPETUAL) for base in ("BTC", "SOL"))}
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -66,18 +37,10 @@ class Wait(msgspec.Struct, frozen=True):
     hours: int
 
 
-class Submit(msgspec.Struct, frozen=True):
-    request: SimRequest
-
-
 class Amend(msgspec.Struct, frozen=True):
     pick: int
     quantity: Decimal
     price: Decimal
-
-
-class Cancel(msgspec.Struct, frozen=True):
-    pick: int
 
 
 class PlaceConditional(msgspec.Struct, frozen=True):

@@ -19,12 +19,13 @@ _TICK, _STEP = D("0.1"), D("0.01")
 NAMES = ("", "", "", "a", "b", "c")  # the exchange names the unnamed
 
 
-def _instrument(base: str) -> Instrument:
+def instrument(base: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
+    """A small instrument: prices in tenths, quantities in hundredths."""
     return Instrument(
-        symbol=f"{base}/USDT",
+        symbol=f"{base}/USDT" if kind is InstrumentKind.SPOT else f"{base}/USDT:USDT",
         base=base,
         quote="USDT",
-        kind=InstrumentKind.SPOT,
+        kind=kind,
         price_tick=_TICK,
         quantity_step=_STEP,
         min_quantity=_STEP,
@@ -35,7 +36,7 @@ def _instrument(base: str) -> Instrument:
     )
 
 
-INSTRUMENTS = {each.symbol: each for each in (_instrument("BTC"), _instrument("ETH"))}
+INSTRUMENTS = {each.symbol: each for each in (instrument("BTC"), instrument("ETH"))}
 
 
 class ShowBook(msgspec.Struct, frozen=True):

@@ -16,11 +16,11 @@ from tests.property.perpetual_days import (
     Mark,
     PerpetualDay,
     SecondAccount,
-    ShowBook,
     all_orders,
     all_trades,
     perpetual_days,
 )
+from tests.property.simulation_days import ShowBook
 from trader.domain.orders import OrderType
 from trader.simulation.costs import commission
 from trader.simulation.funding import FUNDING_MS

@@ -5,6 +5,7 @@ means that nothing is left running.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Protocol
 
@@ -42,6 +43,7 @@ log = structlog.get_logger("runner")
 
 TICK_S = 1.0
 RECONCILE_EVERY_S = 60.0
+CLOCK_EVERY_S, CLOCK_RETRY_S = 60.0, 10.0
 SETTLE_S = 5.0  # longest wait for outcomes at shutdown
 RESTART_WAITS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -81,6 +83,7 @@ class Runner:
         self._reconcile_asked = asyncio.Event()
         self._ready = asyncio.Event()
         self._clock_offset_ms = 0.0
+        self._clock_doubtful = asyncio.Event()
         self._timers = Timers(clock, inbox.put)
         self._group: asyncio.TaskGroup | None = None
         self.courier: Courier | None = None
@@ -178,6 +181,7 @@ class Runner:
             self.inbox.put(event)
             if type(event) is AccountUnreachable:
                 self._reconcile_asked.set()  # what happened meanwhile is only known by asking
+                self._clock_doubtful.set()
 
         await self._exchange.run_account(sink)
 
@@ -207,12 +211,17 @@ class Runner:
             )
 
     async def _measure_clock(self) -> None:
+        """Once a minute, and when the account comes back: an exchange that was away may have another clock."""
         while True:
+            self._clock_doubtful.clear()
+            wait_s = CLOCK_EVERY_S
             try:
                 self._clock_offset_ms = await self._exchange.clock_offset_ms() / self._clock.speed
             except Exception as error:  # edge: an unmeasured clock is stale, never fatal
                 log.warning("clock.not_measured", error=str(error))
-            await asyncio.sleep(60.0)
+                wait_s = CLOCK_RETRY_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._clock_doubtful.wait(), wait_s)
 
     async def _kept_alive(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` for ever: when it ends or fails, say so and start it again, later each time."""

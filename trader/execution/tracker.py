@@ -164,7 +164,10 @@ class OrderTracker:
         return self._ended(client_id, _S.REJECTED, f"{code}: {reason}" if reason else code, now_ms)
 
     def absent(self, client_id: str, evidence: str, now_ms: int) -> Order | None:
-        """Evidence that the exchange never had it."""
+        """Evidence that the exchange never had it. For one that was refused meanwhile that is no news."""
+        order = self.by_client_id(client_id)
+        if order is not None and order.status is _S.REJECTED:
+            return None
         return self._ended(client_id, _S.NOT_PLACED, evidence, now_ms)
 
     def lost(self, client_id: str, reason: str, now_ms: int) -> Order | None:

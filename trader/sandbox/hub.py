@@ -53,7 +53,10 @@ class Client:
             await self._wake.wait()
             self._wake.clear()
             while self._queue and not self.socket.closed:
-                await self.socket.send_frame(self._queue.popleft(), WSMsgType.TEXT)
+                try:
+                    await self.socket.send_frame(self._queue.popleft(), WSMsgType.TEXT)
+                except ConnectionResetError:  # it is gone; whoever reads it ends
+                    return
             if self._is_lost:
                 await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"slow client")
                 return

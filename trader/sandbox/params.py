@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from trader.sandbox.errors import BinanceError, illegal, missing
+from trader.simulation.records import Window
 
 _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 _CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
@@ -46,6 +47,15 @@ class Params:
         """`limit`, capped as Binance caps it."""
         value = self.integer("limit")
         return default if value is None else max(1, min(value, most))
+
+    def window(self, id_name: str = "", default: int = 500) -> Window:
+        """What of a history is asked for; `id_name` is the parameter that names the first one wanted."""
+        return Window(
+            since_ms=self.integer("startTime"),
+            until_ms=self.integer("endTime"),
+            from_id=self.integer(id_name) if id_name else None,
+            limit=self.limit(default, 1_000),
+        )
 
     def decimal(self, name: str) -> Decimal | None:
         """An amount with at most eight decimals."""

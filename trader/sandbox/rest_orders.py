@@ -60,26 +60,14 @@ def open_orders(venue: Venue, params: Params) -> object:
 
 def all_orders(venue: Venue, params: Params) -> object:
     _check_span(params)
-    found = venue.exchange.orders(
-        venue.symbol(params).symbol,
-        since_ms=params.integer("startTime"),
-        until_ms=params.integer("endTime"),
-        from_id=params.integer("orderId"),
-        limit=params.limit(500, 1_000),
-    )
+    found = venue.exchange.orders(venue.symbol(params).symbol, params.window("orderId"))
     return [queried_order(order) for order in found]
 
 
 def my_trades(venue: Venue, params: Params) -> object:
     _check_span(params)
-    found = venue.exchange.trades(
-        venue.symbol(params).symbol,
-        since_ms=params.integer("startTime"),
-        until_ms=params.integer("endTime"),
-        from_id=params.integer("fromId"),
-        exchange_id=params.integer("orderId"),
-        limit=params.limit(500, 1_000),
-    )
+    number = params.integer("orderId")
+    found = venue.exchange.trades(venue.symbol(params).symbol, params.window("fromId"), exchange_id=number)
     return [account_trade(trade) for trade in found]
 
 

@@ -24,8 +24,9 @@ from trader.simulation.crossing import Crossing
 from trader.simulation.filters import check_quantity, check_request
 from trader.simulation.matching import Resting, SymbolMarket, Take, is_reached, queue_at_placement
 from trader.simulation.orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
-from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides
+from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides, Window
 
+EVERYTHING = Window()
 AccountOpener = Callable[[Mapping[str, Instrument], Resumed, Sequence[Balance]], Account]
 
 
@@ -219,34 +220,15 @@ class SimulatedExchange:
         self._commit()
         return [order for order in self._clearing.open.values() if symbol in (None, order.symbol)]
 
-    def orders(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        from_id: int | None = None,
-        limit: int | None = None,
-    ) -> list[SimOrder]:
-        """Open and ended, oldest first. With `since_ms` or `from_id` the first `limit`, otherwise the newest."""
+    def orders(self, symbol: str, window: Window = EVERYTHING) -> list[SimOrder]:
+        """Open and ended, oldest first, by creation."""
         self._commit()
-        return self._records.orders(symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id, limit=limit)
+        return self._records.orders(symbol, window)
 
-    def trades(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        from_id: int | None = None,
-        exchange_id: int | None = None,
-        limit: int | None = None,
-    ) -> list[SimTrade]:
-        """Oldest first; `exchange_id` keeps those of one order. Limits as in `orders`."""
+    def trades(self, symbol: str, window: Window = EVERYTHING, *, exchange_id: int | None = None) -> list[SimTrade]:
+        """Oldest first; `exchange_id` keeps those of one order."""
         self._commit()
-        return self._records.trades(
-            symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id, exchange_id=exchange_id, limit=limit
-        )
+        return self._records.trades(symbol, window, exchange_id=exchange_id)
 
     def balances(self) -> list[Balance]:
         """Every currency that was ever held, by name."""

@@ -17,7 +17,7 @@ from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.simulation.account import Account
 from trader.simulation.conditional import Conditional, WorkingPrice, followed, is_triggered
 from trader.simulation.conditional_book import ConditionalBook
-from trader.simulation.exchange import SimulatedExchange
+from trader.simulation.exchange import EVERYTHING, SimulatedExchange
 from trader.simulation.filters import check_request
 from trader.simulation.funding import next_funding_ms, payment
 from trader.simulation.liquidation import Liquidator
@@ -26,7 +26,7 @@ from trader.simulation.matching import Take, queue_at_placement
 from trader.simulation.orders import SimOrder, SimRequest, SimTrade
 from trader.simulation.perpetual_account import PerpetualAccount
 from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.records import Records, Resumed
+from trader.simulation.records import Records, Resumed, Window
 
 PRICE_BAND_FRAC = Decimal("0.05")  # how far from the mark price a limit order may be on the side that pays
 
@@ -197,17 +197,11 @@ class PerpetualExchange(SimulatedExchange):
         return self._account.mark(symbol)
 
     def incomes(
-        self,
-        *,
-        symbol: str | None = None,
-        kind: IncomeKind | None = None,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        limit: int | None = None,
+        self, window: Window = EVERYTHING, *, symbol: str | None = None, kind: IncomeKind | None = None
     ) -> list[SimIncome]:
-        """Movements of the wallets, oldest first. With `since_ms` the first `limit`, otherwise the newest."""
+        """Movements of the wallets, oldest first."""
         self._commit()
-        return self._records.incomes(symbol=symbol, kind=kind, since_ms=since_ms, until_ms=until_ms, limit=limit)
+        return self._records.incomes(window, symbol=symbol, kind=kind)
 
     def conditional(self, *, client_id: str | None = None, conditional_id: int | None = None) -> Conditional | None:
         """The conditional order of that name, live or ended."""
@@ -220,18 +214,11 @@ class PerpetualExchange(SimulatedExchange):
         self._commit()
         return self._conditionals.waiting(symbol)
 
-    def conditionals(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        from_id: int | None = None,
-        limit: int | None = None,
-    ) -> list[Conditional]:
-        """Waiting and ended; limits as in `orders`."""
+    def conditionals(self, symbol: str, window: Window = EVERYTHING) -> list[Conditional]:
+        """Waiting and ended, oldest first, by creation."""
+        self._conditionals.store_moved()  # the records answer for the waiting ones too
         self._commit()
-        return self._records.conditionals(symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id, limit=limit)
+        return self._records.conditionals(symbol, window)
 
     def checkpoint(self) -> None:
         self._conditionals.store_moved()

@@ -47,6 +47,7 @@ class PerpetualAccount:
         self._positions = {position.symbol: position for position in resumed.positions}
         self._marks: dict[str, Decimal] = {}
         self._carried: dict[str, dict[int, SimOrder]] = {}  # open orders that need margin, by symbol
+        self._ordered: dict[tuple[str, Side], Decimal] = {}  # what they are worth, quote
         self._last_income_id = resumed.last_income_id
         self._changed_assets: set[str] = set()
         self._changed_positions: set[str] = set()
@@ -66,7 +67,7 @@ class PerpetualAccount:
         if order.reduce_only or order.is_waiting:
             return
         symbol, mark = order.symbol, self._marks.get(order.symbol)
-        value = cost if order.type is OrderType.MARKET else order.remaining * (order.price or ZERO)
+        value = cost if order.type is OrderType.MARKET else _worth(order)
         quantity = order.remaining if order.price is not None else ZERO
         buys, sells = self._open_values(symbol, without=instead_of)
         before = max(self._exposures(symbol, *self._open_values(symbol)))
@@ -202,11 +203,12 @@ class PerpetualAccount:
 
     def _open_values(self, symbol: str, without: SimOrder | None = None) -> tuple[Decimal, Decimal]:
         """What open orders would (buy for, sell for), quote."""
-        values = {Side.BUY: ZERO, Side.SELL: ZERO}
-        for order in self._carried.get(symbol, {}).values():
-            if without is None or order.exchange_id != without.exchange_id:
-                values[order.side] += order.remaining * (order.price or ZERO)
-        return values[Side.BUY], values[Side.SELL]
+        buys, sells = (self._ordered.get((symbol, side), ZERO) for side in (Side.BUY, Side.SELL))
+        carried = None if without is None else self._carried.get(symbol, {}).get(without.exchange_id)
+        if carried is None:
+            return buys, sells
+        left_out = _worth(carried)
+        return (buys - left_out, sells) if carried.side is Side.BUY else (buys, sells - left_out)
 
     def _exposures(self, symbol: str, buys: Decimal, sells: Decimal) -> tuple[Decimal, Decimal]:
         """What the position may come to be worth, by either side's orders."""
@@ -214,11 +216,14 @@ class PerpetualAccount:
         return abs(value + buys), abs(value - sells)
 
     def _carry(self, order: SimOrder) -> None:
-        carried = self._carried.setdefault(order.symbol, {})
+        carried, key = self._carried.setdefault(order.symbol, {}), (order.symbol, order.side)
+        before, total = carried.pop(order.exchange_id, None), self._ordered.get(key, ZERO)
+        if before is not None:
+            total -= _worth(before)
         if order.is_open and not order.reduce_only and not order.is_waiting and order.price is not None:
             carried[order.exchange_id] = order
-        else:
-            carried.pop(order.exchange_id, None)
+            total += _worth(order)
+        self._ordered[key] = total
 
     def _keep(self, position: SimPosition) -> None:
         self._positions[position.symbol] = position
@@ -232,3 +237,7 @@ class PerpetualAccount:
         self._incomes.append(SimIncome(self._last_income_id, symbol, kind, asset, amount, now_ms, trade_id))
         self._wallets[asset] = self._wallets.get(asset, ZERO) + amount
         self._changed_assets.add(asset)
+
+
+def _worth(order: SimOrder) -> Decimal:
+    return order.remaining * (order.price or ZERO)

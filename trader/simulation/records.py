@@ -70,6 +70,30 @@ class Resumed(msgspec.Struct, frozen=True):
     last_conditional_id: int = 0
 
 
+class Window(msgspec.Struct, frozen=True):
+    """Which rows of a history: times are inclusive, `from_id` is the first number wanted.
+
+    With `since_ms` or `from_id` the first `limit` of them, otherwise the newest `limit`; always oldest first.
+    """
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+    from_id: int | None = None
+    limit: int | None = None
+
+    @property
+    def wants_newest(self) -> bool:
+        return self.since_ms is None and self.from_id is None
+
+    def holds(self, ts_ms: int, number: int) -> bool:
+        """Whether a row of that time and number belongs to it, limit aside."""
+        return (
+            (self.since_ms is None or ts_ms >= self.since_ms)
+            and (self.until_ms is None or ts_ms <= self.until_ms)
+            and (self.from_id is None or number >= self.from_id)
+        )
+
+
 class Records(Protocol):
     """Where orders, trades and balances are kept."""
 
@@ -83,41 +107,20 @@ class Records(Protocol):
     def order(self, symbol: str, *, client_id: str | None, exchange_id: int | None) -> SimOrder | None:
         """The newest order of that name."""
 
-    def orders(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[SimOrder]:
-        """Oldest first, by creation. With `since_ms` or `from_id` the first `limit`, otherwise the newest `limit`."""
+    def orders(self, symbol: str, window: Window) -> list[SimOrder]:
+        """By creation."""
 
-    def trades(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None,
-        until_ms: int | None,
-        from_id: int | None,
-        exchange_id: int | None,
-        limit: int | None,
-    ) -> list[SimTrade]:
-        """The same for trades."""
+    def trades(self, symbol: str, window: Window, *, exchange_id: int | None) -> list[SimTrade]:
+        """`exchange_id` keeps those of one order."""
 
-    def incomes(
-        self,
-        *,
-        symbol: str | None,
-        kind: IncomeKind | None,
-        since_ms: int | None,
-        until_ms: int | None,
-        limit: int | None,
-    ) -> list[SimIncome]:
-        """Movements of a margined account's wallet, oldest first, limited in the same way."""
+    def incomes(self, window: Window, *, symbol: str | None, kind: IncomeKind | None) -> list[SimIncome]:
+        """Movements of a margined account's wallet."""
 
     def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
         """The newest conditional order of that name."""
 
-    def conditionals(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[Conditional]:
-        """Like `orders`."""
+    def conditionals(self, symbol: str, window: Window) -> list[Conditional]:
+        """By creation."""
 
 
 class MemoryRecords:
@@ -150,80 +153,31 @@ class MemoryRecords:
         found = self._orders.get(exchange_id)
         return found if found is not None and found.symbol == symbol else None
 
-    def orders(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[SimOrder]:
-        chosen = [
-            order
-            for order in self._orders.values()
-            if order.symbol == symbol
-            and _within(order.created_ms, since_ms, until_ms)
-            and order.exchange_id >= (from_id or 0)
-        ]
-        return _window(chosen, limit, newest=since_ms is None and from_id is None)
+    def orders(self, symbol: str, window: Window) -> list[SimOrder]:
+        chosen = (each for each in self._orders.values() if each.symbol == symbol)
+        return _limited([each for each in chosen if window.holds(each.created_ms, each.exchange_id)], window)
 
-    def trades(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None,
-        until_ms: int | None,
-        from_id: int | None,
-        exchange_id: int | None,
-        limit: int | None,
-    ) -> list[SimTrade]:
-        chosen = [
-            trade
-            for trade in self._trades
-            if trade.symbol == symbol
-            and _within(trade.ts_ms, since_ms, until_ms)
-            and trade.trade_id >= (from_id or 0)
-            and exchange_id in (None, trade.exchange_id)
-        ]
-        return _window(chosen, limit, newest=since_ms is None and from_id is None)
+    def trades(self, symbol: str, window: Window, *, exchange_id: int | None) -> list[SimTrade]:
+        chosen = (each for each in self._trades if each.symbol == symbol and exchange_id in (None, each.exchange_id))
+        return _limited([each for each in chosen if window.holds(each.ts_ms, each.trade_id)], window)
 
-    def incomes(
-        self,
-        *,
-        symbol: str | None,
-        kind: IncomeKind | None,
-        since_ms: int | None,
-        until_ms: int | None,
-        limit: int | None,
-    ) -> list[SimIncome]:
-        chosen = [
-            income
-            for income in self._incomes
-            if symbol in (None, income.symbol)
-            and kind in (None, income.kind)
-            and _within(income.ts_ms, since_ms, until_ms)
-        ]
-        return _window(chosen, limit, newest=since_ms is None)
+    def incomes(self, window: Window, *, symbol: str | None, kind: IncomeKind | None) -> list[SimIncome]:
+        chosen = (each for each in self._incomes if symbol in (None, each.symbol) and kind in (None, each.kind))
+        return _limited([each for each in chosen if window.holds(each.ts_ms, each.income_id)], window)
 
     def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
         if conditional_id is not None:
             return self._conditionals.get(conditional_id)
         return next((each for each in reversed(self._conditionals.values()) if each.client_id == client_id), None)
 
-    def conditionals(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[Conditional]:
-        chosen = [
-            each
-            for each in self._conditionals.values()
-            if each.symbol == symbol
-            and _within(each.created_ms, since_ms, until_ms)
-            and each.conditional_id >= (from_id or 0)
-        ]
-        return _window(chosen, limit, newest=since_ms is None and from_id is None)
+    def conditionals(self, symbol: str, window: Window) -> list[Conditional]:
+        chosen = (each for each in self._conditionals.values() if each.symbol == symbol)
+        return _limited([each for each in chosen if window.holds(each.created_ms, each.conditional_id)], window)
 
 
-def _within(ts_ms: int, since_ms: int | None, until_ms: int | None) -> bool:
-    return (since_ms is None or ts_ms >= since_ms) and (until_ms is None or ts_ms <= until_ms)
-
-
-def _window(rows: list[_Row], limit: int | None, *, newest: bool) -> list[_Row]:
-    """The first `limit` of `rows` (oldest first), or with `newest` the last `limit`."""
+def _limited(rows: list[_Row], window: Window) -> list[_Row]:
+    """`rows` (oldest first) cut to the window's limit."""
+    limit = window.limit
     if limit is None or len(rows) <= limit:
         return rows
-    return rows[len(rows) - limit :] if newest else rows[:limit]
+    return rows[len(rows) - limit :] if window.wants_newest else rows[:limit]

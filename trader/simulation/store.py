@@ -21,7 +21,7 @@ from trader.simulation import store_tables as tables
 from trader.simulation.conditional import Conditional
 from trader.simulation.orders import SimOrder, SimTrade
 from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.records import Batch, Resumed, TakenSides
+from trader.simulation.records import Batch, Resumed, TakenSides, Window
 
 APPLICATION_ID = 0x7453494D  # "tSIM": tells our files from other SQLite files
 SCHEMA_VERSION = 1
@@ -122,47 +122,26 @@ class SimulationStore:
         query = query.where(orders.exchange_id == exchange_id if by_id else orders.client_id == client_id)
         return next(iter(self._bodies(query.limit(1), SimOrder)), None)
 
-    def orders(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[SimOrder]:
+    def orders(self, symbol: str, window: Window) -> list[SimOrder]:
         orders = tables.orders.c
         query = sa.select(orders.body).where(orders.symbol == symbol)
-        return self._window(
-            query, (orders.exchange_id, orders.created_ms), since_ms, until_ms, from_id, limit, SimOrder
-        )
+        return self._window(query, (orders.exchange_id, orders.created_ms), window, SimOrder)
 
-    def trades(
-        self,
-        symbol: str,
-        *,
-        since_ms: int | None,
-        until_ms: int | None,
-        from_id: int | None,
-        exchange_id: int | None,
-        limit: int | None,
-    ) -> list[SimTrade]:
+    def trades(self, symbol: str, window: Window, *, exchange_id: int | None) -> list[SimTrade]:
         trades = tables.trades.c
         query = sa.select(trades.body).where(trades.symbol == symbol)
         if exchange_id is not None:
             query = query.where(trades.exchange_id == exchange_id)
-        return self._window(query, (trades.trade_id, trades.ts_ms), since_ms, until_ms, from_id, limit, SimTrade)
+        return self._window(query, (trades.trade_id, trades.ts_ms), window, SimTrade)
 
-    def incomes(
-        self,
-        *,
-        symbol: str | None,
-        kind: IncomeKind | None,
-        since_ms: int | None,
-        until_ms: int | None,
-        limit: int | None,
-    ) -> list[SimIncome]:
+    def incomes(self, window: Window, *, symbol: str | None, kind: IncomeKind | None) -> list[SimIncome]:
         incomes = tables.incomes.c
         query = sa.select(incomes.body)
         if symbol is not None:
             query = query.where(incomes.symbol == symbol)
         if kind is not None:
             query = query.where(incomes.kind == kind)
-        return self._window(query, (incomes.income_id, incomes.ts_ms), since_ms, until_ms, None, limit, SimIncome)
+        return self._window(query, (incomes.income_id, incomes.ts_ms), window, SimIncome)
 
     def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
         known = tables.conditionals.c
@@ -171,35 +150,25 @@ class SimulationStore:
         query = query.where(known.conditional_id == conditional_id if by_id else known.client_id == client_id)
         return next(iter(self._bodies(query.limit(1), Conditional)), None)
 
-    def conditionals(
-        self, symbol: str, *, since_ms: int | None, until_ms: int | None, from_id: int | None, limit: int | None
-    ) -> list[Conditional]:
+    def conditionals(self, symbol: str, window: Window) -> list[Conditional]:
         known = tables.conditionals.c
         query = sa.select(known.body).where(known.symbol == symbol)
-        columns = (known.conditional_id, known.created_ms)
-        return self._window(query, columns, since_ms, until_ms, from_id, limit, Conditional)
+        return self._window(query, (known.conditional_id, known.created_ms), window, Conditional)
 
     def _window(
-        self,
-        query: sa.Select[Any],
-        columns: tuple[sa.Column[int], sa.Column[int]],
-        since_ms: int | None,
-        until_ms: int | None,
-        from_id: int | None,
-        limit: int | None,
-        kind: type[_T],
+        self, query: sa.Select[Any], columns: tuple[sa.Column[int], sa.Column[int]], window: Window, kind: type[_T]
     ) -> list[_T]:
-        id_column, time_column = columns
-        if since_ms is not None:
-            query = query.where(time_column >= since_ms)
-        if until_ms is not None:
-            query = query.where(time_column <= until_ms)
-        if from_id is not None:
-            query = query.where(id_column >= from_id)
-        newest_first = since_ms is None and from_id is None
-        query = query.order_by(id_column.desc() if newest_first else id_column).limit(limit)
+        """`columns`: number and time."""
+        number, time = columns
+        if window.since_ms is not None:
+            query = query.where(time >= window.since_ms)
+        if window.until_ms is not None:
+            query = query.where(time <= window.until_ms)
+        if window.from_id is not None:
+            query = query.where(number >= window.from_id)
+        query = query.order_by(number.desc() if window.wants_newest else number).limit(window.limit)
         rows = self._bodies(query, kind)
-        return rows[::-1] if newest_first else rows
+        return rows[::-1] if window.wants_newest else rows
 
     # --- blobs ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from trader.domain.account import Balance, Position
-from trader.domain.errors import InvariantBroken, OutcomeUnknown, Unavailable
+from trader.domain.errors import InvariantBroken, Misconfigured, OutcomeUnknown, Unavailable
 from trader.domain.events import (
     AccountUnreachable,
     BalancesReported,
@@ -24,13 +24,18 @@ from trader.domain.events import (
     StreamState,
     TradePrinted,
 )
-from trader.domain.instrument import Instrument
+from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Candle
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderType
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
+from trader.simulation.funding import INTEREST_FRAC, funding_rate
 from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
+from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
+
+_USUAL_RATE = funding_rate(INTEREST_FRAC)
 
 
 class PaperVenue:
@@ -38,7 +43,8 @@ class PaperVenue:
 
     Requests and queries arrive `latency_s` (real seconds) after they are made, in the order they were made, and meet
     the book of that moment. `store` is a path (opened and closed here), an open store, or None: nothing is kept.
-    `opening_balances` count only for a fresh store.
+    `opening_balances` count only for a fresh store. Perpetuals get a margined account; raises `Misconfigured` for spot
+    pairs and perpetuals together.
     """
 
     can_replace = True
@@ -62,9 +68,7 @@ class PaperVenue:
         self._sinks: list[AccountSink] = []
         self._is_closed = False
         kept = self._own_store if isinstance(store, Path) else store
-        self.exchange = SimulatedExchange(
-            instruments, opening_balances=opening_balances, store=kept, first_id=clock.now_ms()
-        )
+        self.exchange = _exchange(instruments, opening_balances, kept, clock.now_ms())
 
     # --- the feed -----------------------------------------------------------------------------------------------
 
@@ -147,15 +151,17 @@ class PaperVenue:
 
     async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
         async with self._arrival(Unavailable):
-            return [_fill(trade) for trade in self.exchange.trades(symbol, since_ms=since_ms)]
+            return [_fill(trade) for trade in self.exchange.trades(symbol, Window(since_ms=since_ms))]
 
     async def balances(self) -> list[Balance]:
         async with self._arrival(Unavailable):
             return [balance for balance in self.exchange.balances() if balance.total]
 
     async def positions(self) -> list[Position]:
-        """None: spot positions live in the balances."""
-        return []
+        """Those in perpetuals; spot positions live in the balances."""
+        async with self._arrival(Unavailable):
+            held = self.exchange.positions() if isinstance(self.exchange, PerpetualExchange) else []
+            return [Position(p.symbol, p.quantity, p.entry_price, p.updated_ms, p.realised) for p in held]
 
     async def run_account(self, sink: AccountSink) -> None:
         """Tell every change from now on, until cancelled. A fill comes before the report that counts it."""
@@ -223,6 +229,27 @@ class PaperVenue:
             raise Unavailable(f"no current market data for {intent.symbol}; the request never left")
 
 
+def _exchange(
+    instruments: Mapping[str, Instrument],
+    opening_balances: Mapping[str, Decimal],
+    store: SimulationStore | None,
+    first_id: int,
+) -> SimulatedExchange:
+    """With a margined account where perpetuals are traded; funding is then the usual rate, which no feed tells."""
+    kinds = {instrument.kind for instrument in instruments.values()}
+    if len(kinds) > 1:
+        raise Misconfigured("paper trades spot pairs or perpetuals, not both at once")
+    if InstrumentKind.PERPETUAL not in kinds:
+        return SimulatedExchange(instruments, opening_balances=opening_balances, store=store, first_id=first_id)
+    return PerpetualExchange(
+        instruments,
+        opening_balances=opening_balances,
+        funding_rates=lambda _symbol, _due_ms: _USUAL_RATE,
+        store=store,
+        first_id=first_id,
+    )
+
+
 def _number(ref: OrderRef) -> int | None:
     """The exchange id as ours; None for none or one that cannot be ours (the client id decides then)."""
     return int(ref.exchange_id) if ref.exchange_id is not None and ref.exchange_id.isdigit() else None
@@ -240,6 +267,7 @@ def _request(order: Approved) -> SimRequest:
         stop_price=intent.stop_price,
         time_in_force=intent.time_in_force,
         post_only=intent.post_only,
+        reduce_only=intent.reduce_only,
     )
 
 

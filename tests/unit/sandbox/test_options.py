@@ -61,3 +61,25 @@ def test_twenty_symbols_are_known_and_any_spot_pair_can_be_listed() -> None:
     for name in ("BTCUSDT", "btc/usdt", "BTC/USDT:BTC", "BTC/USDT:", "/USDT"):
         with pytest.raises(Misconfigured, match="not a spot pair"):
             listing_for(name)
+
+
+def test_pairs_can_be_listed_as_named_or_all_of_one_kind_or_both() -> None:
+    named = replace(OPTIONS, symbols=("BTC/USDT", "ETH/USDT:USDT", "ETH/USDT"))
+    assert named.listed == named.symbols
+    spot, perpetual = ("BTC/USDT", "ETH/USDT"), ("BTC/USDT:USDT", "ETH/USDT:USDT")
+    assert replace(named, market="spot").listed == spot
+    assert replace(named, market="perpetual").listed == perpetual
+    assert replace(named, market="both").listed == spot + perpetual
+    assert replace(named, market="both").process_hash() != named.process_hash()
+    assert replace(named, market="both").market_hash() == named.market_hash()
+
+
+def test_a_perpetual_is_coarser_than_its_spot_pair_and_cheaper_to_trade() -> None:
+    for name in ("BTC", "XRP", "MADEUP"):
+        spot, perpetual = listing_for(f"{name}/USDT"), listing_for(f"{name}/USDT:USDT")
+        assert (spot.id, perpetual.id) == (f"{name}USDT", f"{name}USDT")
+        assert perpetual.instrument.can_short
+        assert perpetual.instrument.price_tick % spot.instrument.price_tick == 0
+        assert perpetual.instrument.quantity_step % spot.instrument.quantity_step == 0
+        assert perpetual.instrument.taker_fee_frac < spot.instrument.taker_fee_frac
+        assert perpetual.level_quote > spot.level_quote

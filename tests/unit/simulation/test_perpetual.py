@@ -22,6 +22,7 @@ from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.conditional import ConditionalKind, ConditionalStatus, WorkingPrice
 from trader.simulation.funding import FUNDING_MS, funding_rate, next_funding_ms
 from trader.simulation.orders import BalanceChanged, ConditionalChanged, OrderChanged
+from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
 
 Kind, Status = ConditionalKind, ConditionalStatus
@@ -280,7 +281,7 @@ def test_conditional_orders_are_checked_numbered_cancelled_and_found() -> None:
         shop.exchange.cancel_conditional(shop.tick(), conditional_id=1)
     assert caught.value.code == "unknown_order"
     assert [each.conditional_id for each in shop.exchange.conditionals(SYMBOL)] == [1, 2]
-    assert [each.conditional_id for each in shop.exchange.conditionals(SYMBOL, from_id=2)] == [2]
+    assert [each.conditional_id for each in shop.exchange.conditionals(SYMBOL, Window(from_id=2))] == [2]
     found = shop.exchange.conditional(client_id="first")
     assert found is not None
     assert found.status is Status.CANCELED

@@ -9,6 +9,7 @@ from tests.unit.simulation.shop import BUY, SELL, SYMBOL, D, Shop, limit, market
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.orders import OrderChanged, ReplaceFailed, SimRequest
+from trader.simulation.records import Window
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_queries_by_time_and_id() -> None:
     exchange = shop.exchange
 
     def found(**arguments: int) -> list[int]:
-        return [order.exchange_id for order in exchange.orders(SYMBOL, **arguments)]
+        return [order.exchange_id for order in exchange.orders(SYMBOL, Window(**arguments))]
 
     assert found() == ids
     assert found(limit=2) == ids[-2:]
@@ -160,8 +161,8 @@ def test_queries_by_time_and_id() -> None:
     shop.trade(99.8, 10.0)
     trades = exchange.trades(SYMBOL)
     assert [t.exchange_id for t in trades] == ids
-    assert exchange.trades(SYMBOL, limit=2) == trades[-2:]
-    assert exchange.trades(SYMBOL, from_id=trades[1].trade_id, limit=2) == trades[1:3]
+    assert exchange.trades(SYMBOL, Window(limit=2)) == trades[-2:]
+    assert exchange.trades(SYMBOL, Window(from_id=trades[1].trade_id, limit=2)) == trades[1:3]
     assert exchange.trades(SYMBOL, exchange_id=ids[2]) == [trades[2]]
     assert exchange.trades("ETH/USDT") == []
     assert exchange.orders("ETH/USDT") == []

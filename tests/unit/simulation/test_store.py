@@ -16,7 +16,7 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D, Shop, limit, m
 from trader.domain.errors import InvariantBroken, Misconfigured, Rejected
 from trader.domain.orders import OrderStatus
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.records import Batch
+from trader.simulation.records import Batch, Window
 from trader.simulation.store import SCHEMA_VERSION, SimulationStore
 
 
@@ -211,12 +211,7 @@ def test_a_write_that_failed_is_made_up_for_by_the_next(tmp_path: Path) -> None:
     assert shop.events == []
     store.fails = False
     shop.submit(market(SELL, "1", name="next"))
-    names = [
-        order.client_id
-        for order in SimulationStore(as_after_a_kill(tmp_path / "a.db")).orders(
-            SYMBOL, since_ms=None, until_ms=None, from_id=None, limit=None
-        )
-    ]
+    names = [order.client_id for order in SimulationStore(as_after_a_kill(tmp_path / "a.db")).orders(SYMBOL, Window())]
     assert names == ["lost", "next"]
     assert len(shop.exchange.trades(SYMBOL)) == 2
 

@@ -244,6 +244,7 @@ class Client:
             socket = make_socket(url)
             if "handle_message" not in vars(socket):
                 socket.handle_message = self._guarded(socket.handle_message)
+                socket.future = _never_complaining(socket.future)
             return socket
 
         def handle_message(socket: Any, message: Any) -> None:
@@ -301,6 +302,23 @@ def _on_rest_response(
     if flight is not None:
         flight.answered(code, headers, body)
     return body.strip()
+
+
+def _never_complaining(future: Callable[[str], Any]) -> Callable[[str], Any]:
+    """ccxt rejects futures that nobody waits for any more, and asyncio writes a traceback for each of those."""
+
+    def made(message_hash: str) -> Any:
+        wanted = future(message_hash)
+        wanted.remove_done_callback(_retrieved)
+        wanted.add_done_callback(_retrieved)
+        return wanted
+
+    return made
+
+
+def _retrieved(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _noting_unreadable(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -39,14 +39,18 @@ class History:
             kept = self._client.facts.history_rows
             raise Unavailable(f"{symbol}: candles from {since_ms} on are gone; the exchange keeps the last {kept}")
         rows: dict[int, Row] = {}
-        cursor = since_ms
+        newest_ms, cursor = 0, since_ms
         while cursor < until_ms:
             wanted = min(self._client.facts.candle_page, (until_ms - cursor) // length_ms + 1)
             answer = await self._client.read("fetch_ohlcv", symbol, timeframe, cursor, max(wanted, 2))
             page = [row for row in _rows(symbol, answer, length_ms) if row.open_ms >= cursor]
             rows.update((row.open_ms, row) for row in page if row.open_ms < until_ms)
+            newest_ms = max([newest_ms, *(row.open_ms for row in page)])
             # an empty page: nothing traded in its span, or nothing at all from here on
             cursor = max((row.open_ms for row in page), default=cursor + (wanted - 1) * length_ms) + length_ms
+        if newest_ms < until_ms and self._client.raw.has.get("fetchTime"):
+            # no later candle proves that the last one is over, only our clock does: it may have jumped
+            await self._client.measure_clock(samples=1)
         return [rows[open_ms] for open_ms in sorted(rows)]
 
     def settled_until(self, rows: list[Row], length_ms: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from trader.sandbox import market_data
 from trader.sandbox.endpoint import Endpoint, Endpoints, signed
 from trader.sandbox.params import Params
-from trader.sandbox.usdm import rest_account, rest_algo, rest_market, rest_orders
+from trader.sandbox.usdm import rest_account, rest_algo, rest_market, rest_orders, rest_settings
 from trader.sandbox.usdm.desk import UsdmDesk
 
 
@@ -43,19 +43,19 @@ USDM: Endpoints[UsdmDesk] = {
     ("GET", "/fapi/v3/balance"): signed(rest_account.balance, 5),
     ("GET", "/fapi/v2/positionRisk"): signed(rest_account.position_risk_v2, 5),
     ("GET", "/fapi/v3/positionRisk"): signed(rest_account.position_risk, 5),
-    ("GET", "/fapi/v1/leverageBracket"): signed(rest_account.leverage_brackets, 1),
-    ("POST", "/fapi/v1/leverage"): signed(rest_account.set_leverage, 1),
-    ("POST", "/fapi/v1/marginType"): signed(rest_account.set_margin_type, 1),
-    ("POST", "/fapi/v1/positionMargin"): signed(rest_account.add_margin, 1),
-    ("GET", "/fapi/v1/positionSide/dual"): signed(rest_account.position_mode, 30),
-    ("POST", "/fapi/v1/positionSide/dual"): signed(rest_account.set_position_mode, 1),
-    ("GET", "/fapi/v1/multiAssetsMargin"): signed(rest_account.asset_mode, 30),
-    ("POST", "/fapi/v1/multiAssetsMargin"): signed(rest_account.set_asset_mode, 1),
-    ("GET", "/fapi/v1/symbolConfig"): signed(rest_account.symbol_config, 5),
-    ("GET", "/fapi/v1/accountConfig"): signed(rest_account.account_config, 5),
-    ("GET", "/fapi/v1/commissionRate"): signed(rest_account.commission_rate, 20),
+    ("GET", "/fapi/v1/leverageBracket"): signed(rest_settings.leverage_brackets, 1),
+    ("POST", "/fapi/v1/leverage"): signed(rest_settings.set_leverage, 1),
+    ("POST", "/fapi/v1/marginType"): signed(rest_settings.set_margin_type, 1),
+    ("POST", "/fapi/v1/positionMargin"): signed(rest_settings.add_margin, 1),
+    ("GET", "/fapi/v1/positionSide/dual"): signed(rest_settings.position_mode, 30),
+    ("POST", "/fapi/v1/positionSide/dual"): signed(rest_settings.set_position_mode, 1),
+    ("GET", "/fapi/v1/multiAssetsMargin"): signed(rest_settings.asset_mode, 30),
+    ("POST", "/fapi/v1/multiAssetsMargin"): signed(rest_settings.set_asset_mode, 1),
+    ("GET", "/fapi/v1/symbolConfig"): signed(rest_settings.symbol_config, 5),
+    ("GET", "/fapi/v1/accountConfig"): signed(rest_settings.account_config, 5),
+    ("GET", "/fapi/v1/commissionRate"): signed(rest_settings.commission_rate, 20),
     ("GET", "/fapi/v1/adlQuantile"): signed(rest_account.adl_quantile, 5),
-    ("GET", "/fapi/v1/income"): signed(rest_account.incomes, 30),
+    ("GET", "/fapi/v1/income"): signed(rest_settings.incomes, 30),
     ("POST", "/fapi/v1/order"): signed(rest_orders.new_order, 1),
     ("POST", "/fapi/v1/order/test"): signed(rest_orders.check_order, 1),
     ("PUT", "/fapi/v1/order"): signed(rest_orders.amend_order, 1),
@@ -73,7 +73,7 @@ USDM: Endpoints[UsdmDesk] = {
     ("GET", "/fapi/v1/openAlgoOrders"): Endpoint(rest_algo.open_algo_orders, _weighs(1, 40), "signed"),
     ("GET", "/fapi/v1/allAlgoOrders"): signed(rest_algo.all_algo_orders, 5),
     ("DELETE", "/fapi/v1/algoOpenOrders"): signed(rest_algo.cancel_all_algo_orders, 1),
-    ("POST", "/fapi/v1/listenKey"): Endpoint(rest_account.start_stream, 1, "key"),
-    ("PUT", "/fapi/v1/listenKey"): Endpoint(rest_account.keep_stream, 1, "key"),
-    ("DELETE", "/fapi/v1/listenKey"): Endpoint(rest_account.end_stream, 1, "key"),
+    ("POST", "/fapi/v1/listenKey"): Endpoint(rest_settings.start_stream, 1, "key"),
+    ("PUT", "/fapi/v1/listenKey"): Endpoint(rest_settings.keep_stream, 1, "key"),
+    ("DELETE", "/fapi/v1/listenKey"): Endpoint(rest_settings.end_stream, 1, "key"),
 }

@@ -67,13 +67,7 @@ def open_algo_orders(desk: UsdmDesk, params: Params) -> object:
 
 def all_algo_orders(desk: UsdmDesk, params: Params) -> object:
     check_span(params)
-    found = desk.exchange.conditionals(
-        desk.symbol(params).symbol,
-        since_ms=params.integer("startTime"),
-        until_ms=params.integer("endTime"),
-        from_id=params.integer("algoId"),
-        limit=params.limit(500, 1_000),
-    )
+    found = desk.exchange.conditionals(desk.symbol(params).symbol, params.window("algoId"))
     return [_told(desk, each) for each in found]
 
 

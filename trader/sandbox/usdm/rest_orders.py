@@ -95,26 +95,14 @@ def open_orders(desk: UsdmDesk, params: Params) -> object:
 
 def all_orders(desk: UsdmDesk, params: Params) -> object:
     check_span(params)
-    found = desk.exchange.orders(
-        desk.symbol(params).symbol,
-        since_ms=params.integer("startTime"),
-        until_ms=params.integer("endTime"),
-        from_id=params.integer("orderId"),
-        limit=params.limit(500, 1_000),
-    )
+    found = desk.exchange.orders(desk.symbol(params).symbol, params.window("orderId"))
     return [queried_order(order) for order in found]
 
 
 def user_trades(desk: UsdmDesk, params: Params) -> object:
     check_span(params)
-    found = desk.exchange.trades(
-        desk.symbol(params).symbol,
-        since_ms=params.integer("startTime"),
-        until_ms=params.integer("endTime"),
-        from_id=params.integer("fromId"),
-        exchange_id=params.integer("orderId"),
-        limit=params.limit(500, 1_000),
-    )
+    number = params.integer("orderId")
+    found = desk.exchange.trades(desk.symbol(params).symbol, params.window("fromId"), exchange_id=number)
     return [account_trade(trade) for trade in found]
 
 

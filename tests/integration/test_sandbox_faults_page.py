@@ -1,0 +1,50 @@
+"""docs/sandbox.md: its program runs as printed, and it names every fault and parameter."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import msgspec
+
+from tests.kit.sandbox import sandbox, truth
+from trader.sandbox.faults import KINDS
+
+PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+_SHARED = {"path", "method", "containing", "next", "for_s"}  # of every fault of requests: told once
+
+
+def program() -> str:
+    found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+async def test_the_program_trades_on_a_sandbox_as_it_is_printed(tmp_path: Path) -> None:
+    script = tmp_path / "trades.py"
+    script.write_text(program())
+    assert len([line for line in program().splitlines() if line.strip()]) <= 25
+    async with sandbox(tmp_path / "box", symbols=("BTC/USDT",), history_candles=600) as running:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, script, tmp_path / "box", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), 60)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == 0, err.decode()
+        assert out.decode().startswith("closed ")
+        assert len((await truth(running))["orders"]) == 1
+
+
+def test_every_kind_of_fault_stands_there_with_its_parameters() -> None:
+    rows = {row[1]: row[2] for row in re.finditer(r"^\| `(\w+)` \| ([^|]*)\|", PAGE.read_text(), re.MULTILINE)}
+    assert set(rows) == set(KINDS)
+    for kind, shape in KINDS.items():
+        told = set(re.findall(r"`(\w+)`", rows[kind]))
+        fields = {field.name for field in msgspec.structs.fields(shape)}
+        if rows[kind].startswith("request"):
+            assert fields >= _SHARED
+            fields -= _SHARED
+        assert told == fields, kind
