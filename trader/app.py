@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from trader.service.venue import Venue, clock_of
 
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
+    from trader.adapters.model_files import ModelFiles
     from trader.engine.runner import Runner
     from trader.models import CompiledEnsemble
     from trader.sandbox.status import RunningSandbox
@@ -51,13 +53,20 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
             output.close()
 
 
-def train(settings: Settings, *, profile: str | None = None) -> int:
-    """`trader train`: download history, train, register. `profile` has been merged into `settings` already."""
-    del profile
+def train(
+    settings: Settings, *, candles: Path | None = None, is_challenger: bool = False, tuned: str | None = None
+) -> int:
+    """`trader train`: history from the exchange or from a folder, train, register.
+
+    `tuned` names a search of `trader tune` whose best parameters are used.
+    """
+    from trader.service.learning import require_learning
+
+    require_learning()
     kernels.use_cache(settings)
     output = configure(settings.log, _secrets(settings), stream=sys.stderr)
     try:
-        return _run_loop(_train(settings))
+        return _run_loop(_train(settings, candles, is_challenger, tuned))
     finally:
         output.close()
 
@@ -81,32 +90,32 @@ def bench(only: list[str], *, as_json: bool) -> int:
 
 def doctor(settings: Settings) -> list["Finding"]:
     """`trader doctor`: what is there and what is missing. Starts and changes nothing."""
-    from trader.sandbox.options import SandboxOptions
     from trader.service.doctor import examine
 
     is_bundled = settings.exchange.id == "sandbox"
-    sandbox, directory = settings.sandbox, settings.storage.state_dir / "sandbox"
-    options = SandboxOptions(
-        directory=directory,
-        seed=sandbox.seed,
-        edge=sandbox.edge,
-        timeframe=settings.market.timeframe,
-        quote_balance=sandbox.quote_balance,
-        replay=sandbox.replay,
-    )
-    market_id = f"sandbox-{options.market_hash()}" if is_bundled else _market_id(settings)
+    market_id = _known_market_id(settings)
 
     async def locate() -> Venue:
         from trader.sandbox.process import answers
         from trader.sandbox.status import read_status
 
-        running = read_status(directory) if is_bundled else None
+        running = read_status(settings.storage.state_dir / "sandbox") if is_bundled else None
         if running is not None and await answers(running):
             return _bundled_venue(settings, running)
         return Venue(settings, await clock_of(settings.exchange), None, market_id)
 
     needs_keys = settings.mode == "live" and not is_bundled
     return examine(settings, locate, market_id=market_id, needs_keys=needs_keys)
+
+
+def model_files(settings: Settings) -> "ModelFiles":
+    """`trader models`: the registry of this configuration's market. Raises `Misconfigured` where there is none."""
+    from trader.adapters.model_files import ModelFiles
+
+    root = supply.models_dir(settings, _known_market_id(settings))
+    if not (root / "registry.sqlite").exists():
+        raise Misconfigured(f"no models in {root}; make one with `trader train`")
+    return ModelFiles(root)
 
 
 def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
@@ -308,6 +317,24 @@ def _market_id(settings: Settings) -> str:
     return f"{settings.exchange.id}-{settings.exchange.market}"
 
 
+def _known_market_id(settings: Settings) -> str:
+    """`Venue.market_id` without starting or asking anything."""
+    if settings.exchange.id != "sandbox":
+        return _market_id(settings)
+    from trader.sandbox.options import SandboxOptions
+
+    sandbox = settings.sandbox
+    options = SandboxOptions(
+        directory=settings.storage.state_dir / "sandbox",
+        seed=sandbox.seed,
+        edge=sandbox.edge,
+        timeframe=settings.market.timeframe,
+        quote_balance=sandbox.quote_balance,
+        replay=sandbox.replay,
+    )
+    return f"sandbox-{options.market_hash()}"
+
+
 def _bundled_venue(settings: Settings, running: "RunningSandbox") -> Venue:
     at = {"id": "binance", "endpoint": running.endpoint, "ca_file": running.ca_file}
     resolved = settings.model_copy(update={"exchange": settings.exchange.model_copy(update=at)})
@@ -325,13 +352,14 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
         )
 
 
-async def _train(settings: Settings) -> int:
-    from trader.service.learning import require_learning
+async def _train(settings: Settings, candles: Path | None, is_challenger: bool, tuned: str | None) -> int:
+    from trader.service.training import Wanted, train_here, train_recorded
 
-    require_learning()
-    from trader.service.training import train_here
-
-    await train_here(settings, await _venue(settings))
+    del tuned  # soon
+    if candles is not None:
+        train_recorded(settings, _known_market_id(settings), candles, Wanted(is_challenger))
+    else:
+        await train_here(settings, await _venue(settings), Wanted(is_challenger))
     return 0
 
 

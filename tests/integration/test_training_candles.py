@@ -21,9 +21,9 @@ from trader.config.schema import (
 )
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
+from trader.models.card import Card
+from trader.models.card_text import card_text
 from trader.models.drift import DriftMonitor, DriftRules
-from trader.training.card import Card
-from trader.training.card_text import card_text
 from trader.training.dataset import Costs, build_dataset
 from trader.training.fit import TrainedModel, train, train_and_register
 from trader.training.progress import TrainingProgress

@@ -213,6 +213,16 @@ class ModelFiles:
         """Where the model card (JSON) lies, if the model came with one."""
         return self.root / f"{model_id}.card.json"
 
+    def page_path(self, model_id: str) -> Path:
+        """Where the model card as a page (HTML) lies, if one was made."""
+        return self.root / f"{model_id}.card.html"
+
+    def keep_page(self, model_id: str, page: str) -> Path:
+        """Keep the card as a page beside the model; returns where."""
+        path = self.page_path(model_id)
+        _replace_durably(path, page.encode())
+        return path
+
     def _champion_id(self, connection: sa.Connection, timeframe: str) -> str | None:
         row = connection.execute(_reigns(timeframe).limit(1)).first()
         return str(row.model_id) if row else None

@@ -8,6 +8,7 @@ from trader.cli import act, look, runs
 from trader.cli.doctor import DOCTOR_EPILOG, doctor, health
 from trader.cli.download import DOWNLOAD_EPILOG, download
 from trader.cli.features import features
+from trader.cli.models import models
 from trader.cli.sandbox import SANDBOX_EPILOG, chaos, sandbox
 
 _RUN, _LOOK, _ACT, _LEARN = "Run", "Look", "Act on the running daemon", "Learn and measure"
@@ -45,7 +46,8 @@ app.command(rich_help_panel=_ACT)(act.resume)
 app.command(rich_help_panel=_ACT)(act.flatten)
 app.command(rich_help_panel=_ACT)(act.kill)
 app.command(rich_help_panel=_LEARN, epilog=DOWNLOAD_EPILOG)(download)
-app.command(rich_help_panel=_LEARN)(runs.train)
+app.command(rich_help_panel=_LEARN, epilog=runs.TRAIN_EPILOG)(runs.train)
+app.add_typer(models, name="models", rich_help_panel=_LEARN)
 app.command(rich_help_panel=_LEARN, short_help="Show every feature column and what it means.")(features)
 app.command(rich_help_panel=_LEARN)(runs.bench)
 app.command(name="compile", hidden=True)(runs.compile_)

@@ -18,6 +18,14 @@ ConfigOption = Annotated[
         "--config", "-c", metavar="FILE", help="Configuration file [dim](default: config.yaml here, if any)[/dim]."
     ),
 ]
+CandlesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--candles",
+        metavar="DIR",
+        help="Learn from recorded candles (SYMBOL-TIMEFRAME.parquet, shorter ones are resampled), not the exchange's.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=5_000, help="How many, newest first.")]
 SymbolOption = Annotated[

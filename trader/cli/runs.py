@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from trader.cli.options import ConfigOption, JsonOption, seconds, settings
+from trader.cli.options import CandlesOption, ConfigOption, JsonOption, seconds, settings
 
 _Duration = Annotated[
     float | None,
@@ -30,6 +30,12 @@ def run(config: ConfigOption = None, duration: _Duration = None) -> None:
     raise typer.Exit(start(chosen, duration_s=duration))
 
 
+TRAIN_EPILOG = (
+    "Interrupted, it goes on where it was when called again within a day (market time).\n\n"
+    "[dim]From recorded candles, without an exchange:[/dim]  trader train --profile fast --candles data/binance"
+)
+
+
 def train(
     config: ConfigOption = None,
     profile: Annotated[
@@ -38,12 +44,16 @@ def train(
             "--profile", metavar="NAME", help="quick (seconds), fast (minutes) or exact. Default: model.profile."
         ),
     ] = None,
+    candles: CandlesOption = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Let it forecast beside the champion until it has proven itself.")
+    ] = False,
 ) -> None:
     """Train a model on the configured symbols and store it with its card and verdict."""
     chosen = settings(config, {"model": {"profile": profile}} if profile is not None else None)
     from trader.app import train as start
 
-    raise typer.Exit(start(chosen, profile=profile))
+    raise typer.Exit(start(chosen, candles=candles, is_challenger=challenger))
 
 
 def bench(

@@ -3,38 +3,59 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from trader.adapters.parquet.candles import ParquetCandleStore
+import numpy as np
+
+from trader.adapters.parquet.candles import ParquetCandleStore, RecordedCandles
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import timeframe_ms
 from trader.features.catalogue import warm_up
-from trader.ports import Clock, MarketFeed
+from trader.ports import MarketFeed
 
 _PAGE = 1_000
 
 
 async def download(
-    feed: MarketFeed, settings: Settings, clock: Clock, store: Path, tell: Callable[[str, int, int], None]
+    feed: MarketFeed, settings: Settings, until_ms: int, store: Path, tell: Callable[[str, int, int], None]
 ) -> dict[str, CandleArrays]:
-    """The newest `model.training_candles` closed candles of every symbol, and those the features need before them.
+    """The newest `model.training_candles` candles of every symbol that had closed by `until_ms`, and those the
+    features need before them.
 
     New ones are added to `store`. `tell(symbol, done, wanted)` after every page.
     """
-    timeframe, market = settings.market.timeframe, settings.market
+    timeframe = settings.market.timeframe
     step_ms = timeframe_ms(timeframe)
-    wanted = settings.model.training_candles + warm_up(timeframe, market.higher_timeframes)
-    first_ms = clock.now_ms() // step_ms * step_ms - wanted * step_ms
+    wanted = wanted_candles(settings)
+    last_ms = until_ms // step_ms * step_ms
+    first_ms = last_ms - wanted * step_ms
     candles = ParquetCandleStore(store)
     found: dict[str, CandleArrays] = {}
     for symbol in settings.exchange.symbols:
         since_ms = _continue_from(candles.read_arrays(symbol, timeframe), first_ms, step_ms)
-        while page := await feed.candles(symbol, timeframe, since_ms, _PAGE):
+        while since_ms < last_ms and (page := await feed.candles(symbol, timeframe, since_ms, _PAGE)):
             candles.write(timeframe, page)
             since_ms = page[-1].close_ms
             tell(symbol, min(wanted, (since_ms - first_ms) // step_ms), wanted)
         stored = candles.read_arrays(symbol, timeframe)
-        found[symbol] = stored.take(slice(int((stored.open_ms < first_ms).sum()), None))
+        first, last = np.searchsorted(stored.open_ms, (first_ms, last_ms))
+        found[symbol] = stored.take(slice(int(first), int(last)))
     return found
+
+
+def recorded(folder: Path, settings: Settings) -> dict[str, CandleArrays]:
+    """The same from a folder of recorded candles, `<SYMBOL>-<timeframe>.parquet`; shorter ones are resampled.
+
+    Raises `Misconfigured` if a symbol was not recorded.
+    """
+    candles = RecordedCandles(folder)
+    newest = slice(-wanted_candles(settings), None)
+    timeframe = settings.market.timeframe
+    return {symbol: candles.read_arrays(symbol, timeframe).take(newest) for symbol in settings.exchange.symbols}
+
+
+def wanted_candles(settings: Settings) -> int:
+    """Candles per symbol of one training."""
+    return settings.model.training_candles + warm_up(settings.market.timeframe, settings.market.higher_timeframes)
 
 
 def _continue_from(stored: CandleArrays, first_ms: int, step_ms: int) -> int:

@@ -1,6 +1,7 @@
 """What must be there before trading starts, made by a child process where it is missing: kernels and a model."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,7 +53,12 @@ def model_files(settings: Settings, venue: Venue) -> "ModelFiles":
     """The models of one market."""
     from trader.adapters.model_files import ModelFiles
 
-    return ModelFiles(settings.storage.state_dir / "models" / venue.market_id)
+    return ModelFiles(models_dir(settings, venue.market_id))
+
+
+def models_dir(settings: Settings, market_id: str) -> Path:
+    """Where the models of one market lie."""
+    return settings.storage.state_dir / "models" / market_id
 
 
 async def _child(settings: Settings, command: str) -> None:

@@ -1,6 +1,7 @@
 """What `trader train` shows: bars on a terminal, plain lines elsewhere, and what the model is worth at the end."""
 
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -54,7 +55,7 @@ class TrainingView:
         note = ", ".join(part for part in (progress.stage, progress.message, left) if part)
         self._show("training", progress.fraction, note)
 
-    def finish(self, manifest: Manifest) -> None:
+    def finish(self, manifest: Manifest, page: Path) -> None:
         """The verdict, as a table a person can read."""
         if self._bars is not None:
             self._bars.stop()
@@ -69,6 +70,7 @@ class TrainingView:
             ("net of costs", f"{scores['trades']:.0f} simulated trades, mean {scores['mean_trade_bps']:+.1f} bp"),
             ("edge", "none over the base rate" if info.no_edge else "better calibrated than the base rate"),
             ("verdict", f"{info.verdict}" + (f" ({', '.join(info.reasons)})" if info.reasons else "")),
+            ("card", f"{page}, or `trader models show {info.model_id}`"),
         ):
             table.add_row(f"[bold]{name}[/bold]", value)
         self._console.print(table)

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from trader.domain.candle_arrays import Floats
+from trader.models.card import CalibrationReport
 from trader.models.kernels import ISOTONIC, LOGISTIC, NO_CALIBRATION, calibrate
 from trader.models.statistics import clustered_slope
 
@@ -29,19 +29,6 @@ class Calibrator(NamedTuple):
             self.kind, np.ascontiguousarray(score), self.knots, self.levels, PROBABILITY_LOW, PROBABILITY_HIGH, out
         )
         return out
-
-
-class CalibrationReport(msgspec.Struct, frozen=True):
-    """Measured on folds the calibrator had not seen."""
-
-    kind: str
-    ece: float  # expected calibration error, 10 bins of equal count
-    brier: float
-    brier_base: float  # of the base rate of the earlier folds
-    skill: float  # 1 - brier / brier_base
-    skill_t: float  # block-clustered t of the outcome's slope on the score
-    no_edge: bool
-    bins: tuple[tuple[float, float, int], ...]  # (mean probability, share of wins, count)
 
 
 def fit_calibrator(kind: int, score: Floats, wins: NDArray[np.bool_], weight: Floats) -> Calibrator:

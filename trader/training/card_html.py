@@ -5,8 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # ships no types
 
-from trader.training.card import Card, Share
-from trader.training.card_text import card_text
+from trader.models.card import Card, Share
+from trader.models.card_text import card_text
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from trader.domain.candle_arrays import Floats
+from trader.models.card import CalibrationReport
 from trader.models.statistics import (
     Slope,
     area_under_curve,
@@ -19,7 +20,7 @@ from trader.models.statistics import (
     rank_correlation_error,
     time_blocks,
 )
-from trader.training.calibration import CalibrationReport, choose_calibrator
+from trader.training.calibration import choose_calibrator
 from trader.training.checkpoint import FoldCheckpoint, fingerprint
 from trader.training.learn import Learner, Sample, estimator_learner, member_learner
 from trader.training.members import importance_of

@@ -12,9 +12,10 @@ import numpy as np
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
+from trader.models.card import Card
 from trader.models.gate import GateRules
 from trader.models.reference import make_reference
-from trader.training.card import Card, make_card
+from trader.training.card import make_card
 from trader.training.checkpoint import FoldCheckpoint
 from trader.training.compile import to_arrays
 from trader.training.dataset import Costs, Dataset, build_dataset, sampled

@@ -47,6 +47,7 @@ EXACT = Profile(
 
 FAST = Profile(
     n_splits=5,
+    largest_rows=50_000,
     members={
         "xgboost": Member(
             "xgboost",

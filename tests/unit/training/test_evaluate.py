@@ -164,13 +164,13 @@ def test_curves_end_at_the_sum_of_the_trades(card: Any) -> None:
 
 
 def test_the_card_survives_json(card: Any) -> None:
-    from trader.training.card import Card
+    from trader.models.card import Card
 
     assert msgspec.json.decode(msgspec.json.encode(card[0]), type=Card) == card[0]
 
 
 def test_the_card_reads_in_a_terminal(card: Any) -> None:
-    from trader.training.card_text import card_text
+    from trader.models.card_text import card_text
 
     text = card_text(card[0])
     assert max(len(line) for line in text.splitlines()) <= 120
@@ -179,7 +179,7 @@ def test_the_card_reads_in_a_terminal(card: Any) -> None:
 
 
 def test_models_are_compared_line_by_line(card: Any) -> None:
-    from trader.training.card_text import comparison_text
+    from trader.models.card_text import comparison_text
 
     lines = comparison_text([card[0], card[0]]).splitlines()
     assert len(lines) == 3

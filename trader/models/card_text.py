@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from trader.training.card import Card, Share
+from trader.models.card import Card, Share
 
 
 def card_text(card: Card) -> str:
