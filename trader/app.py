@@ -5,13 +5,12 @@ load a learning library.
 """
 
 import asyncio
-import os
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,6 +21,7 @@ from trader.domain.errors import Misconfigured
 from trader.observability.logs import LogOutput, configure
 from trader.ports import Exchange, MarketFeed
 from trader.service import kernels, supply
+from trader.service.loop import on_signals, run_loop, until
 from trader.service.venue import Venue, clock_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from trader.sandbox.status import RunningSandbox
     from trader.service.download import Tell, Verified, Wanted
     from trader.service.finding import Finding
+    from trader.training.tune import TrialDone, TuningReport
 
 log = structlog.get_logger("app")
-T = TypeVar("T")
 
 _MARGIN_S = 2.0  # beyond receive window and request timeout, before "not found" is believed
 
@@ -48,7 +48,7 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
     with StateLock(settings.account_dir) as lock:
         output = configure(settings.log, _secrets(settings))
         try:
-            return _run_loop(_daemon(settings, lock, output, duration_s))
+            return run_loop(_daemon(settings, lock, output, duration_s))
         finally:
             output.close()
 
@@ -60,13 +60,42 @@ def train(
 
     `tuned` names a search of `trader tune` whose best parameters are used.
     """
+    from trader.service.training import train
+
+    market_id = _known_market_id(settings)
+    with _learning(settings):
+        train(settings, market_id, lambda: _venue(settings), candles, is_challenger=is_challenger, tuned=tuned)
+    return 0
+
+
+def tune(
+    settings: Settings,
+    *,
+    name: str,
+    trials: int,
+    workers: int,
+    rows: int,
+    candles: Path | None,
+    on_trial: "TrialDone",
+) -> tuple["TuningReport", Path]:
+    """`trader tune`: history from the exchange or from a folder, then the search. Returns the report and its file."""
+    with _learning(settings):
+        from trader.service.tuning import Search, tune
+
+        wanted = Search(name, trials, workers, rows)
+        return tune(settings, _known_market_id(settings), lambda: _venue(settings), candles, wanted, on_trial)
+
+
+@contextmanager
+def _learning(settings: Settings) -> Iterator[None]:
+    """Kernels, log and libraries of a process that learns; refuses where it cannot."""
     from trader.service.learning import require_learning
 
     require_learning()
     kernels.use_cache(settings)
     output = configure(settings.log, _secrets(settings), stream=sys.stderr)
     try:
-        return _run_loop(_train(settings, candles, is_challenger, tuned))
+        yield
     finally:
         output.close()
 
@@ -132,20 +161,20 @@ def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verifi
 
 async def _daemon(settings: Settings, lock: Any, output: LogOutput, duration_s: float | None) -> int:
     started_ms = wall_ms()
-    stop = _on_signals()
-    venue = await _until(stop, _venue(settings))
+    stop = on_signals()
+    venue = await until(stop, _venue(settings))
     if venue is None:
         return 0
     output.use_market_time(venue.clock.now_ms)
-    await _until(stop, supply.compiled(settings))
-    model = await _until(stop, supply.champion(settings, venue))
-    venue = await _until(stop, _venue(settings))  # a training may outlast the idle sandbox: then it is started again
+    await until(stop, supply.compiled(settings))
+    model = await until(stop, supply.champion(settings, venue))
+    venue = await until(stop, _venue(settings))  # a training may outlast the idle sandbox: then it is started again
     if model is None or venue is None:
         return 0
     output.use_market_time(venue.clock.now_ms)
     from trader.adapters.ccxt.connect import connect
 
-    connection = await _until(stop, connect(venue.settings.exchange, venue.settings.market, venue.clock, venue.keys))
+    connection = await until(stop, connect(venue.settings.exchange, venue.settings.market, venue.clock, venue.keys))
     if connection is None:
         return 0
     if duration_s is not None:
@@ -213,7 +242,7 @@ async def _trade(
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
     )
     try:
-        await _until(stop, scorer.warm_up())
+        await until(stop, scorer.warm_up())
         if not stop.is_set():
             await _serve(settings, venue, runner, lock, stop, started_ms)
     finally:
@@ -352,61 +381,11 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
         )
 
 
-async def _train(settings: Settings, candles: Path | None, is_challenger: bool, tuned: str | None) -> int:
-    from trader.service.training import Wanted, train_here, train_recorded
-
-    del tuned  # soon
-    if candles is not None:
-        train_recorded(settings, _known_market_id(settings), candles, Wanted(is_challenger))
-    else:
-        await train_here(settings, await _venue(settings), Wanted(is_challenger))
-    return 0
-
-
 async def _download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
     from trader.service.download import download_into
 
     venue = await _venue(settings.model_copy(update={"mode": "paper"}))
     return await download_into(settings.storage.state_dir / "candles" / venue.market_id, venue, wanted, tell)
-
-
-# --- the loop ---------------------------------------------------------------------------------------------------
-
-
-def _run_loop(main: Coroutine[Any, Any, int]) -> int:
-    """uvloop where it exists."""
-    if sys.platform == "win32":
-        return asyncio.run(main)
-    import uvloop
-
-    return uvloop.run(main)
-
-
-def _on_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or Ctrl-C. The second ends the process at once: the ledger survives that."""
-    stop = asyncio.Event()
-
-    def asked() -> None:
-        if stop.is_set():
-            os._exit(130)
-        log.info("daemon.stopping", message="settling what is under way; again to end at once")
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, asked)
-    return stop
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`, or None if `stop` was asked for first (then `work` is cancelled)."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        for pending in (task, stopped):
-            pending.cancel()
-        await asyncio.gather(task, stopped, return_exceptions=True)
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from trader.cli.download import DOWNLOAD_EPILOG, download
 from trader.cli.features import features
 from trader.cli.models import models
 from trader.cli.sandbox import SANDBOX_EPILOG, chaos, sandbox
+from trader.cli.tune import TUNE_EPILOG, tune
 
 _RUN, _LOOK, _ACT, _LEARN = "Run", "Look", "Act on the running daemon", "Learn and measure"
 
@@ -49,6 +50,7 @@ app.command(rich_help_panel=_LEARN, epilog=DOWNLOAD_EPILOG)(download)
 app.command(rich_help_panel=_LEARN, epilog=runs.TRAIN_EPILOG)(runs.train)
 app.add_typer(models, name="models", rich_help_panel=_LEARN)
 app.command(rich_help_panel=_LEARN, short_help="Show every feature column and what it means.")(features)
+app.command(rich_help_panel=_LEARN, epilog=TUNE_EPILOG)(tune)
 app.command(rich_help_panel=_LEARN)(runs.bench)
 app.command(name="compile", hidden=True)(runs.compile_)
 

@@ -48,12 +48,15 @@ def train(
     challenger: Annotated[
         bool, typer.Option("--challenger", help="Let it forecast beside the champion until it has proven itself.")
     ] = False,
+    tuned: Annotated[
+        str | None, typer.Option("--tuned", metavar="NAME", help="Use the best parameters of that `trader tune`.")
+    ] = None,
 ) -> None:
     """Train a model on the configured symbols and store it with its card and verdict."""
     chosen = settings(config, {"model": {"profile": profile}} if profile is not None else None)
     from trader.app import train as start
 
-    raise typer.Exit(start(chosen, candles=candles, is_challenger=challenger))
+    raise typer.Exit(start(chosen, candles=candles, is_challenger=challenger, tuned=tuned))
 
 
 def bench(

@@ -1,6 +1,7 @@
 """`trader train`: history into a model, a model into the registry. Runs in a process of its own."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.service import training_session
 from trader.service.history import download, recorded
+from trader.service.loop import run_loop
+from trader.service.searches import tuned_profile
 from trader.service.supply import models_dir
 from trader.service.training_view import TrainingView
 from trader.service.venue import Venue
@@ -18,9 +21,12 @@ from trader.training.dataset import Costs
 from trader.training.fit import train_and_register
 from trader.training.profiles import Profile
 
+Locate = Callable[[], Awaitable[Venue]]
+"""Finds the exchange, and starts it if it is the bundled one."""
+
 
 class Wanted(NamedTuple):
-    """What `trader train` was asked for."""
+    """What becomes of the candles."""
 
     is_challenger: bool = False
     tuned: Profile | None = None
@@ -33,20 +39,35 @@ class Material(NamedTuple):
     costs: dict[str, Costs]
 
 
-async def train_here(settings: Settings, venue: Venue, wanted: Wanted) -> None:
-    """Download what is missing, train, register, and show what the model is worth."""
+def train(
+    settings: Settings,
+    market_id: str,
+    locate: Locate,
+    candles: Path | None,
+    *,
+    is_challenger: bool = False,
+    tuned: str | None = None,
+) -> None:
+    """Train on candles of the exchange that `locate` finds, or of the folder `candles` at the usual costs
+    (`dataset.Costs`); register the model and show what it is worth. `tuned` names a search of `trader tune`.
+    """
+    wanted = Wanted(is_challenger, tuned_profile(settings, market_id, tuned) if tuned is not None else None)
+    if candles is None:
+        run_loop(_train_there(settings, locate, wanted))
+        return
+    with TrainingView() as view:
+        _train(settings, market_id, Material(recorded(candles, settings), {}), wanted, view)
+
+
+async def _train_there(settings: Settings, locate: Locate, wanted: Wanted) -> int:
+    venue = await locate()
     folds = models_dir(settings, venue.market_id) / "folds"
     until_ms = training_session.begin(folds, settings, venue.clock.now_ms())
     with TrainingView() as view:
         material = await from_exchange(settings, venue, until_ms, view)
         await asyncio.to_thread(_train, settings, venue.market_id, material, wanted, view)
     training_session.end(folds)
-
-
-def train_recorded(settings: Settings, market_id: str, folder: Path, wanted: Wanted) -> None:
-    """The same from a folder of recorded candles, at the usual costs (`dataset.Costs`)."""
-    with TrainingView() as view:
-        _train(settings, market_id, Material(recorded(folder, settings), {}), wanted, view)
+    return 0
 
 
 async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: TrainingView) -> Material:

@@ -37,7 +37,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 COMMANDS = (
     "run sandbox status positions orders decisions fills trades balances pause resume flatten kill train features "
-    "bench doctor health download models"
+    "bench doctor health download models tune"
 )
 
 
