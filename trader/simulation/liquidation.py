@@ -32,7 +32,7 @@ class Liquidator:
     def run(self) -> bool:
         """Liquidate where it is due; whether it was."""
         assets = sorted({self._account.asset_of(position.symbol) for position in self._account.open_positions()})
-        due = [asset for asset in assets if self._account.margin(asset).is_short]
+        due = [asset for asset in assets if self._account.is_valued(asset) and self._account.margin(asset).is_short]
         for asset in due:
             self._cancel_orders(asset)
             self._close_positions(asset)

@@ -158,6 +158,10 @@ class PerpetualAccount:
         known = self._marks.get(symbol)
         return self.position(symbol).entry_price if known is None else known
 
+    def is_valued(self, asset: str) -> bool:
+        """Whether the mark price of everything held in `asset` has been told; after a restart it has not, at first."""
+        return all(position.symbol in self._marks for position in self.open_positions(asset))
+
     def set_leverage(self, symbol: str, leverage: int) -> None:
         """Raise `Rejected` (leverage, position_too_large, insufficient_margin) where it cannot be."""
         steps = self.brackets[symbol]

@@ -4,9 +4,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.simulation.perpetual_shop import (
+    ASKS,
+    BIDS,
+    BTC,
     BUY,
     SELL,
     START_MS,
@@ -21,7 +25,8 @@ from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.conditional import ConditionalKind, ConditionalStatus, WorkingPrice
 from trader.simulation.funding import FUNDING_MS, funding_rate, next_funding_ms
-from trader.simulation.orders import BalanceChanged, ConditionalChanged, OrderChanged
+from trader.simulation.orders import BalanceChanged, ConditionalChanged, OrderChanged, SimRequest
+from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
 
@@ -294,6 +299,7 @@ def test_what_waits_and_how_far_it_followed_survives_a_restart(tmp_path: Path) -
     trailing = shop.place(Kind.TRAILING_STOP_MARKET, SELL, None, callback_frac=D("0.05"), client_id="trailing")
     resting = shop.place(Kind.STOP, BUY, "102", price=D("99.5"), client_id="resting")
     shop.trade(110.0)
+    assert [each.best for each in shop.exchange.conditionals(SYMBOL)] == [110, None]  # as `conditional` tells it
     shop.exchange.checkpoint()
     store.close()
     again = PerpetualShop(SimulationStore(tmp_path / "a.db"))
@@ -305,3 +311,29 @@ def test_what_waits_and_how_far_it_followed_survives_a_restart(tmp_path: Path) -
     again.exchange.cancel(SYMBOL, again.tick(), exchange_id=order_id)
     assert again.state(resting).status is Status.FINISHED
     assert again.place(Kind.STOP_MARKET, SELL, "90").conditional_id == 3
+
+
+def test_after_a_restart_nothing_is_liquidated_before_all_that_is_held_has_a_price(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(BTC, symbol="ETH/USDT:USDT", base="ETH")
+
+    def opened(store: SimulationStore) -> PerpetualExchange:
+        return PerpetualExchange(
+            {SYMBOL: BTC, other.symbol: other}, opening_balances={"USDT": D(1_000)}, funding_rates=lambda *_: D(0),
+            store=store,
+        )  # fmt: skip
+
+    store = SimulationStore(tmp_path / "a.db")
+    exchange = opened(store)
+    for symbol in (SYMBOL, other.symbol):
+        exchange.on_book(symbol, START_MS, BIDS, ASKS)
+        exchange.on_mark(symbol, START_MS, 100.0)
+        exchange.submit(SimRequest(symbol, "in", BUY, OrderType.MARKET, D(12)), START_MS)
+    exchange.on_mark(other.symbol, START_MS, 200.0)
+    exchange.on_mark(SYMBOL, START_MS, 5.0)  # lost here, but won there
+    store.close()
+    again = opened(SimulationStore(tmp_path / "a.db"))
+    again.on_mark(SYMBOL, START_MS + 1, 5.0)
+    again.on_mark(other.symbol, START_MS + 1, 200.0)
+    assert [again.position(symbol).quantity for symbol in (SYMBOL, other.symbol)] == [12, 12]
+    again.on_mark(other.symbol, START_MS + 2, 100.0)
+    assert again.positions() == []
