@@ -11,7 +11,7 @@ from trader.domain.account import Balance, Position
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
-from trader.domain.signals import Forecast, ModelInfo
+from trader.domain.signals import Forecast, ModelHealth, ModelInfo
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -73,6 +73,12 @@ class ModelChanged(Event, frozen=True):
     """From now on forecasts come from this model."""
 
     model: ModelInfo
+
+
+class ModelWatched(Event, frozen=True):
+    """The model in use has drifted from its training, or is as it was again."""
+
+    health: ModelHealth
 
 
 # --- our orders and account -------------------------------------------------------------------------------
@@ -177,6 +183,7 @@ AnyEvent = (
     | AccountEvent
     | ForecastMade
     | ModelChanged
+    | ModelWatched
     | OrderRefused
     | OutcomeLost
     | OrderAbsent

@@ -69,6 +69,22 @@ class ModelInfo(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()  # why it observes: "effective_days 13<30", ...
 
 
+class HealthAction(StrEnum):
+    """What watching a model leads to, mildest first."""
+
+    NONE = "none"
+    SHRINK = "shrink"  # half size
+    OBSERVE = "observe"  # opens nothing
+
+
+class ModelHealth(msgspec.Struct, frozen=True):
+    """What watching the model in use has shown, with the reasons ("feature_drift 31%>25%", ...)."""
+
+    model_id: str
+    action: HealthAction = HealthAction.NONE
+    reasons: tuple[str, ...] = ()
+
+
 class Signal(msgspec.Struct, frozen=True):
     """A wish to hold a position, with the evidence for it."""
 

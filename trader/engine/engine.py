@@ -20,6 +20,7 @@ from trader.domain.events import (
     ForecastMade,
     InstrumentChanged,
     ModelChanged,
+    ModelWatched,
     OrderAbsent,
     OrderRefused,
     OrderReported,
@@ -30,7 +31,7 @@ from trader.domain.events import (
     TimerFired,
     TradePrinted,
 )
-from trader.engine import account, algorithms, control, entries, exits, orders
+from trader.engine import account, algorithms, control, entries, exits, models, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
@@ -69,6 +70,7 @@ class Engine:
             Reconciled: self._on_reconciled,
             AccountUnreachable: self._on_unreachable,
             ModelChanged: self._on_model,
+            ModelWatched: self._on_health,
             CommandReceived: self._on_command,
             TradePrinted: _ignored,
         }
@@ -165,7 +167,10 @@ class Engine:
         entries.on_forecast(self._desk, event.forecast)
 
     def _on_model(self, event: ModelChanged) -> None:
-        self.state.model = event.model
+        models.on_model(self._desk, event.model)
+
+    def _on_health(self, event: ModelWatched) -> None:
+        models.on_health(self._desk, event.health)
 
     # --- orders and account -------------------------------------------------------------------------------
 

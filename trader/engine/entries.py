@@ -9,8 +9,8 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, timeframe_ms
 from trader.domain.orders import Order, Purpose, Side
-from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Signal, Verdict
-from trader.engine import algorithms
+from trader.domain.signals import DecisionRecord, Forecast, HealthAction, ModelInfo, Signal, Verdict
+from trader.engine import algorithms, models
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit, forget
 from trader.engine.protection import protect
@@ -114,6 +114,8 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     )
     if model is None or book is None:
         return _because(record, "no model" if model is None else "no book yet")
+    if models.is_of_another(forecast, model):
+        return _because(record, f"forecast of {forecast.model_id}, the model is {model.model_id} now")
     cost = round_trip_cost_frac(market.instrument, book)
     signal = evaluate(
         forecast, model, regime, cost, can_short=market.instrument.can_short, settings=desk.settings.strategy
@@ -172,6 +174,7 @@ def _blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -
         (symbol in state.tickets, "entry under way"),
         (state.tracker.unknown_in(symbol), "an order of unknown outcome"),
         (desk.settings.model.gate == "enforce" and model.verdict != "trade", _observing(model)),
+        (models.action_of(desk) is HealthAction.OBSERVE, f"model drifted: {models.reasons_of(desk)}"),
     )
     return tuple(reason for is_so, reason in checks if is_so)
 
@@ -227,7 +230,7 @@ def _enter(
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*signal.confirmations, *sized.limits, f"impact {impact * 1e4:.1f}bp"),
+        reasons=(*signal.confirmations, *sized.limits, *models.size_reasons(desk), f"impact {impact * 1e4:.1f}bp"),
         side=side.value,
         quantity=str(quantity),
         algorithm=algorithm,
@@ -279,6 +282,7 @@ def _size(
         price=_approval_price(desk, book, signal.side),
         stop_frac=stop_frac,
         atr_frac=forecast.context.atr_14 / forecast.context.close,
+        shrink=models.size_share(desk),
     )
     return size_position(signal, forecast, model, view, market.instrument, desk.settings.sizing)
 

@@ -12,7 +12,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
-from trader.domain.signals import MarketContext, ModelInfo, Regime
+from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
@@ -93,6 +93,7 @@ KEPT_TYPES: Mapping[str, object] = {
     "breakers": BreakerState,
     "opened": OpenedKept,
     "dust": DustKept,
+    "health": ModelHealth,
 }
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in KEPT_TYPES.items()}
@@ -147,6 +148,7 @@ class EngineState:
         self.exits: dict[str, PendingExit] = {}
         self.breakers = BreakerState()
         self.model: ModelInfo | None = None
+        self.health: ModelHealth | None = None  # of the model it names, which may not be in use any more
         self.trading_state = TradingState.ACTIVE
         self.trading_reasons: tuple[str, ...] = ()
         self.equity: EquitySnapshot | None = None
@@ -184,6 +186,8 @@ class EngineState:
                     self.breakers = value
                 case OpenedKept(opened_ms=opened_ms):
                     self.is_opened, self.opened_ms = True, opened_ms
+                case ModelHealth():
+                    self.health = value
                 case DustKept(amounts=amounts):
                     dust = amounts
                 case _:

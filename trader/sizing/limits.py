@@ -33,6 +33,7 @@ class SizingView(msgspec.Struct, frozen=True):
     stop_frac: float
     atr_frac: float  # ATR / price
     leverage: float = 1.0
+    shrink: float = 1.0  # share of the usual size, 0..1, whatever cap decided it
 
 
 class Sized(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def size_position(
         return Unsized(f"kelly: no edge at win probability {forecast.win_probability:.2f}")
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
     quantity, limits = _capped(wanted, view, instrument, settings)
-    return _rounded(signal, quantity, limits, view, instrument)
+    return _rounded(signal, quantity * view.shrink, limits, view, instrument)
 
 
 def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> str | None:
