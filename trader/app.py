@@ -199,6 +199,7 @@ async def _trade(
     from trader.engine.runner import Runner
     from trader.engine.scorer import Scorer
     from trader.engine.state import EngineState
+    from trader.features import FeatureSet
     from trader.service.places import ledger_path
 
     instruments = connection.instruments
@@ -214,11 +215,10 @@ async def _trade(
         feed,
         venue.clock,
         inbox.put,
-        symbols=settings.exchange.symbols,
-        timeframe=settings.market.timeframe,
-        higher_timeframes=settings.market.higher_timeframes,
+        features=FeatureSet.of(settings),
         history_candles=settings.market.history_candles,
         told_candles=settings.risk.correlation_candles + 1,
+        late_candle_s=settings.market.late_candle_s,
     )
     log.info(
         "daemon.starting",

@@ -18,7 +18,7 @@ from tests.kit.sandbox import eventually
 from trader.config.schema import ExchangeSettings, ExecutionSettings, MarketSettings, Settings
 from trader.domain import decisions as d
 from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged
-from trader.domain.market import Candle
+from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Order, OrderStatus, Purpose
 from trader.engine.engine import Engine
 from trader.engine.inbox import Inbox
@@ -56,6 +56,9 @@ class NoModel:
 
     def offer(self, candle: Candle) -> None:
         """Nobody learns from it."""
+
+    def observe(self, event: Book | Trade) -> None:
+        """Nobody looks at it."""
 
     async def run(self) -> None:
         await asyncio.Event().wait()

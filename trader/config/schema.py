@@ -101,6 +101,9 @@ class MarketSettings(Section):
     """Longest silence of trades and candles beyond the candle's own length, market seconds."""
     book_silence_s: Positive = 10.0
     """Longest silence of a book before it counts as stale, real seconds."""
+    late_candle_s: Annotated[float, Field(ge=0, le=60)] = 1.5
+    """How long forecasts of a close wait for candles of other symbols that their features need, real seconds (at
+    most half a candle); later, what is missing is masked."""
     close_grace_s: Annotated[float, Field(ge=0.2, le=60)] = 2.0
     """How long after its end a candle without successor is asked for over REST, real seconds."""
 
@@ -126,6 +129,10 @@ class ModelSettings(Section):
     gate: Literal["enforce", "warn"] = "warn"
     """`enforce`: a model trades only with evidence that it earns after costs. `warn` only in paper or with a
     loopback endpoint."""
+    feature_groups: tuple[Literal["leader", "funding", "books", "peers"], ...] = ("leader", "peers")
+    """What a model sees beyond a symbol's own candles: the first symbol (`leader`), its rank among all (`peers`),
+    the perpetual's `funding`, recorded `books`. What the market does not have is left out (one symbol has no
+    leader, two have no ranks, spot has no funding)."""
     random_state: int = 42
     """Seed of every learner."""
     retrain_hours: Annotated[float, Field(ge=0, le=87_600)] = 24.0

@@ -24,6 +24,7 @@ from trader.domain.decisions import (
 from trader.domain.events import (
     AccountUnreachable,
     AnyEvent,
+    BookUpdated,
     CandleClosed,
     CommandName,
     CommandReceived,
@@ -31,7 +32,7 @@ from trader.domain.events import (
     Ticked,
     TradePrinted,
 )
-from trader.domain.market import Candle
+from trader.domain.market import Book, Candle, Trade
 from trader.engine.courier import Courier
 from trader.engine.engine import Engine
 from trader.engine.inbox import Inbox
@@ -49,9 +50,11 @@ RESTART_WAITS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class CandleConsumer(Protocol):
-    """Whoever wants every closed candle as it arrives: the scorer."""
+    """Whoever wants every closed candle, book and trade as it arrives: the scorer."""
 
     def offer(self, candle: Candle) -> None: ...
+
+    def observe(self, event: Book | Trade) -> None: ...
 
     async def run(self) -> None: ...
 
@@ -140,10 +143,13 @@ class Runner:
     def on_market(self, event: MarketEvent) -> None:
         """The feed's sink."""
         if type(event) is TradePrinted:
-            return  # trades matter to matching and recording, not to decisions
+            self._scorer.observe(event.trade)
+            return  # trades matter to features, matching and recording, not to decisions
         self.inbox.put(event)
         if type(event) is CandleClosed:
             self._scorer.offer(event.candle)
+        elif type(event) is BookUpdated:
+            self._scorer.observe(event.book)
 
     async def _decide(self) -> None:
         while True:

@@ -1,101 +1,160 @@
 """Features and ensemble, off the loop: a closed candle goes in, a `ForecastMade` event comes out."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
-from trader.domain.market import Candle, timeframe_ms
-from trader.domain.signals import CONTEXT_COLUMNS, Forecast, MarketContext
-from trader.features import FeatureStream
-from trader.models import CompiledEnsemble
+from trader.domain.market import Book, Candle, Trade, timeframe_ms
+from trader.engine.rounds import Rounds
+from trader.engine.scoring import Ensemble, Scoring, Work
+from trader.features import FeatureSet
 from trader.ports import Clock, MarketFeed
 
 log = structlog.get_logger("scorer")
+T = TypeVar("T")
 
 _HISTORY_MARGIN = 20
+_LATE_SHARE = 0.5
+"""Most of a candle's own length that its close waits for other symbols."""
+
+_TOLERATED = 10
+"""Candles that symbols may be apart once their histories are loaded."""
+
+_OBSERVE_EVERY_S = 0.5
 
 
 class Scorer:
-    """One feature stream per symbol and one model, used by one thread at a time."""
+    """Gathers the candles of each close and has one thread turn them into forecasts."""
 
     def __init__(
         self,
-        model: CompiledEnsemble,
+        model: Ensemble,
         feed: MarketFeed,
         clock: Clock,
         put: Callable[[AnyEvent], None],
         *,
-        symbols: Sequence[str],
-        timeframe: str,
-        higher_timeframes: tuple[str, ...],
+        features: FeatureSet,
         history_candles: int,
         told_candles: int,
+        late_candle_s: float,
     ) -> None:
+        self._scoring = Scoring(model, features)
         self._feed = feed
         self._clock = clock
         self._put = put
-        self._timeframe = timeframe
-        self._candle_ms = timeframe_ms(timeframe)
-        self._streams = {s: FeatureStream(timeframe, higher_timeframes=higher_timeframes) for s in symbols}
-        columns = next(iter(self._streams.values())).columns
+        self._symbols = features.symbols
+        self._timeframe = features.timeframe
+        self._candle_ms = timeframe_ms(features.timeframe)
         self._told = told_candles  # of the history, for the engine's own windows
-        self._history = max(history_candles, self._streams[symbols[0]].warm_up + _HISTORY_MARGIN)
-        self._context = [columns.index(name) for name in CONTEXT_COLUMNS]
-        self._columns = {name: index for index, name in enumerate(columns)}
-        self._use(model)
+        self._history = max(history_candles, features.warm_up + _HISTORY_MARGIN)
+        self._late_s = min(late_candle_s, self._candle_ms / 1000 / clock.speed * _LATE_SHARE)
+        self._rounds = Rounds((), late_s=self._late_s)
+        self._newest: dict[str, int] = {}  # symbol -> open time of its newest candle
         self._offered: asyncio.Queue[Candle] = asyncio.Queue()
+        self._has_books = "books" in self._scoring.features.groups
+        self._observed: list[Book | Trade] = []
+        self._is_broken = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
-
-    def _use(self, model: CompiledEnsemble) -> None:
-        unknown = [name for name in model.feature_names if name not in self._columns]
-        if unknown:
-            raise Misconfigured(
-                f"model {model.info.model_id} wants the features {', '.join(unknown[:5])}, which timeframe "
-                f"{self._timeframe} does not have; train a new one with `trader train`"
-            )
-        self._model = model
-        self._inputs = np.array([self._columns[name] for name in model.feature_names])
 
     async def warm_up(self) -> None:
         """Load the history of every symbol and tell the newest closed candles to the engine."""
-        for symbol in self._streams:
-            since_ms = self._clock.now_ms() - self._history * self._candle_ms
-            candles = await self._history_of(symbol, since_ms)
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._feed_stream, symbol, candles)
-            for candle in candles[-self._told :]:
-                self._put(CandleClosed(candle=candle))
-            log.info("scorer.warmed_up", symbol=symbol, candles=len(candles))
-        self._put(ModelChanged(model=self._model.info))
+        await self._load(tells=True)
+        self._put(ModelChanged(model=self._scoring.model.info))
 
     def offer(self, candle: Candle) -> None:
         """A candle has closed. Call it on the loop's thread."""
         self._offered.put_nowait(candle)
 
+    def observe(self, event: Book | Trade) -> None:
+        """A book or a trade has arrived. Call it on the loop's thread."""
+        if self._has_books:
+            self._observed.append(event)
+
+    async def use(self, model: Ensemble) -> None:
+        """From now on forecast with `model`; raises `Misconfigured` if it does not fit the running features."""
+        await self._in_thread(self._scoring.use, model)
+        self._put(ModelChanged(model=model.info))
+
     async def run(self) -> None:
         """Score candles as they come, all that wait at once."""
         loop = asyncio.get_running_loop()
+        if self._is_broken:
+            await self._load(tells=False)
+        self._is_broken = True  # until what has begun below is done
         while True:
-            candles = [await self._offered.get()]
-            while not self._offered.empty():
-                candles.append(self._offered.get_nowait())
-            filled: list[Candle] = []
-            newest = {symbol: stream.last_open_ms for symbol, stream in self._streams.items()}
-            for candle in candles:
-                filled += await self._with_missing(candle, newest[candle.symbol])
-                newest[candle.symbol] = candle.open_ms
-            for forecast in await loop.run_in_executor(self._thread, self._score, filled):
+            late = await self._gather()
+            await self._flush()
+            now = loop.time()
+            work = Work(late, self._rounds.take_complete(), self._rounds.take_overdue(now))
+            for forecast in await self._in_thread(self._scoring.score, work):
                 self._put(ForecastMade(forecast=forecast))
+            if self._scoring.is_doubtful and self._symbols[0] not in self._rounds.gone:
+                log.info("scorer.leader_is_back", message="its missed candles are learned anew")
+                await self._load(tells=False)
 
     def close(self) -> None:
         """End the thread once it has finished what it does."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self, *, tells: bool) -> None:
+        """The past of every symbol, the leader's first; what is newer than the leader's end waits for it."""
+        await self._in_thread(self._scoring.restart)
+        awaited, now = self._scoring.awaited, asyncio.get_running_loop().time()
+        done_ms: int | None = None
+        newer: list[Candle] = []
+        for symbol in self._symbols:
+            since_ms = self._clock.now_ms() - self._history * self._candle_ms
+            candles = await self._history_of(symbol, since_ms)
+            if candles:
+                self._newest[symbol] = candles[-1].open_ms
+                done_ms = candles[-1].open_ms if done_ms is None else done_ms
+            past = [c for c in candles if not awaited or (done_ms is not None and c.open_ms <= done_ms)]
+            newer += candles[len(past) :]
+            await self._in_thread(self._scoring.learn_history, symbol, past)
+            for candle in candles[-self._told :] if tells else ():
+                self._put(CandleClosed(candle=candle))
+            log.info("scorer.warmed_up", symbol=symbol, candles=len(candles))
+        if awaited and done_ms is not None and self._clock.now_ms() > done_ms + _TOLERATED * self._candle_ms:
+            for symbol in self._symbols:  # loading took many candles' time: the first symbols have fallen behind
+                more = await self._history_of(symbol, self._newest.get(symbol, done_ms) + self._candle_ms)
+                self._newest |= {candle.symbol: candle.open_ms for candle in more}
+                newer += more
+        self._rounds = Rounds(awaited, late_s=self._late_s, done_ms=done_ms)
+        for candle in newer:
+            self._rounds.add(candle, now)
+        self._is_broken = False
+
+    async def _gather(self) -> list[Candle]:
+        """Wait for candles, or until a close is overdue. Returns those that are late."""
+        candles = await self._next_candles()
+        late: list[Candle] = []
+        for offered in candles:
+            for candle in await self._with_missing(offered):
+                if not self._rounds.add(candle, asyncio.get_running_loop().time()):
+                    late.append(candle)
+        return late
+
+    async def _next_candles(self) -> list[Candle]:
+        """All candles that wait; none if a close became overdue, or books should be taken, before one came."""
+        now = asyncio.get_running_loop().time()
+        due = self._rounds.next_due(now)
+        waits = ([] if due is None else [due - now]) + ([_OBSERVE_EVERY_S] if self._has_books else [])
+        try:
+            candles = [await asyncio.wait_for(self._offered.get(), min(waits, default=None))]
+        except TimeoutError:
+            return []
+        while not self._offered.empty():
+            candles.append(self._offered.get_nowait())
+        return candles
+
+    async def _flush(self) -> None:
+        observed, self._observed = self._observed, []
+        if observed:
+            await self._in_thread(self._scoring.observe, observed)
 
     async def _history_of(self, symbol: str, since_ms: int) -> list[Candle]:
         candles: list[Candle] = []
@@ -106,58 +165,18 @@ class Scorer:
                 return candles
             since_ms = page[-1].close_ms
 
-    async def _with_missing(self, candle: Candle, last_ms: int | None) -> list[Candle]:
-        """`candle`, after the ones between `last_ms` (the newest known open time) and it."""
-        if last_ms is None or candle.open_ms <= last_ms + self._candle_ms:
-            return [candle]
-        since_ms = last_ms + self._candle_ms
-        missing = await self._feed.candles(candle.symbol, self._timeframe, since_ms, 1000)
-        log.info("scorer.caught_up", symbol=candle.symbol, candles=len(missing))
-        return [*(older for older in missing if older.open_ms < candle.open_ms), candle]
+    async def _with_missing(self, candle: Candle) -> Sequence[Candle]:
+        """`candle`, after the ones between the symbol's newest and it; nothing if it is known already."""
+        last_ms = self._newest.get(candle.symbol)
+        if last_ms is not None and candle.open_ms <= last_ms:
+            return []
+        found = [candle]
+        if last_ms is not None and candle.open_ms > last_ms + self._candle_ms:
+            missing = await self._feed.candles(candle.symbol, self._timeframe, last_ms + self._candle_ms, 1000)
+            log.info("scorer.caught_up", symbol=candle.symbol, candles=len(missing))
+            found = [*(older for older in missing if older.open_ms < candle.open_ms), candle]
+        self._newest[candle.symbol] = candle.open_ms
+        return found
 
-    def _feed_stream(self, symbol: str, candles: Sequence[Candle]) -> None:
-        stream = self._streams[symbol]
-        for c in candles:
-            if stream.last_open_ms is None or c.open_ms > stream.last_open_ms:
-                stream.update(c.open_ms, c.open, c.high, c.low, c.close, c.volume)
-
-    def _score(self, candles: Sequence[Candle]) -> list[Forecast]:
-        """Update the streams; one forecast for the newest candle of each symbol that is warm."""
-        rows: dict[str, tuple[Candle, NDArray[np.float64]]] = {}
-        for c in candles:
-            stream = self._streams[c.symbol]
-            if stream.last_open_ms is not None and c.open_ms <= stream.last_open_ms:
-                continue
-            row = stream.update(c.open_ms, c.open, c.high, c.low, c.close, c.volume)
-            if row is not None:
-                rows[c.symbol] = (c, row)
-        return forecasts(self._model, self._inputs, self._context, rows)
-
-
-def forecasts(
-    model: CompiledEnsemble,
-    inputs: NDArray[np.int64],
-    context: Sequence[int],
-    rows: Mapping[str, tuple[Candle, NDArray[np.float64]]],
-) -> list[Forecast]:
-    """One forecast per row (n_columns,); a row with a value that is not finite gives none."""
-    if not rows:
-        return []
-    X = np.stack([row[inputs] for _, row in rows.values()])
-    contexts = [MarketContext(*row[context].tolist()) for _, row in rows.values()]
-    made = model.predict_rows(X, [c.atr_14 / c.close for c in contexts])
-    return [
-        Forecast(
-            symbol=candle.symbol,
-            candle_open_ms=candle.open_ms,
-            candle_close_ms=candle.close_ms,
-            prediction=scored.prediction,
-            win_probability=scored.win_probability,
-            confidence=scored.confidence,
-            model_id=model.info.model_id,
-            feature_hash=hashlib.blake2b(x.tobytes(), digest_size=6).hexdigest(),
-            context=seen,
-        )
-        for (candle, _), x, seen, scored in zip(rows.values(), X, contexts, made, strict=True)
-        if not scored.abstains
-    ]
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)

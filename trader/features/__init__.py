@@ -19,8 +19,9 @@ from trader.features.catalogue import (
     warm_up,
 )
 from trader.features.columns import Feature
+from trader.features.feature_set import FeatureSet
 from trader.features.frames import compute_features
-from trader.features.market import MarketStream, compute_market
+from trader.features.market import Extras, MarketStream, compute_market, market_matrices
 from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
@@ -31,7 +32,9 @@ __all__ = [
     "GROUPS",
     "MODEL_INPUTS",
     "WARM_UP",
+    "Extras",
     "Feature",
+    "FeatureSet",
     "FeatureStream",
     "FundingHistory",
     "MarketStream",
@@ -42,6 +45,7 @@ __all__ = [
     "compute_market",
     "compute_matrix",
     "feature_set_hash",
+    "market_matrices",
     "model_inputs",
     "warm_up",
 ]

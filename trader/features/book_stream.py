@@ -1,7 +1,7 @@
 """Books and trades become one row per candle, whether they arrive now or were recorded."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,13 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 _KEPT = 8
 """Ended candles whose rows wait to be asked for; more only pile up where nobody asks."""
+
+
+class _Mark(NamedTuple):
+    state: np.ndarray[Any, Any]
+    number: int | None
+    is_whole: bool
+    ended: dict[int, FloatArray]
 
 
 class BookStream:
@@ -46,6 +53,15 @@ class BookStream:
             self._go_to(number + 1)
         found = self._ended.pop(number, None)
         return np.full(WIDTH, np.nan) if found is None else found
+
+    def mark(self) -> "_Mark":
+        """Where the stream stands, for `rewind`."""
+        return _Mark(self._state.copy(), self._number, self._is_whole, dict(self._ended))
+
+    def rewind(self, mark: "_Mark") -> None:
+        """Back to where `mark` was taken."""
+        self._state[:] = mark.state
+        self._number, self._is_whole, self._ended = mark.number, mark.is_whole, dict(mark.ended)
 
     def _enter(self, ts_ms: int) -> bool:
         """Go to the candle of `ts_ms`; False if it has ended."""

@@ -38,16 +38,13 @@ def cross_section(values: FloatArray) -> FloatArray:
     return result
 
 
-def ranked(matrices: Sequence[tuple[IntArray, FloatArray]]) -> list[FloatArray]:
-    """The cross-section of (open times, rows of the base columns) of each symbol, on each symbol's own rows."""
-    from trader.features.catalogue import COLUMNS as BASE
-
-    at = [BASE.index(name) for name in LOOKED_AT]
-    every = np.unique(np.concatenate([opened for opened, _ in matrices]))
-    values = np.full((len(every), len(matrices), len(at)), np.nan)
-    places = [np.searchsorted(every, opened) for opened, _ in matrices]
-    for symbol, (place, (_, matrix)) in enumerate(zip(places, matrices, strict=True)):
-        values[place, symbol] = matrix[:, at]
+def ranked(symbols: Sequence[tuple[IntArray, FloatArray]]) -> list[FloatArray]:
+    """The cross-section of (open times, (n, 4) of LOOKED_AT) of each symbol, on each symbol's own rows."""
+    every = np.unique(np.concatenate([opened for opened, _ in symbols]))
+    values = np.full((len(every), len(symbols), len(LOOKED_AT)), np.nan)
+    places = [np.searchsorted(every, opened) for opened, _ in symbols]
+    for symbol, (place, (_, looked_at)) in enumerate(zip(places, symbols, strict=True)):
+        values[place, symbol] = looked_at
     result = cross_section(values)
     return [result[place, symbol] for symbol, place in enumerate(places)]
 

@@ -10,7 +10,7 @@ from trader.domain.market import Book, Trade, timeframe_ms
 from trader.features.batch import FundingHistory, IntArray, compute_matrix
 from trader.features.book_stream import book_matrix
 from trader.features.catalogue import check_higher, column_names
-from trader.features.cross_section import ranked
+from trader.features.cross_section import LOOKED_AT, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +50,13 @@ def compute_features(
     if books is not None:
         matrix = np.hstack((matrix, book_matrix(books, own.open_ms, timeframe_ms(timeframe))))
     if peers is not None:
-        matrices = [(own.open_ms, matrix)]
+        at = [column_names().index(name) for name in LOOKED_AT]
+        every = [(own.open_ms, matrix[:, at])]
         for frame in peers.values():
             arrays = candle_arrays(frame)
-            matrices.append((arrays.open_ms, compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)))
-        matrix = np.hstack((matrix, ranked(matrices)[0]))
+            rows = compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)
+            every.append((arrays.open_ms, rows[:, at]))
+        matrix = np.hstack((matrix, ranked(every)[0]))
     given = (("leader", leader), ("funding", funding), ("books", books), ("peers", peers))
     groups = tuple(name for name, group in given if group is not None)
     names = column_names(check_higher(timeframe, higher_timeframes), groups)

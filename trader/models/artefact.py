@@ -41,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     random_state: int
     feature_names: tuple[str, ...]
     feature_set_hash: str
+    feature_groups: tuple[str, ...] = ()  # what the inputs need beyond a symbol's own candles
     members: tuple[str, ...]
     stack: str  # "ridge", "non_negative" or "mean"
     constants: dict[str, float]

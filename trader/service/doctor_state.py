@@ -112,14 +112,14 @@ def model(settings: Settings, market_id: str) -> Finding:
         # numba would look for a place beside the source, which an installation may not allow
         os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
     from trader.adapters.model_files import ModelFiles
-    from trader.features.catalogue import check_higher, feature_set_hash
+    from trader.features import FeatureSet
 
     try:
         files = ModelFiles(root)
         chosen = files.champion_id(timeframe)
         if chosen is None:
             return _no_model(nothing)
-        wanted = feature_set_hash(check_higher(timeframe, settings.market.higher_timeframes))
+        wanted = FeatureSet.of(settings).hash
         row = next(row for row in files.list() if row.model_id == chosen)
         if row.manifest.feature_set_hash != wanted:
             return _no_model(f"{chosen} was made for other features")

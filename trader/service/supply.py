@@ -33,11 +33,11 @@ async def compiled(settings: Settings) -> None:
 
 async def champion(settings: Settings, venue: Venue) -> "CompiledEnsemble":
     """The champion of this market; where there is none that fits, one is trained first."""
-    from trader.features.catalogue import check_higher, feature_set_hash
+    from trader.features import FeatureSet
     from trader.models.artefact import read_manifest
 
     files, timeframe = model_files(settings, venue), settings.market.timeframe
-    wanted = feature_set_hash(check_higher(timeframe, settings.market.higher_timeframes))
+    wanted = FeatureSet.of(settings).hash
     known = files.champion(timeframe)
     if known is None or read_manifest(known).feature_set_hash != wanted:
         why = "none yet" if known is None else "the last one was made for other features"

@@ -12,8 +12,7 @@ from trader.domain.candle_arrays import CandleArrays, Floats, Times
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.domain.signals import CONTEXT_COLUMNS, MarketContext, Regime
-from trader.features import compute_matrix
-from trader.features.catalogue import check_higher, column_names, feature_set_hash, model_inputs, warm_up
+from trader.features import Extras, FeatureSet, market_matrices
 from trader.market.bulk import fill_gaps
 from trader.models.kernels import horizon_volatility
 from trader.risk.stops import barriers, horizon_sigma_frac
@@ -60,6 +59,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     feature_names: tuple[str, ...]
     feature_set_hash: str
+    feature_groups: tuple[str, ...] = ()
 
     @property
     def label_ms(self) -> float:
@@ -75,38 +75,62 @@ COLUMN_NAMES = tuple(name for name in Dataset.__struct_fields__ if not name.star
 
 
 def build_dataset(
-    candles: Mapping[str, CandleArrays], settings: Settings, costs: Mapping[str, Costs] | None = None
+    candles: Mapping[str, CandleArrays],
+    settings: Settings,
+    costs: Mapping[str, Costs] | None = None,
+    extras: Extras | None = None,
 ) -> Dataset:
-    """All rows of all symbols with complete features and a known label.
+    """All rows of all symbols with complete features and a known label. The first symbol leads the market.
 
-    `costs` per symbol; one that is not listed costs `Costs()`. Raises `Misconfigured` if no row is left, naming
-    how many candles a symbol needs.
+    `costs` per symbol; one that is not listed costs `Costs()`. `extras`: what the feature groups need beside candles.
+    Raises `Misconfigured` if that is missing, or if no row is left, naming how many candles a symbol needs.
     """
+    features, extras = FeatureSet.of(settings, tuple(candles)), extras or Extras()
+    _require(features, extras)
+    filled = {symbol: fill_gaps(arrays, timeframe_ms(features.timeframe)) for symbol, arrays in candles.items()}
     parts = [
-        symbol_rows(symbol, arrays, settings, (costs or {}).get(symbol, Costs())) for symbol, arrays in candles.items()
+        symbol_rows(symbol, filled[symbol], matrix, features, settings, (costs or {}).get(symbol, Costs()))
+        for symbol, matrix in market_matrices(
+            filled,
+            features.timeframe,
+            features.groups,
+            higher_timeframes=features.higher_timeframes,
+            extras=extras,
+        )
     ]
     table = _joined([part for part in parts if part is not None])
     if table is None:
-        needed = warm_up(settings.market.timeframe, settings.market.higher_timeframes) + settings.model.horizon_candles
+        needed = features.warm_up + settings.model.horizon_candles
         most = max((len(arrays.open_ms) for arrays in candles.values()), default=0)
         raise Misconfigured(
-            f"nothing to train on: features and labels need more than {needed} {settings.market.timeframe} candles "
-            f"of a symbol, the longest history has {most}"
+            f"nothing to train on: features and labels need more than {needed} {features.timeframe} candles "
+            f"of a symbol, the longest history has {most}{_also_needed(features)}"
         )
     return table
 
 
-def symbol_rows(symbol: str, candles: CandleArrays, settings: Settings, costs: Costs) -> Dataset | None:
-    """The rows of one symbol; None if its history is shorter than warm-up and horizon."""
-    market, horizon = settings.market, settings.model.horizon_candles
-    higher = check_higher(market.timeframe, market.higher_timeframes)
-    length_ms = timeframe_ms(market.timeframe)
-    candles = fill_gaps(candles, length_ms)
-    if len(candles.open_ms) <= warm_up(market.timeframe, higher) + horizon:
-        return None
-    matrix = compute_matrix(*candles, market.timeframe, higher_timeframes=higher)
-    names = column_names(higher)
-    inputs = [names.index(name) for name in model_inputs(higher)]
+def _require(features: FeatureSet, extras: Extras) -> None:
+    """Every symbol has what the groups are made from."""
+    for group, given in (("funding", extras.funding), ("books", extras.books)):
+        lacking = [symbol for symbol in features.symbols if group in features.groups and symbol not in given]
+        if lacking:
+            raise Misconfigured(
+                f"model.feature_groups has {group}, but there is none of {', '.join(lacking)}; "
+                f"record it first or leave {group} out"
+            )
+
+
+def _also_needed(features: FeatureSet) -> str:
+    return f", and a row needs every column of the groups {', '.join(features.groups)}" if features.groups else ""
+
+
+def symbol_rows(
+    symbol: str, candles: CandleArrays, matrix: Floats, features: FeatureSet, settings: Settings, costs: Costs
+) -> Dataset | None:
+    """The rows of one symbol from its continuous candles and `features` of them; None if none is complete."""
+    horizon, length_ms = settings.model.horizon_candles, timeframe_ms(features.timeframe)
+    names = features.columns
+    inputs = [names.index(name) for name in features.inputs]
     context = matrix[:, [names.index(name) for name in CONTEXT_COLUMNS]]
     rows = np.flatnonzero(np.isfinite(matrix[:, inputs]).all(axis=1) & np.isfinite(context).all(axis=1))
     rows = rows[rows + horizon < len(candles.close)]
@@ -133,8 +157,9 @@ def symbol_rows(symbol: str, candles: CandleArrays, settings: Settings, costs: C
         regime=regime[rows],
         weight=np.ones(len(rows)),
         symbols=(symbol,),
-        feature_names=model_inputs(higher),
-        feature_set_hash=feature_set_hash(higher),
+        feature_names=features.inputs,
+        feature_groups=features.groups,
+        feature_set_hash=features.hash,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
+from trader.features import Extras
 from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
 from trader.models.card import Card
 from trader.models.gate import GateRules
@@ -56,20 +57,21 @@ def train(
     settings: Settings,
     *,
     costs: Mapping[str, Costs] | None = None,
+    extras: Extras | None = None,
     tuned: Profile | None = None,
     progress: Report = ignore,
     checkpoint: Path | None = None,
 ) -> TrainedModel:
     """Fit the configured profile, or a `tuned` one, on `candles` (per symbol, oldest first; gaps are filled flat).
 
-    `costs` per symbol, see `dataset.Costs`. checkpoint: a folder for finished folds, with which an interrupted
-    training goes on where it was. An exception that `progress` raises ends the training. Raises `Misconfigured` if
-    there is too little history.
+    `costs` per symbol, see `dataset.Costs`; `extras` for the feature groups, see `features.Extras`. checkpoint: a
+    folder for finished folds, with which an interrupted training goes on where it was. An exception that `progress`
+    raises ends the training. Raises `Misconfigured` if there is too little history.
     """
     steps = Progress(progress)
     steps.reached("features and labels", 0.0)
     profile = tuned or profile_named(settings.model.profile)
-    table = sampled(build_dataset(candles, settings, costs), profile.largest_rows)
+    table = sampled(build_dataset(candles, settings, costs, extras), profile.largest_rows)
     steps.reached("features and labels", 0.1, f"{len(table.y)} rows of {len(table.symbols)} symbols")
     folds = FoldCheckpoint(checkpoint) if checkpoint else None
     rules = rules_of(settings, profile)
@@ -103,12 +105,15 @@ def train_and_register(
     progress: Report = ignore,
     *,
     costs: Mapping[str, Costs] | None = None,
+    extras: Extras | None = None,
     tuned: Profile | None = None,
     checkpoint: Path | None = None,
     is_challenger: bool = False,
 ) -> TrainedModel:
     """`train`, then keep the model with its card and make it the champion of its timeframe, or its challenger."""
-    trained = train(candles, settings, costs=costs, tuned=tuned, progress=progress, checkpoint=checkpoint)
+    trained = train(
+        candles, settings, costs=costs, extras=extras, tuned=tuned, progress=progress, checkpoint=checkpoint
+    )
     model_id = files.register(trained.data, msgspec.json.encode(trained.card))
     if is_challenger:
         files.challenge(model_id)
@@ -147,6 +152,7 @@ def package(
         random_state=settings.model.random_state,
         feature_names=table.feature_names,
         feature_set_hash=table.feature_set_hash,
+        feature_groups=table.feature_groups,
         members=tuple(ensemble.members_),
         stack=ensemble.stack_.kind,
         constants=constants_of(arrays),
