@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trader.sandbox.status import RunningSandbox
     from trader.service.download import Tell, Verified, Wanted
     from trader.service.finding import Finding
+    from trader.service.recorder import Recorder
     from trader.training.tune import TrialDone, TuningReport
 
 log = structlog.get_logger("app")
@@ -200,7 +201,8 @@ async def _trade(
     from trader.engine.scorer import Scorer
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
-    from trader.service.places import ledger_path
+    from trader.service.places import ledger_path, recordings_path
+    from trader.service.recorder import Recorder, continue_after
 
     instruments = connection.instruments
     feed, exchange = _market_and_account(settings, venue, connection, instruments)
@@ -209,7 +211,10 @@ async def _trade(
     state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
     _require_known_symbols(settings, [position.symbol for position in remembered.positions if position.quantity])
     doubtful = state.restore(remembered)
-    inbox = Inbox(venue.clock, remembered.last_seq)
+    recordings, is_recording = recordings_path(settings), settings.recorder.enabled
+    last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
+    inbox = Inbox(venue.clock, last_seq)
+    recorder = Recorder(recordings, settings.recorder) if is_recording else None
     scorer = Scorer(
         model,
         feed,
@@ -240,20 +245,29 @@ async def _trade(
         clock=venue.clock,
         # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
+        recorder=recorder,
     )
     try:
         await until(stop, scorer.warm_up())
         if not stop.is_set():
-            await _serve(settings, venue, runner, lock, stop, started_ms)
+            await _serve(settings, venue, runner, recorder, lock, stop, started_ms)
     finally:
         scorer.close()
+        if recorder is not None:
+            await recorder.close()
         await journal.close()
         await exchange.close()
         await connection.close()
 
 
 async def _serve(
-    settings: Settings, venue: Venue, runner: "Runner", lock: Any, stop: asyncio.Event, started_ms: int
+    settings: Settings,
+    venue: Venue,
+    runner: "Runner",
+    recorder: "Recorder | None",
+    lock: Any,
+    stop: asyncio.Event,
+    started_ms: int,
 ) -> None:
     """The runner with everything that makes it a service around it."""
     from trader.adapters.sql.reader import SqlLedgerReader
@@ -275,6 +289,7 @@ async def _serve(
             market_ms=venue.clock.now_ms(),
             events=runner.inbox.last_seq,
             errors=runner.courier.errors_last_minute() if runner.courier else 0,
+            recorder=recorder.status() if recorder else None,
         )
 
     control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
@@ -294,7 +309,7 @@ async def _serve(
 
     await control.start()
     try:
-        await runner.run([stopper, announce])
+        await runner.run([stopper, announce, *([recorder.run] if recorder else [])])
     finally:
         await control.stop()
 

@@ -17,6 +17,7 @@ EAGER: dict[str, Any] = {
     "exchange": {"symbols": ["BTC/USDT", "ETH/USDT", "SOL/USDT"]},
     "sandbox": {"seed": 11, "edge": 3.0, "idle_exit_s": 20.0},
     "strategy": {"require_confirmation": False, "minimum_edge_bps": 0.0},
+    "recorder": {"enabled": False},
 }
 
 

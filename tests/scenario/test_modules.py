@@ -21,7 +21,7 @@ main()
 
 @pytest.mark.parametrize("mode", ["paper", pytest.param("live", marks=pytest.mark.slow)])
 def test_a_daemon_that_trades_has_no_learning_library(make_daemon: MakeDaemon, mode: str) -> None:
-    daemon = make_daemon({"mode": mode, "execution": {"algorithm": "market"}})
+    daemon = make_daemon({"mode": mode, "execution": {"algorithm": "market"}, "recorder": {"enabled": True}})
     daemon.start(launcher=("-c", TELLING))
     daemon.wait_for("fill.booked")
     daemon.ask("decisions", limit=5)

@@ -49,6 +49,8 @@ def _head(status: Status) -> Table:
         grid.add_row("model", _model(status["model"]))
     if status["money"] is not None:
         grid.add_row("money", _money(status["money"]))
+    if status["running"]:
+        grid.add_row("recording", _recording(status["recorder"]))
     if status["note"]:
         grid.add_row("note", f"[yellow]{escape(status['note'])}[/yellow]")
     return grid
@@ -80,6 +82,17 @@ def _money(money: Status) -> str:
         f"[bold]{amount(money['equity'])}[/bold] {money['currency']}  today {signed(change, f'{change:+.2%}')}  "
         f"drawdown {drawdown:.2%}  cash {amount(money['cash'])}  exposed {amount(money['exposure'])} ({share:.0%})"
     )
+
+
+def _recording(recorder: Status | None) -> str:
+    if recorder is None:
+        return "[dim]switched off (recorder.enabled)[/dim]"
+    words = [f"{recorder['recorded']:,} market inputs", f"{recorder['disk_bytes'] / 1e6:,.0f} MB on disk"]
+    if recorder["lost"]:
+        words.append(f"[yellow]{recorder['lost']:,} lost[/yellow]")
+    if recorder["trouble"]:
+        words.append(f"[red]{escape(recorder['trouble'])}[/red]")
+    return " · ".join(words)
 
 
 def _symbols(status: Status) -> Table:

@@ -309,6 +309,23 @@ class RiskSettings(Section):
     """What to do with positions found at start that the ledger does not explain."""
 
 
+class RecorderSettings(Section):
+    """What the market told the daemon, kept in Parquet by day and symbol. See docs/operations.md, Recordings."""
+
+    enabled: bool = True
+    """Record candles, books, trades and the engine's other numbered market inputs, in a child process."""
+    books: bool = True
+    """Order books too: most of the volume. Without them a day cannot be replayed."""
+    trades: bool = True
+    """Public trades too, where the feed has them."""
+    retention_days: Annotated[int, Field(ge=1, le=3_650)] = 14
+    """Days that are kept, market time; the oldest go first."""
+    max_disk_gb: Annotated[float, Field(ge=0.01, le=100_000)] = 10.0
+    """Most disk that recordings take, GB (10^9 bytes); the oldest go first."""
+    keep_free_gb: Annotated[float, Field(ge=0, le=10_000)] = 1.0
+    """Recording pauses while less than this is free, GB: the ledger needs the disk more."""
+
+
 class StorageSettings(Section):
     state_dir: Path = Path("var")
     """Where the ledger, models, candles, kernels and sockets live (created 0700)."""
@@ -337,6 +354,7 @@ class Settings(Section):
     sizing: SizingSettings = SizingSettings()
     execution: ExecutionSettings = ExecutionSettings()
     risk: RiskSettings = RiskSettings()
+    recorder: RecorderSettings = RecorderSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
 

@@ -59,6 +59,12 @@ class CandleConsumer(Protocol):
     async def run(self) -> None: ...
 
 
+class InputRecorder(Protocol):
+    """Whoever keeps what the market told. `record` never waits."""
+
+    def record(self, events: Sequence[AnyEvent]) -> None: ...
+
+
 class Runner:
     """Owns the tasks of one daemon. `run` returns after `stop` was asked for, or raises what killed it."""
 
@@ -73,6 +79,7 @@ class Runner:
         scorer: CandleConsumer,
         clock: Clock,
         late_request_s: float,
+        recorder: InputRecorder | None = None,
     ) -> None:
         self.engine = engine
         self.inbox = inbox
@@ -82,6 +89,7 @@ class Runner:
         self._scorer = scorer
         self._clock = clock
         self._late_request_s = late_request_s
+        self._recorder = recorder
         self._stop = asyncio.Event()
         self._reconcile_asked = asyncio.Event()
         self._ready = asyncio.Event()
@@ -142,9 +150,11 @@ class Runner:
 
     def on_market(self, event: MarketEvent) -> None:
         """The feed's sink."""
-        if type(event) is TradePrinted:
+        if type(event) is TradePrinted:  # trades matter to features, matching and recording, not to decisions
             self._scorer.observe(event.trade)
-            return  # trades matter to features, matching and recording, not to decisions
+            if self._recorder is not None:
+                self._recorder.record((event,))
+            return
         self.inbox.put(event)
         if type(event) is CandleClosed:
             self._scorer.offer(event.candle)
@@ -154,6 +164,8 @@ class Runner:
     async def _decide(self) -> None:
         while True:
             events = await self.inbox.take()
+            if self._recorder is not None:
+                self._recorder.record(events)
             steps = [(event, self.engine.process(event)) for event in events]
             if any(decisions for _, decisions in steps) or any(_is_remembered(event) for event in events):
                 await self._journal.write(steps, durable=any(_sends(decisions) for _, decisions in steps))

@@ -31,11 +31,24 @@ async def run_child(
     progress displays arrive as they are drawn. When this is cancelled the child's whole group gets SIGTERM, after
     `grace_s` (real seconds) SIGKILL, and only then is the cancellation passed on.
     """
+    process = await start_child(arguments, niceness=niceness, environ=environ, stdin=asyncio.subprocess.DEVNULL)
+    assert process.stdout is not None
+    try:
+        await relay_lines(process.stdout, on_line)
+        return await process.wait()
+    finally:
+        await asyncio.shield(end_child(process, grace_s))
+
+
+async def start_child(
+    arguments: Sequence[str], *, niceness: int, environ: Mapping[str, str] | None = None, stdin: int
+) -> asyncio.subprocess.Process:
+    """Start `python -m <arguments>`; whoever calls this calls `end_child` too. `stdin`: a constant of asyncio's."""
     launcher = [sys.executable, "-m", "trader.service.launch", str(os.getpid()), str(niceness), *arguments]
     try:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *launcher,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
@@ -43,15 +56,10 @@ async def run_child(
         )
     except OSError as error:
         raise Misconfigured(f"{sys.executable}: cannot be started: {error.strerror}") from error
-    assert process.stdout is not None
-    try:
-        await _relay(process.stdout, on_line)
-        return await process.wait()
-    finally:
-        await asyncio.shield(_end(process, grace_s))
 
 
-async def _relay(stream: asyncio.StreamReader, on_line: OnLine) -> None:
+async def relay_lines(stream: asyncio.StreamReader, on_line: OnLine) -> None:
+    """Every line of a child's output, until it closes it."""
     kept = b""
     while chunk := await stream.read(65_536):
         *lines, kept = (kept + chunk).replace(b"\r", b"\n").split(b"\n")
@@ -64,7 +72,7 @@ async def _relay(stream: asyncio.StreamReader, on_line: OnLine) -> None:
         on_line(kept[:_LONGEST_LINE].decode(errors="replace"))
 
 
-async def _end(process: asyncio.subprocess.Process, grace_s: float) -> None:
+async def end_child(process: asyncio.subprocess.Process, grace_s: float) -> None:
     """No process of the group outlives this."""
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from trader.adapters.parquet.recording_files import days, size_of
+from trader.adapters.parquet.recordings import LOSSES, Recording
 from trader.adapters.sql.reader import SqlLedgerReader
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
@@ -14,13 +16,13 @@ from trader.service import kernels
 from trader.service.finding import Finding, failed, passed, warned
 from trader.service.learning import missing_libraries
 from trader.service.lock import holder
-from trader.service.places import ledger_path
+from trader.service.places import ledger_path, recordings_path
 
 _ENOUGH_BYTES, _LEAST_BYTES = 2_000_000_000, 200_000_000
 
 
 def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
-    """Directory, disk, ledger, lock, kernels, log file, model."""
+    """Directory, disk, ledger, lock, kernels, log file, recordings, model."""
     directory = settings.storage.state_dir
     yield state_directory(directory)
     yield free_disk(directory, shutil.disk_usage(_existing(directory)).free)
@@ -28,6 +30,7 @@ def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
     yield lock_holder(settings.account_dir)
     yield compiled_kernels(settings)
     yield log_file(settings.log.file)
+    yield recordings(settings)
     yield model(settings, market_id)
 
 
@@ -100,6 +103,23 @@ def log_file(path: Path | None) -> Finding:
     if is_writable and parent.is_dir() and not path.is_dir():
         return passed("log file", f"{path}: writable")
     return failed("log file", f"{path}: not writable", "change its owner, or set log.file elsewhere")
+
+
+def recordings(settings: Settings) -> Finding:
+    """What is recorded, whether there is room for more, and whether something is missing."""
+    name, wanted, root = "recordings", settings.recorder, recordings_path(settings)
+    if not wanted.enabled:
+        return passed(name, "switched off (recorder.enabled)")
+    if shutil.disk_usage(_existing(root)).free < wanted.keep_free_gb * 1e9:
+        found = f"paused: less than recorder.keep_free_gb {wanted.keep_free_gb:g} GB is free"
+        return warned(name, found, "free some disk, or lower recorder.keep_free_gb; trading goes on without it")
+    recording, size = Recording(root), size_of(root)
+    found = f"{len(days(root))} days, {size / 1e9:,.2f} of {wanted.max_disk_gb:g} GB in {root}"
+    losses = recording.losses()
+    if lost := sum(loss.count or 0 for loss in losses):
+        cure = f"{root / LOSSES} says where; look for `recorder.` lines in the log: slow or full disk, killed process"
+        return warned(name, f"{found}; {lost:,} market inputs are missing", cure)
+    return passed(name, found)
 
 
 def model(settings: Settings, market_id: str) -> Finding:

@@ -11,6 +11,11 @@ def ledger_path(settings: Settings) -> Path:
     return settings.account_dir / "ledger.sqlite"
 
 
+def recordings_path(settings: Settings) -> Path:
+    """What the market told this account's daemon."""
+    return settings.account_dir / "recordings"
+
+
 def control_path(settings: Settings) -> Path:
     """The running daemon's control socket."""
     return socket_path(settings.account_dir)

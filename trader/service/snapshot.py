@@ -17,13 +17,21 @@ from trader.service.status import (
     ModelStatus,
     MoneyStatus,
     PositionStatus,
+    RecorderStatus,
     StatusSnapshot,
     SymbolStatus,
 )
 
 
 def snapshot(
-    settings: Settings, state: EngineState, *, started_ms: int, market_ms: int, events: int, errors: int
+    settings: Settings,
+    state: EngineState,
+    *,
+    started_ms: int,
+    market_ms: int,
+    events: int,
+    errors: int,
+    recorder: RecorderStatus | None = None,
 ) -> StatusSnapshot:
     """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
     return StatusSnapshot(
@@ -52,6 +60,7 @@ def snapshot(
             fills=state.counters["fills"],
             errors=errors,
         ),
+        recorder=recorder,
         last_reconciled_ms=state.last_reconciled_ms or None,
     )
 

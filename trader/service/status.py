@@ -71,6 +71,18 @@ class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
         return 1 - self.equity / self.peak if self.peak else 0.0
 
 
+class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The recording of market inputs, since this process started."""
+
+    is_recording: bool
+    recorded: int = 0  # handed over, dropped ones too
+    dropped: int = 0  # never handed over: the recording process was slow or gone
+    lost: int = 0  # not stored, dropped ones included
+    restarts: int = 0
+    disk_bytes: int = 0  # all recordings of this account
+    trouble: str = ""
+
+
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Since this process started."""
 
@@ -103,5 +115,6 @@ class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int = 0
     algorithms: tuple[AlgorithmStatus, ...] = ()
     counters: Counters = Counters()
+    recorder: RecorderStatus | None = None  # None: switched off
     last_reconciled_ms: int | None = None  # market time
     note: str = ""  # anything a person should know first

@@ -57,6 +57,11 @@ class SqlLedgerReader:
         with self._engine.connect() as connection:
             return selects.trading_state(connection)
 
+    def count_inputs(self, *, after: int) -> int:
+        """How many of the engine's inputs with a number above `after` are kept here."""
+        with self._engine.connect() as connection:
+            return selects.count_inputs(connection, after=after)
+
     def ledger_id(self) -> str:
         """The name made once for this ledger."""
         with self._engine.connect() as connection:

@@ -27,6 +27,11 @@ def _values(connection: Connection, kind: type[Value], table: Table, query: Sele
     return [value_of(kind, table, row) for row in _rows(connection, select(table) if query is None else query)]
 
 
+def count_inputs(connection: Connection, *, after: int) -> int:
+    query = select(func.count()).select_from(schema.inputs).where(schema.inputs.c.seq > after)
+    return int(connection.execute(query).scalar_one())
+
+
 def positions(connection: Connection) -> list[Position]:
     return _values(connection, Position, schema.positions, select(schema.positions).order_by(schema.positions.c.symbol))
 
