@@ -27,12 +27,10 @@ from trader.service.venue import Venue, clock_of
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
     from trader.adapters.model_files import ModelFiles
-    from trader.engine.runner import Runner
     from trader.models import CompiledEnsemble
     from trader.sandbox.status import RunningSandbox
     from trader.service.download import Tell, Verified, Wanted
     from trader.service.finding import Finding
-    from trader.service.recorder import Recorder
     from trader.training.tune import TrialDone, TuningReport
 
 log = structlog.get_logger("app")
@@ -203,6 +201,7 @@ async def _trade(
     from trader.features import FeatureSet
     from trader.service.places import ledger_path, recordings_path
     from trader.service.recorder import Recorder, continue_after
+    from trader.service.serving import serve
 
     instruments = connection.instruments
     feed, exchange = _market_and_account(settings, venue, connection, instruments)
@@ -250,7 +249,7 @@ async def _trade(
     try:
         await until(stop, scorer.warm_up())
         if not stop.is_set():
-            await _serve(settings, venue, runner, recorder, lock, stop, started_ms)
+            await serve(settings, venue, runner, recorder, lock, stop, started_ms)
     finally:
         scorer.close()
         if recorder is not None:
@@ -258,60 +257,6 @@ async def _trade(
         await journal.close()
         await exchange.close()
         await connection.close()
-
-
-async def _serve(
-    settings: Settings,
-    venue: Venue,
-    runner: "Runner",
-    recorder: "Recorder | None",
-    lock: Any,
-    stop: asyncio.Event,
-    started_ms: int,
-) -> None:
-    """The runner with everything that makes it a service around it."""
-    from trader.adapters.sql.reader import SqlLedgerReader
-    from trader.service.commands import DaemonCommands
-    from trader.service.control import ControlServer
-    from trader.service.places import ledger_path
-    from trader.service.reports import Reports
-    from trader.service.sdnotify import ServiceManager
-    from trader.service.snapshot import snapshot
-
-    manager = ServiceManager()
-    reader = SqlLedgerReader(ledger_path(settings))
-
-    def status() -> Any:
-        return snapshot(
-            settings,
-            runner.engine.state,
-            started_ms=started_ms,
-            market_ms=venue.clock.now_ms(),
-            events=runner.inbox.last_seq,
-            errors=runner.courier.errors_last_minute() if runner.courier else 0,
-            recorder=recorder.status() if recorder else None,
-        )
-
-    control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
-
-    async def stopper() -> None:
-        await stop.wait()
-        manager.stopping()
-        runner.stop()
-
-    async def announce() -> None:
-        await runner.ready.wait()
-        log.info("daemon.ready", after_s=round((wall_ms() - started_ms) / 1000, 1))
-        manager.ready("trading")
-        while True:
-            manager.alive()
-            await asyncio.sleep(manager.watchdog_interval_s or 3600.0)
-
-    await control.start()
-    try:
-        await runner.run([stopper, announce, *([recorder.run] if recorder else [])])
-    finally:
-        await control.stop()
 
 
 def _market_and_account(

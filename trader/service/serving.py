@@ -1,0 +1,68 @@
+"""What makes a running engine a service: control socket, status, service manager, recorder."""
+
+import asyncio
+
+import structlog
+
+from trader.adapters.sql.reader import SqlLedgerReader
+from trader.clock import wall_ms
+from trader.config.schema import Settings
+from trader.engine.runner import Runner
+from trader.service.commands import DaemonCommands
+from trader.service.control import ControlServer
+from trader.service.lock import StateLock
+from trader.service.places import ledger_path
+from trader.service.recorder import Recorder
+from trader.service.reports import Reports
+from trader.service.sdnotify import ServiceManager
+from trader.service.snapshot import snapshot
+from trader.service.status import StatusSnapshot
+from trader.service.venue import Venue
+
+log = structlog.get_logger("app")
+
+
+async def serve(
+    settings: Settings,
+    venue: Venue,
+    runner: Runner,
+    recorder: Recorder | None,
+    lock: StateLock,
+    stop: asyncio.Event,
+    started_ms: int,
+) -> None:
+    """The runner with everything that makes it a service around it."""
+    manager = ServiceManager()
+    reader = SqlLedgerReader(ledger_path(settings))
+
+    def status() -> StatusSnapshot:
+        return snapshot(
+            settings,
+            runner.engine.state,
+            started_ms=started_ms,
+            market_ms=venue.clock.now_ms(),
+            events=runner.inbox.last_seq,
+            errors=runner.courier.errors_last_minute() if runner.courier else 0,
+            recorder=recorder.status() if recorder else None,
+        )
+
+    control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
+
+    async def stopper() -> None:
+        await stop.wait()
+        manager.stopping()
+        runner.stop()
+
+    async def announce() -> None:
+        await runner.ready.wait()
+        log.info("daemon.ready", after_s=round((wall_ms() - started_ms) / 1000, 1))
+        manager.ready("trading")
+        while True:
+            manager.alive()
+            await asyncio.sleep(manager.watchdog_interval_s or 3600.0)
+
+    await control.start()
+    try:
+        await runner.run([stopper, announce, *([recorder.run] if recorder else [])])
+    finally:
+        await control.stop()
