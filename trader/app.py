@@ -320,6 +320,8 @@ def _known_market_id(settings: Settings) -> str:
         timeframe=settings.market.timeframe,
         quote_balance=sandbox.quote_balance,
         replay=sandbox.replay,
+        recording=sandbox.recording,
+        history=sandbox.history,
     )
     return f"sandbox-{options.market_hash()}"
 

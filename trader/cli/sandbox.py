@@ -15,7 +15,8 @@ SANDBOX_EPILOG = (
     "Any ccxt program can trade on it. It listens on this machine only; keys, certificate and address are written to "
     "its directory.\n\n"
     "[dim]A generated market, one minute a second:[/dim]  trader sandbox --port 8443 --seed 3\n\n"
-    "[dim]A recorded one:[/dim]  trader sandbox --replay recorded/candles --timeframe 15m"
+    "[dim]Recorded candles:[/dim]  trader sandbox --replay recorded/candles --timeframe 15m\n\n"
+    "[dim]A recorded book:[/dim]  trader sandbox --replay recorded/books --symbols BTC/USDT:USDT --speed 1"
 )
 
 
@@ -37,7 +38,17 @@ def sandbox(
     ] = 1.0,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Replay recorded candles instead.", rich_help_panel=_MARKET),
+        typer.Option(metavar="DIR", help="Replay recorded candles or order books instead.", rich_help_panel=_MARKET),
+    ] = None,
+    recording: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Which of several recorded books. Default: the newest.", rich_help_panel=_MARKET
+        ),
+    ] = "",
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Candles of the time before a recorded book.", rich_help_panel=_MARKET),
     ] = None,
     quote_balance: Annotated[
         float, typer.Option(metavar="X", help="Opening balance, quote currency.", rich_help_panel=_MARKET)
@@ -103,6 +114,8 @@ def sandbox(
         quote_balance=quote_balance,
         idle_exit_s=idle_exit or 0.0,
         replay=replay,
+        recording=recording,
+        history=history,
         faults=_faults(faults) if faults is not None else (),
     )
     output = configure(LogSettings())

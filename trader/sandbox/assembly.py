@@ -7,23 +7,25 @@ from decimal import Decimal
 import msgspec
 
 from trader.clock import ScaledClock, wall_ms
+from trader.domain.errors import Misconfigured
 from trader.domain.instrument import Instrument
 from trader.domain.market import timeframe_ms
 from trader.sandbox.auth import Authenticator
+from trader.sandbox.books.stage import RecordedStage
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_market import SpoiledMatching
 from trader.sandbox.generated import GeneratedMarket
 from trader.sandbox.hub import Hub
 from trader.sandbox.listing import Listing, is_perpetual, listings_for
-from trader.sandbox.market import Grid, Market
+from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
-from trader.sandbox.playback import Playback
-from trader.sandbox.recordings import read_funding
+from trader.sandbox.recordings import holds_books, read_funding
 from trader.sandbox.replay import ReplayedMarket
-from trader.sandbox.source import MarketSource
+from trader.sandbox.stage import PlannedStage, Stage
 from trader.sandbox.usdm.desk import UsdmDesk
+from trader.sandbox.usdm.mark import PremiumPricing
 from trader.sandbox.usdm.market import UsdmMarket
-from trader.sandbox.usdm.premium import GeneratedPremium, Premium, RecordedPremium
+from trader.sandbox.usdm.premium import GeneratedPremium, RecordedPremium
 from trader.sandbox.venue import Venue
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.perpetual import PerpetualExchange
@@ -41,26 +43,27 @@ def build(
     options: SandboxOptions, keys: Keys, spot_store: SimulationStore, usdm_store: SimulationStore, faults: Faults
 ) -> Venue:
     """Both exchanges at the market time where the stores left off; needs a running loop."""
-    source, listings, premiums = _source(options, spot_store)
-    spot = {symbol: listing for symbol, listing in listings.items() if not is_perpetual(symbol)}
-    perpetual = {symbol: listing for symbol, listing in listings.items() if is_perpetual(symbol)}
-    exchange = SimulatedExchange(_instruments(spot), opening_balances=_opening(options, listings), store=spot_store)
+    stage = _stage(options, spot_store)
+    listings, pricings = stage.listings, stage.pricings
+    opening = _opening(options, listings)
+    exchange = SimulatedExchange(_instruments(listings, perpetual=False), opening_balances=opening, store=spot_store)
     perpetuals = PerpetualExchange(
-        _instruments(perpetual),
-        opening_balances=_opening(options, listings),
-        funding_rates=lambda symbol, due_ms: premiums[symbol].rate(due_ms),
+        _instruments(listings, perpetual=True),
+        opening_balances=opening,
+        funding_rates=lambda symbol, due_ms: pricings[symbol].rate(due_ms),
         store=usdm_store,
     )
-    now_ms = max(source.start_ms, exchange.now_ms, perpetuals.now_ms)
-    history = source.begin(now_ms)
+    now_ms = max(stage.start_ms, exchange.now_ms, perpetuals.now_ms)
+    symbols = stage.begin(now_ms)
+    spot = {symbol: market for symbol, market in symbols.items() if not is_perpetual(symbol)}
+    perpetual = {symbol: market for symbol, market in symbols.items() if is_perpetual(symbol)}
     hub, usdm_hub = Hub(), Hub()
-    grid = Grid(source.base_ms, options.seed, now_ms)
-    market = Market(spot, history, SpoiledMatching(exchange, faults), hub, grid)
+    market = Market(spot, SpoiledMatching(exchange, faults), hub, stage.base_ms)
     matching = SpoiledMatching(perpetuals, faults)
-    usdm_market = UsdmMarket(perpetual, history, matching, usdm_hub, grid, marks=perpetuals, premiums=premiums)
+    usdm_market = UsdmMarket(perpetual, matching, usdm_hub, stage.base_ms, marks=perpetuals, pricings=pricings)
     # the epochs are taken after the history is made, so that making it costs no market time
     clock = ScaledClock(wall_ms(), now_ms, options.speed)
-    playback = Playback(source, (market, usdm_market), clock, now_ms=now_ms)
+    playback = stage.playback((market, usdm_market), clock, now_ms)
     clock.real_epoch_ms = wall_ms()
     authenticator = Authenticator(keys.api_key, keys.api_secret, clock)
     now_s = asyncio.get_running_loop().time
@@ -68,15 +71,19 @@ def build(
     return Venue(options, clock, playback, market, exchange, hub, authenticator, faults, usdm)
 
 
-def _source(
-    options: SandboxOptions, store: SimulationStore
-) -> tuple[MarketSource, dict[str, Listing], Mapping[str, Premium]]:
-    """(source, listings, premium of each perpetual)."""
+def _stage(options: SandboxOptions, store: SimulationStore) -> Stage:
     symbols = options.listed
     perpetuals = [symbol for symbol in symbols if is_perpetual(symbol)]
+    if options.replay is not None and holds_books(options.replay, symbols):
+        return RecordedStage(
+            options.replay, symbols, options.timeframe, history=options.history, name=options.recording
+        )
+    if options.history is not None or options.recording:
+        raise Misconfigured("sandbox history and recording: are for the replay of recorded books; leave them out")
     if options.replay is not None:
         replayed = ReplayedMarket(options.replay, symbols, options.timeframe, options.replay_offset_candles)
-        return replayed, replayed.listings, {s: RecordedPremium(read_funding(options.replay, s)) for s in perpetuals}
+        recorded = {s: PremiumPricing(RecordedPremium(read_funding(options.replay, s))) for s in perpetuals}
+        return PlannedStage(replayed, replayed.listings, recorded, options.seed)
     listings = listings_for(symbols)
     source = GeneratedMarket(
         listings,
@@ -86,11 +93,12 @@ def _source(
         history_candles=options.history_candles,
         blobs=store,
     )
-    return source, listings, {symbol: GeneratedPremium(options.seed, symbol) for symbol in perpetuals}
+    generated = {symbol: PremiumPricing(GeneratedPremium(options.seed, symbol)) for symbol in perpetuals}
+    return PlannedStage(source, listings, generated, options.seed)
 
 
-def _instruments(listings: Mapping[str, Listing]) -> dict[str, Instrument]:
-    return {symbol: listing.instrument for symbol, listing in listings.items()}
+def _instruments(listings: Mapping[str, Listing], *, perpetual: bool) -> dict[str, Instrument]:
+    return {s: listing.instrument for s, listing in listings.items() if is_perpetual(s) is perpetual}
 
 
 def _opening(options: SandboxOptions, listings: Mapping[str, Listing]) -> dict[str, Decimal]:

@@ -34,12 +34,13 @@ class CandleSeries:
     """Closed base candles (n, len(COLUMNS)), oldest first, plus the one that is running."""
 
     def __init__(self, base_ms: int, rows: Floats) -> None:
-        self._base_ms = base_ms
+        self.base_ms = base_ms
         rows = rows[-MAX_CANDLES:]
         self._rows = np.empty((max(1_024, 2 * len(rows)), len(COLUMNS)))
         self._rows[: len(rows)] = rows
         self._count = len(rows)
         self.running: tuple[float, ...] | None = None
+        self._dropped: tuple[float, ...] = ()  # the newest candle, where it ended without having been seen whole
 
     def append(self, row: tuple[float, ...]) -> None:
         """The running candle has closed as `row`."""
@@ -49,7 +50,11 @@ class CandleSeries:
             self._count = len(kept)
         self._rows[self._count] = row
         self._count += 1
-        self.running = None
+        self.running, self._dropped = None, ()
+
+    def drop(self) -> None:
+        """The running candle has ended, and its beginning was never known: it is not a candle."""
+        self._dropped, self.running = self.running or self._dropped, None
 
     @property
     def closed(self) -> Floats:
@@ -57,8 +62,25 @@ class CandleSeries:
         return self._rows[: self._count]
 
     @property
+    def newest(self) -> Floats:
+        """(1, len(COLUMNS)): the running candle or the one before; empty before the first trade of all."""
+        if self.running or self._dropped:
+            return np.array([self.running or self._dropped])
+        return self.closed[-1:]
+
+    @property
+    def first_ms(self) -> int:
+        """Open time of the oldest candle; 0 before the first trade of all."""
+        oldest = self.closed[:1] if self._count else self.newest
+        return int(oldest[0, 0]) if len(oldest) else 0
+
+    @property
     def last_price(self) -> float:
-        return self.running[_CLOSE] if self.running else float(self._rows[self._count - 1, _CLOSE])
+        """0 before the first trade of all."""
+        if self.running:
+            return self.running[_CLOSE]
+        newest = self.newest
+        return float(newest[0, _CLOSE]) if len(newest) else 0.0
 
     def window(self, length_ms: int, *, start_ms: int | None, end_ms: int | None, limit: int) -> Floats:
         """Up to `limit` candles of a multiple of the base: from `start_ms` on, or else the newest ones.
@@ -69,7 +91,7 @@ class CandleSeries:
         opens = closed[:, 0]
         low = 0 if start_ms is None else int(np.searchsorted(opens, start_ms, "left"))
         high = len(opens) if end_ms is None else int(np.searchsorted(opens, end_ms + length_ms, "left"))
-        per = length_ms // self._base_ms
+        per = length_ms // self.base_ms
         room = (limit + 1) * per
         if start_ms is None:
             low = max(low, high - room)

@@ -47,6 +47,9 @@ class SpoiledMatching:
         if not self._faults.is_halted(symbol):
             self._exchange.on_trade(symbol, ts_ms, price, quantity, buyer_is_taker)
 
+    def is_watching(self, symbol: str) -> bool:
+        return self._exchange.is_watching(symbol)
+
 
 class VenueEffects:
     """What beginning and ending a fault does at once."""

@@ -1,15 +1,12 @@
 """The symbols of one exchange while market time passes: what matching sees of them, and what listeners are told."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from trader.domain.market import Levels
-from trader.sandbox.candles import INTERVALS, CandleSeries, interval_ms
-from trader.sandbox.depth import DepthModel
-from trader.sandbox.listing import Listing
+from trader.sandbox.candles import INTERVALS, interval_ms
 from trader.sandbox.messages import Messages, SpotMessages
-from trader.sandbox.source import CandlePlan, Floats
-from trader.sandbox.symbol_market import PublicTrade, SymbolMarket
+from trader.sandbox.symbol_market import PublicTrade, ServedDiff, SymbolMarket
 from trader.sandbox.ticker import DayStatistics, kline_event
 
 _SLOW_EVERY = 10  # ticks between messages of the channels that Binance sends once a second
@@ -31,42 +28,27 @@ class MatchingVenue(Protocol):
 
     def on_book(self, symbol: str, ts_ms: int, bids: Levels, asks: Levels) -> None: ...
     def on_trade(self, symbol: str, ts_ms: int, price: float, quantity: float, buyer_is_taker: bool) -> None: ...
-
-
-class Grid(NamedTuple):
-    """What every market of one sandbox has in common."""
-
-    base_ms: int  # length of a base candle
-    seed: int
-    now_ms: int  # where it begins
+    def is_watching(self, symbol: str) -> bool:
+        """Whether anything of the account depends on every single book of `symbol`."""
 
 
 class Market:
-    """The listed symbols of one exchange on a grid of base candles. `Playback` moves it through time.
-
-    `history`: the closed candles before the beginning, (n_candles, len(COLUMNS)) by symbol.
-    """
+    """The listed symbols of one exchange on a grid of base candles. A `Playback` moves them through time and tells
+    this market what happened; `Market` tells everybody else."""
 
     def __init__(
         self,
-        listings: Mapping[str, Listing],
-        history: Mapping[str, Floats],
+        symbols: Mapping[str, SymbolMarket],
         venue: MatchingVenue,
         publisher: Publisher,
-        grid: Grid,
+        base_ms: int,
         messages: Messages | None = None,
     ) -> None:
-        base_ms, seed, now_ms = grid
         self.base_ms = base_ms
         lengths = {name: interval_ms(name) or 0 for name in INTERVALS}
         self.intervals = {name: length for name, length in lengths.items() if length and length % base_ms == 0}
-        self.symbols = {
-            symbol: SymbolMarket(
-                listing, CandleSeries(base_ms, history[symbol]), DepthModel(listing, seed), base_ms, now_ms
-            )
-            for symbol, listing in listings.items()
-        }
-        self.by_id = {market.id: market for market in self.symbols.values()}
+        self.symbols = symbols
+        self.by_id = {market.id: market for market in symbols.values()}
         self._venue = venue
         self._publisher = publisher
         self._messages: Messages = SpotMessages() if messages is None else messages
@@ -75,28 +57,27 @@ class Market:
 
     # --- the passing of market time ---
 
-    def open_candle(self, plans: Mapping[str, CandlePlan]) -> None:
-        """The next base candle begins; a symbol without a plan has an outage."""
-        for symbol, market in self.symbols.items():
-            market.open_candle(plans.get(symbol))
+    def traded(self, market: SymbolMarket, trade: PublicTrade, *, opens_candle: bool) -> None:
+        """Others traded, or something was settled beside the book, which no order of ours takes part in."""
+        if trade.is_of_book:
+            self._venue.on_trade(market.symbol, trade.told_ms, trade.price, trade.quantity, trade.buyer_is_taker)
+        self._publish_trade(market, trade)
+        if opens_candle:
+            self._opened.add(market.id)
 
-    def step(self, number: int, ts_ms: int, *, silent: bool) -> None:
-        """Trade `number` of the running candle happens in every symbol; `silent`: nobody hears of it."""
-        for market in self.symbols.values():
-            trade = market.step(number, ts_ms)
-            if trade is not None and not silent:
-                self._venue.on_trade(market.symbol, ts_ms, trade.price, trade.quantity, trade.buyer_is_taker)
-                self._publish_trade(market, trade)
-                if number == 0:
-                    self._opened.add(market.id)
+    def book_moved(self, market: SymbolMarket, ts_ms: int) -> None:
+        """The book changed between two tellings: only who has orders in it must know."""
+        if self._venue.is_watching(market.symbol):
+            self._venue.on_book(market.symbol, ts_ms, *market.book.levels())
 
-    def close_candle(self, close_ms: int, *, silent: bool) -> None:
-        """The running base candle ends."""
+    def mark_moved(self, market: SymbolMarket, ts_ms: int) -> None:
+        """Another mark price, where there are any."""
+
+    def candle_closed(self, close_ms: int) -> None:
+        """The running base candle has ended in every symbol."""
         for market in self.symbols.values():
-            market.close_candle()
-            if not silent:
-                for interval, length in self.intervals.items():
-                    self._publish_kline(market, interval, length, close_ms, is_closed=True)
+            for interval, length in self.intervals.items():
+                self._publish_kline(market, interval, length, close_ms, is_closed=True)
 
     def show_venue(self, now_ms: int) -> None:
         """Catching up after a pause: orders are matched against books of their time, which nobody else is told."""
@@ -106,6 +87,8 @@ class Market:
     def begin(self, now_ms: int) -> None:
         """The first books."""
         self._update_books(now_ms)
+        for market in self.symbols.values():
+            market.update_slow_book()  # nobody has heard anything yet
 
     def tell(self, now_ms: int) -> None:
         """Time has come to `now_ms`: the books as they are now, and everything that is told at intervals."""
@@ -123,11 +106,16 @@ class Market:
             self._venue.on_book(market.symbol, now_ms, *market.book.levels())
             if diff.is_empty:
                 continue
-            self._tell(f"{market.stream}@depth@100ms", self._messages.depth(market, diff, now_ms))
+            self._publish_depth(market, "depth@100ms", diff, now_ms)
             self._publish_partial(market, "@100ms", now_ms)
             name = f"{market.stream}@bookTicker"
             if self._publisher.wants(name):
                 self._publisher.publish(name, self._messages.best(market, now_ms))
+
+    def _publish_depth(self, market: SymbolMarket, ending: str, diff: ServedDiff, now_ms: int) -> None:
+        name = f"{market.stream}@{ending}"
+        if self._publisher.wants(name):
+            self._publisher.publish(name, self._messages.depth(market, diff, now_ms))
 
     def _publish_partial(self, market: SymbolMarket, ending: str, now_ms: int) -> None:
         for depth in _PARTIAL_DEPTHS:
@@ -136,7 +124,8 @@ class Market:
                 self._publisher.publish(name, self._messages.partial(market, depth, now_ms))
 
     def _publish_trade(self, market: SymbolMarket, trade: PublicTrade) -> None:
-        for name, message in (("trade", self._messages.trade), ("aggTrade", self._messages.aggregate)):
+        messages = (("trade", self._messages.trade), ("aggTrade", self._messages.aggregate))
+        for name, message in messages if trade.is_of_book else messages[:1]:
             stream = f"{market.stream}@{name}"
             if self._publisher.wants(stream):
                 self._publisher.publish(stream, message(market, trade))
@@ -157,16 +146,16 @@ class Market:
         if row is None or (is_closed and int(row[0]) + length != now_ms):
             return
         event = kline_event(
-            market.id, interval, length, row, is_closed=is_closed, last_id=market.last_trade_id, now_ms=now_ms,
-            base_ms=self.base_ms,
+            market.id, interval, length, row, is_closed=is_closed, first_id=market.first_trade_id(row[0]),
+            last_id=market.last_trade_id, now_ms=now_ms,
         )  # fmt: skip
         self._publisher.publish(name, event)
 
     def _publish_slow(self, now_ms: int) -> None:
         for market in self.symbols.values():
             diff = market.update_slow_book()
-            for ending in self._messages.slow_depths:
-                self._tell(f"{market.stream}@{ending}", self._messages.depth(market, diff, now_ms))
+            for ending in () if diff.is_empty else self._messages.slow_depths:
+                self._publish_depth(market, ending, diff, now_ms)
             self._publish_partial(market, "", now_ms)
         self._publish_days(now_ms)
 
@@ -180,7 +169,7 @@ class Market:
                 name = f"{market.stream}@{kind}"
                 if not wanted and not self._publisher.wants(name):
                     continue
-                day = DayStatistics(market.series, self.base_ms, now_ms)
+                day = DayStatistics(market, now_ms)
                 event = day.mini_event(market.id) if kind == "miniTicker" else self._messages.day(market, day)
                 self._tell(name, event)
                 told.append(event)

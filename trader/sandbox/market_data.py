@@ -73,7 +73,7 @@ def aggregates(desk: Desk, params: Params) -> list[Row]:
 
 def day(desk: Desk, market: SymbolMarket) -> Row:
     """An element of ticker/24hr."""
-    statistics = DayStatistics(market.series, desk.market.base_ms, desk.clock.now_ms())
+    statistics = DayStatistics(market, desk.clock.now_ms())
     return statistics.answer(market.id, market.book.best(), market.last_quantity)
 
 

@@ -3,8 +3,7 @@
 from typing import Protocol
 
 from trader.sandbox.numbers import text
-from trader.sandbox.orderbook import BookDiff
-from trader.sandbox.symbol_market import PublicTrade, SymbolMarket
+from trader.sandbox.symbol_market import PublicTrade, ServedDiff, SymbolMarket
 from trader.sandbox.ticker import DayStatistics
 
 
@@ -15,7 +14,7 @@ class Messages(Protocol):
     def slow_depths(self) -> tuple[str, ...]:
         """Endings of the depth streams that are told once in a while, not with every change."""
 
-    def depth(self, market: SymbolMarket, diff: BookDiff, now_ms: int) -> dict[str, object]:
+    def depth(self, market: SymbolMarket, diff: ServedDiff, now_ms: int) -> dict[str, object]:
         """Changed levels."""
 
     def partial(self, market: SymbolMarket, depth: int, now_ms: int) -> dict[str, object]:
@@ -35,7 +34,7 @@ class SpotMessages:
 
     slow_depths: tuple[str, ...] = ("depth",)
 
-    def depth(self, market: SymbolMarket, diff: BookDiff, now_ms: int) -> dict[str, object]:
+    def depth(self, market: SymbolMarket, diff: ServedDiff, now_ms: int) -> dict[str, object]:
         return {
             "e": "depthUpdate", "E": now_ms, "s": market.id, "U": diff.first, "u": diff.last, "b": diff.bids,
             "a": diff.asks,
@@ -46,21 +45,21 @@ class SpotMessages:
         return {"lastUpdateId": market.book.update_id, "bids": bids, "asks": asks}
 
     def best(self, market: SymbolMarket, now_ms: int) -> dict[str, object]:
-        best = market.book.best()
+        update_id, best = market.best()
         return {
-            "u": market.book.update_id, "s": market.id, "b": best.bid, "B": best.bid_quantity, "a": best.ask,
+            "u": update_id, "s": market.id, "b": best.bid, "B": best.bid_quantity, "a": best.ask,
             "A": best.ask_quantity,
         }  # fmt: skip
 
     def trade(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
         return {
-            "e": "trade", "E": trade.ts_ms, "s": market.id, "t": trade.trade_id, "p": text(trade.price),
+            "e": "trade", "E": trade.told_ms, "s": market.id, "t": trade.trade_id, "p": text(trade.price),
             "q": text(trade.quantity), "T": trade.ts_ms, "m": not trade.buyer_is_taker, "M": True,
         }  # fmt: skip
 
     def aggregate(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
         return {
-            "e": "aggTrade", "E": trade.ts_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
+            "e": "aggTrade", "E": trade.told_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
             "q": text(trade.quantity), "f": trade.trade_id, "l": trade.trade_id, "T": trade.ts_ms,
             "m": not trade.buyer_is_taker, "M": True,
         }  # fmt: skip

@@ -27,7 +27,9 @@ class SandboxOptions(msgspec.Struct, frozen=True):
     timeframe: str = "1m"  # length of the base candle
     quote_balance: float = 10_000.0  # opening balance of the spot account and of the margined one
     idle_exit_s: float = 0.0  # end after so many real seconds without a client; 0 = never
-    replay: Path | None = None  # folder of recorded candles; None = generated market
+    replay: Path | None = None  # folder of recorded candles or of recorded books; None = generated market
+    recording: str = ""  # which of several recorded books; empty = the newest that all symbols have
+    history: Path | None = None  # folder of candles of the time before a recorded book
     replay_offset_candles: int = 8_000  # history before the replay begins, at least this many candles
     history_candles: int = 10_080  # history before the generated market begins
     tick_s: float = 0.1  # real seconds between book updates
@@ -55,7 +57,9 @@ class SandboxOptions(msgspec.Struct, frozen=True):
         if not 0.02 <= self.tick_s <= 1:
             raise Misconfigured(f"sandbox tick_s {self.tick_s} must be from 0.02 to 1")
         if self.replay is not None and not self.replay.is_dir():
-            raise Misconfigured(f"sandbox replay {str(self.replay)!r} is not a folder of <SYMBOL>-<timeframe>.parquet")
+            raise Misconfigured(f"sandbox replay {str(self.replay)!r} is not a folder")
+        if self.history is not None and not self.history.is_dir():
+            raise Misconfigured(f"sandbox history {str(self.history)!r} is not a folder")
         return self
 
     @property
@@ -72,10 +76,12 @@ class SandboxOptions(msgspec.Struct, frozen=True):
 
         Symbols are not part of it: each has its own random stream, so listing one more changes no other.
         """
-        market = (
+        market: tuple[object, ...] = (
             MARKET_VERSION, self.seed, self.edge, self.timeframe, self.quote_balance,
             str(self.replay.resolve()) if self.replay else None, self.replay_offset_candles, self.history_candles,
         )  # fmt: skip
+        if self.recording or self.history:
+            market += (self.recording, str(self.history.resolve()) if self.history else None)
         return hashlib.blake2b(msgspec.json.encode(market), digest_size=8).hexdigest()
 
     def process_hash(self) -> str:

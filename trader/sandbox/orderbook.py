@@ -4,10 +4,18 @@ from trader.domain.market import Levels
 from trader.sandbox.depth import DepthBook, DepthSide
 from trader.sandbox.listing import Listing
 from trader.sandbox.numbers import text
-from trader.sandbox.ticker import BestQuote
 
 Pairs = list[list[str]]  # [[price, quantity], ...]
 _Side = dict[int, int]  # price ticks -> quantity steps
+
+
+class BestQuote:
+    """Best bid and ask as strings."""
+
+    __slots__ = ("ask", "ask_quantity", "bid", "bid_quantity")
+
+    def __init__(self, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> None:
+        self.bid, self.bid_quantity, self.ask, self.ask_quantity = bid, bid_quantity, ask, ask_quantity
 
 
 class PublishedBook:
@@ -82,6 +90,11 @@ class BookDiff:
 
     def __init__(self, first: int, last: int, bids: Pairs, asks: Pairs) -> None:
         self.first, self.last, self.bids, self.asks = first, last, bids, asks
+
+    @property
+    def previous(self) -> int:
+        """The last update id of the diff before this one."""
+        return self.first - 1
 
     @property
     def is_empty(self) -> bool:

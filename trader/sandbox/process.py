@@ -70,6 +70,8 @@ def _options(settings: SandboxSettings, symbols: Sequence[str], timeframe: str, 
         quote_balance=settings.quote_balance,
         idle_exit_s=settings.idle_exit_s,
         replay=settings.replay.resolve() if settings.replay else None,
+        recording=settings.recording,
+        history=settings.history.resolve() if settings.history else None,
     ).validated()
 
 

@@ -1,6 +1,7 @@
 """Recorded candles on disk: which files there are, and what they hold."""
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from trader.sandbox.source import Floats, Ints
 _COLUMNS = ("open", "high", "low", "close", "volume")
 _PERPETUAL = "perpetual"
 _FUNDING = "funding_8h"
+_CANDLES = re.compile(r"^[^-]+-[0-9]+[mhdw]\.parquet$")
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -44,6 +46,28 @@ def read_recordings(folder: Path, symbols: Sequence[str], timeframe: str) -> tup
         if np.any(recording.open_ms % base_ms) or np.any(np.diff(recording.open_ms) <= 0):
             raise Misconfigured(f"{folder}: candles of {symbol} are not in order on a grid of {recorded}")
     return base_ms, found
+
+
+def holds_books(folder: Path, symbols: Sequence[str]) -> bool:
+    """Whether recorded books are in `folder`, and not candles.
+
+    Raises `Misconfigured` for a folder with neither, or with both: it would not say what is to be replayed.
+    """
+    homes = {folder_of(folder, symbol) for symbol in symbols}
+    names = sorted(path.name for home in homes for path in home.glob("*.parquet"))
+    candles = [name for name in names if _CANDLES.search(name)]
+    books = [name for name in names if name.endswith("-l2.parquet")]
+    if candles and books:
+        raise Misconfigured(
+            f"{folder} holds candles ({candles[0]}, ...) and recorded books ({books[0]}, ...): "
+            "only one kind can be replayed; keep them in folders of their own"
+        )
+    if not candles and not books:
+        raise Misconfigured(
+            f"{folder} holds neither candles (<SYMBOL>-<timeframe>.parquet) nor recorded books "
+            f"(<SYMBOL>-<name>-l2.parquet); it has {', '.join(names) or 'no Parquet file'}"
+        )
+    return bool(books)
 
 
 def _base_timeframe(folder: Path, symbols: Sequence[str], timeframe: str) -> str:
@@ -79,10 +103,19 @@ def read_funding(folder: Path, symbol: str) -> dict[int, Decimal]:
     return {due: exact(round(rate, MAX_DECIMALS)) for due, rate in zip(open_ms.tolist(), values[:, 0], strict=True)}
 
 
-def _file(folder: Path, symbol: str, what: str) -> Path:
+def folder_of(folder: Path, symbol: str) -> Path:
+    """Where recordings of `symbol` are."""
     inside = folder / _PERPETUAL
-    home = inside if is_perpetual(symbol) and inside.is_dir() else folder
-    return home / f"{spot_symbol(symbol).replace('/', '')}-{what}.parquet"
+    return inside if is_perpetual(symbol) and inside.is_dir() else folder
+
+
+def market_id(symbol: str) -> str:
+    """What their names begin with."""
+    return spot_symbol(symbol).replace("/", "")
+
+
+def _file(folder: Path, symbol: str, what: str) -> Path:
+    return folder_of(folder, symbol) / f"{market_id(symbol)}-{what}.parquet"
 
 
 def _read(path: Path, symbol: str) -> Recording:
@@ -111,13 +144,13 @@ def _table(path: Path, columns: Sequence[str], what: str) -> tuple[Ints, Floats]
 def _listing(symbol: str, values: Floats) -> Listing:
     """The symbol's listing with the tick its recorded prices have."""
     usual = listing_for(symbol)
-    tick = Decimal(1).scaleb(-_price_decimals(values[:, :4]))
+    tick = Decimal(1).scaleb(-listed_decimals(values[:, :4]))
     instrument = msgspec.structs.replace(usual.instrument, price_tick=tick)
     return msgspec.structs.replace(usual, instrument=instrument, base_price=float(values[0, 0]))
 
 
-def _price_decimals(prices: Floats) -> int:
-    """The fewest decimals that express every price up to float noise."""
+def listed_decimals(prices: Floats) -> int:
+    """The fewest decimals that express every price (or quantity) up to float noise."""
     for count in range(MAX_DECIMALS):
         scaled = prices * math.pow(10.0, count)
         if np.all(np.abs(scaled - np.rint(scaled)) <= 1e-9 * scaled):

@@ -50,7 +50,7 @@ class ReplayedMarket:
     def begin(self, now_ms: int) -> dict[str, Floats]:
         open_ms = now_ms // self.base_ms * self.base_ms
         return {
-            symbol: _columns(recording, int(np.searchsorted(recording.open_ms, open_ms, "left")))
+            symbol: candle_rows(recording, int(np.searchsorted(recording.open_ms, open_ms, "left")))
             for symbol, recording in self._recordings.items()
         }
 
@@ -105,7 +105,7 @@ def _plan(recording: Recording, index: int) -> CandlePlan:
         quantity_steps=tuple(quantities),
         buyer_is_taker=(close >= open_, *(b > a or (b == a and n % 2 == 0) for n, (a, b) in enumerate(pairwise(path)))),
         volatility=_volatility(recording, index),
-        row=tuple(_columns(recording, index + 1, index)[0].tolist()),
+        row=tuple(candle_rows(recording, index + 1, index)[0].tolist()),
     )
 
 
@@ -117,7 +117,7 @@ def _volatility(recording: Recording, index: int) -> float:
     return min(5.0, max(0.3, float(ranges[-1]) / usual)) if usual else 1.0
 
 
-def _columns(recording: Recording, end: int, start: int = 0) -> Floats:
+def candle_rows(recording: Recording, end: int, start: int = 0) -> Floats:
     values = recording.values[start:end]
     volume = values[:, 4]
     rows = np.empty((len(values), len(COLUMNS)))

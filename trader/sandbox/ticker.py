@@ -1,15 +1,11 @@
 """The last 24 hours of a symbol, and events about candles, as Binance writes them."""
 
-from trader.sandbox.candles import CandleSeries
 from trader.sandbox.numbers import text
-from trader.sandbox.source import STEPS_PER_CANDLE, Floats
+from trader.sandbox.orderbook import BestQuote
+from trader.sandbox.source import Floats
+from trader.sandbox.symbol_market import SymbolMarket
 
 _DAY_MS = 86_400_000
-
-
-def first_trade_id(open_ms: float, base_ms: int) -> int:
-    """Id of the first trade of a base candle; ids count steps of the grid, so they only grow."""
-    return int(open_ms) // base_ms * STEPS_PER_CANDLE
 
 
 def kline_row(row: Floats, length_ms: int) -> list[int | str]:
@@ -28,9 +24,9 @@ def kline_event(
     row: tuple[float, ...],
     *,
     is_closed: bool,
+    first_id: int,
     last_id: int,
     now_ms: int,
-    base_ms: int,
 ) -> dict[str, object]:
     """A `kline` message from a candle in the order of COLUMNS."""
     open_ms, o, h, l, c, volume, quote, trades, taker_base, taker_quote = row  # noqa: E741 - the four names
@@ -40,7 +36,7 @@ def kline_event(
         "s": symbol_id,
         "k": {
             "t": int(open_ms), "T": int(open_ms) + length_ms - 1, "s": symbol_id, "i": interval,
-            "f": first_trade_id(open_ms, base_ms), "L": last_id,
+            "f": first_id, "L": last_id,
             "o": text(o), "c": text(c), "h": text(h), "l": text(l), "v": text(volume), "n": int(trades),
             "x": is_closed, "q": text(quote), "V": text(taker_base), "Q": text(taker_quote), "B": "0",
         },
@@ -50,15 +46,16 @@ def kline_event(
 class DayStatistics:
     """Figures of the 24 hours before `now_ms`."""
 
-    def __init__(self, series: CandleSeries, base_ms: int, now_ms: int) -> None:
+    def __init__(self, market: SymbolMarket, now_ms: int) -> None:
+        series, base_ms = market.series, market.series.base_ms
         rows = series.window(base_ms, start_ms=now_ms - _DAY_MS, end_ms=None, limit=_DAY_MS // base_ms + 1)
-        rows = rows if len(rows) else series.closed[-1:]
+        rows = rows if len(rows) else series.newest
         self.open_ms, self.close_ms = int(rows[0, 0]), now_ms
         self.open, self.last = float(rows[0, 1]), float(rows[-1, 4])
         self.high, self.low = float(rows[:, 2].max()), float(rows[:, 3].min())
         self.volume, self.quote_volume = round(float(rows[:, 5].sum()), 8), round(float(rows[:, 6].sum()), 8)
         self.count = int(rows[:, 7].sum())
-        self.first_id = first_trade_id(rows[0, 0], base_ms)
+        self.first_id = market.first_trade_id(rows[0, 0])
 
     @property
     def average(self) -> float:
@@ -79,7 +76,7 @@ class DayStatistics:
             "h": text(self.high), "l": text(self.low), "v": text(self.volume), "q": text(self.quote_volume),
         }  # fmt: skip
 
-    def event(self, symbol_id: str, quote: "BestQuote", last_quantity: str) -> dict[str, object]:
+    def event(self, symbol_id: str, quote: BestQuote, last_quantity: str) -> dict[str, object]:
         """A `24hrTicker` message."""
         return {
             "e": "24hrTicker", "E": self.close_ms, "s": symbol_id, "p": text(self.change), "P": self.change_percent,
@@ -90,7 +87,7 @@ class DayStatistics:
             "L": self.first_id + self.count - 1, "n": self.count,
         }  # fmt: skip
 
-    def answer(self, symbol_id: str, quote: "BestQuote", last_quantity: str) -> dict[str, object]:
+    def answer(self, symbol_id: str, quote: BestQuote, last_quantity: str) -> dict[str, object]:
         """One element of a ticker/24hr answer."""
         return {
             "symbol": symbol_id, "priceChange": text(self.change), "priceChangePercent": self.change_percent,
@@ -101,12 +98,3 @@ class DayStatistics:
             "openTime": self.open_ms, "closeTime": self.close_ms, "firstId": self.first_id,
             "lastId": self.first_id + self.count - 1, "count": self.count,
         }  # fmt: skip
-
-
-class BestQuote:
-    """Best bid and ask as strings."""
-
-    __slots__ = ("ask", "ask_quantity", "bid", "bid_quantity")
-
-    def __init__(self, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> None:
-        self.bid, self.bid_quantity, self.ask, self.ask_quantity = bid, bid_quantity, ask, ask_quantity

@@ -157,6 +157,11 @@ class SimulatedExchange:
         market = self._market(symbol)
         return bool(market.bids.levels or market.asks.levels)
 
+    def is_watching(self, symbol: str) -> bool:
+        """Whether anything of ours depends on the next book of `symbol`: without that, books may be left out."""
+        market = self._market(symbol)
+        return not market.is_idle or bool(market.bids.taken or market.asks.taken)
+
     # --- requests -----------------------------------------------------------------------------------------------
 
     def submit(self, request: SimRequest, now_ms: int) -> tuple[SimOrder, list[SimTrade]]:

@@ -103,6 +103,11 @@ class PerpetualExchange(SimulatedExchange):
         super().on_candle(candle)
         self._follow(candle.symbol)
 
+    def is_watching(self, symbol: str) -> bool:
+        """Also what waits for its price, and a position that may have to be liquidated."""
+        holds = bool(self._account.position(symbol).quantity or self._conditionals.waiting(symbol))
+        return holds or super().is_watching(symbol)
+
     # --- requests -----------------------------------------------------------------------------------------------
 
     def amend(

@@ -13,7 +13,7 @@ from trader.domain.errors import Misconfigured
 from trader.sandbox.generated import EPOCH_MS, GeneratedMarket
 from trader.sandbox.listing import listings_for
 from trader.sandbox.recordings import read_funding, read_recordings
-from trader.sandbox.usdm.mark import mark_price
+from trader.sandbox.usdm.mark import PremiumPricing, mark_price
 from trader.sandbox.usdm.premium import GeneratedPremium, RecordedPremium
 from trader.simulation.funding import FUNDING_MS, funding_rate
 
@@ -95,7 +95,7 @@ def test_funding_follows_from_the_premium_of_its_eight_hours() -> None:
 def test_mark_and_index_lie_around_the_last_price() -> None:
     premium = GeneratedPremium(7, PERPETUAL)
     now_ms = EPOCH_MS + 12_345_678
-    price = mark_price(95_000.0, premium, now_ms)
+    price = mark_price(95_000.0, PremiumPricing(premium), now_ms)
     moment = np.array([now_ms])
     assert price.index * (1 + premium.at(moment)[0]) == pytest.approx(95_000.0, abs=1e-6)
     assert price.mark == pytest.approx(price.index * (1 + premium.smooth(moment)[0]), abs=1e-6)
@@ -126,7 +126,7 @@ def test_recorded_perpetuals_come_from_their_own_folder_with_their_own_funding(t
     assert premium.rate(EPOCH_MS + FUNDING_MS) == Decimal("-0.00012345")
     assert premium.running_rate(EPOCH_MS + 1) == Decimal("-0.00012345")
     assert premium.rate(EPOCH_MS + 2 * FUNDING_MS) == Decimal("0.0001")
-    assert mark_price(100.5, premium, EPOCH_MS).mark == 100.5
+    assert mark_price(100.5, PremiumPricing(premium), EPOCH_MS).mark == 100.5
     assert read_funding(tmp_path / "perpetual", "ETH/USDT:USDT") == {}
 
 

@@ -11,8 +11,9 @@ from trader.clock import ScaledClock
 from trader.domain.market import Levels
 from trader.sandbox.generated import EPOCH_MS, GeneratedMarket
 from trader.sandbox.listing import listings_for
-from trader.sandbox.market import Grid, Market
-from trader.sandbox.playback import Playback
+from trader.sandbox.market import Market
+from trader.sandbox.planned import Grid, planned_symbols
+from trader.sandbox.playback import PlannedPlayback
 from trader.sandbox.source import STEPS_PER_CANDLE, CandlePlan, Floats
 
 MINUTE = 60_000
@@ -38,6 +39,9 @@ class Listener:
 
     def on_trade(self, symbol: str, ts_ms: int, price: float, quantity: float, buyer_is_taker: bool) -> None:
         self.trades.append((symbol, ts_ms, price, quantity, buyer_is_taker))
+
+    def is_watching(self, symbol: str) -> bool:
+        return True
 
 
 class Short:
@@ -66,8 +70,10 @@ class Running:
 
     def __init__(self, source: Short, listener: Listener, now_ms: int) -> None:
         history = source.begin(now_ms)
-        self.market = Market(listings_for(SYMBOLS), history, listener, listener, Grid(source.base_ms, 7, now_ms))
-        self.playback = Playback(source, (self.market,), ScaledClock(0, now_ms, 60.0), now_ms=now_ms)
+        symbols = planned_symbols(listings_for(SYMBOLS), history, Grid(source.base_ms, 7, now_ms))
+        self.market = Market(symbols, listener, listener, source.base_ms)
+        clock = ScaledClock(0, now_ms, 60.0)
+        self.playback = PlannedPlayback(source, [(self.market, symbols)], clock, now_ms=now_ms)
         self.by_id = self.market.by_id
         self.tick = self.playback.tick
 

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from trader.sandbox.listing import Listing
-from trader.sandbox.market import Grid, Market, MatchingVenue, Publisher
-from trader.sandbox.source import Floats
+from trader.sandbox.market import Market, MatchingVenue, Publisher
 from trader.sandbox.symbol_market import SymbolMarket
-from trader.sandbox.usdm.mark import MarkPrice, mark_and_index, mark_price
+from trader.sandbox.usdm.mark import MarkPrice, Pricing, mark_price
 from trader.sandbox.usdm.messages import UsdmMessages, mark_event
-from trader.sandbox.usdm.premium import Premium
 
 _MARKS_EVERY = 10  # ticks between messages of the mark price streams
 _MARK_STREAMS = ("markPrice", "markPrice@1s")
@@ -22,27 +19,30 @@ class Marks(Protocol):
 
 
 class UsdmMarket(Market):
-    """`marks` hears a mark price before each book. `premiums`: by symbol."""
+    """`marks` hears a mark price before each book. `pricings`: by symbol."""
 
     def __init__(
         self,
-        listings: Mapping[str, Listing],
-        history: Mapping[str, Floats],
+        symbols: Mapping[str, SymbolMarket],
         venue: MatchingVenue,
         publisher: Publisher,
-        grid: Grid,
+        base_ms: int,
         *,
         marks: Marks,
-        premiums: Mapping[str, Premium],
+        pricings: Mapping[str, Pricing],
     ) -> None:
-        super().__init__(listings, history, venue, publisher, grid, UsdmMessages())
-        self.premiums = premiums
+        super().__init__(symbols, venue, publisher, base_ms, UsdmMessages())
+        self.pricings = pricings
         self._marks = marks
         self._since_marks = 0
 
     def price_of(self, market: SymbolMarket, now_ms: int) -> MarkPrice:
         """Mark price, index and funding now."""
-        return mark_price(market.series.last_price, self.premiums[market.symbol], now_ms)
+        return mark_price(market.series.last_price, self.pricings[market.symbol], now_ms)
+
+    def mark_moved(self, market: SymbolMarket, ts_ms: int) -> None:
+        mark, _ = self.pricings[market.symbol].mark_and_index(market.series.last_price, ts_ms)
+        self._marks.on_mark(market.symbol, ts_ms, mark)
 
     def show_venue(self, now_ms: int) -> None:
         self._mark(now_ms)
@@ -62,8 +62,7 @@ class UsdmMarket(Market):
 
     def _mark(self, now_ms: int) -> None:
         for market in self.symbols.values():
-            mark, _ = mark_and_index(market.series.last_price, self.premiums[market.symbol], now_ms)
-            self._marks.on_mark(market.symbol, now_ms, mark)
+            self.mark_moved(market, now_ms)
 
     def _publish_marks(self, now_ms: int) -> None:
         everybody = [f"!{name.replace('Price', 'Price@arr')}" for name in _MARK_STREAMS]

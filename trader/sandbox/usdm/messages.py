@@ -1,8 +1,7 @@
 """Market stream messages in the words of Binance USD-M."""
 
 from trader.sandbox.numbers import text
-from trader.sandbox.orderbook import BookDiff
-from trader.sandbox.symbol_market import PublicTrade, SymbolMarket
+from trader.sandbox.symbol_market import PublicTrade, ServedDiff, SymbolMarket
 from trader.sandbox.ticker import DayStatistics
 from trader.sandbox.usdm.mark import MarkPrice
 
@@ -14,10 +13,10 @@ class UsdmMessages:
 
     slow_depths: tuple[str, ...] = ("depth", "depth@500ms")
 
-    def depth(self, market: SymbolMarket, diff: BookDiff, now_ms: int) -> dict[str, object]:
+    def depth(self, market: SymbolMarket, diff: ServedDiff, now_ms: int) -> dict[str, object]:
         return {
             "e": "depthUpdate", "E": now_ms, "T": now_ms, "s": market.id, "ps": market.id, "st": 1, "U": diff.first,
-            "u": diff.last, "pu": diff.first - 1, "b": diff.bids, "a": diff.asks,
+            "u": diff.last, "pu": diff.previous, "b": diff.bids, "a": diff.asks,
         }  # fmt: skip
 
     def partial(self, market: SymbolMarket, depth: int, now_ms: int) -> dict[str, object]:
@@ -29,21 +28,21 @@ class UsdmMessages:
         }  # fmt: skip
 
     def best(self, market: SymbolMarket, now_ms: int) -> dict[str, object]:
-        best = market.book.best()
+        update_id, best = market.best()
         return {
-            "e": "bookTicker", "u": market.book.update_id, "E": now_ms, "T": now_ms, "s": market.id, "ps": market.id,
+            "e": "bookTicker", "u": update_id, "E": now_ms, "T": now_ms, "s": market.id, "ps": market.id,
             "st": 1, "b": best.bid, "B": best.bid_quantity, "a": best.ask, "A": best.ask_quantity,
         }  # fmt: skip
 
     def trade(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
         return {
-            "e": "trade", "E": trade.ts_ms, "T": trade.ts_ms, "s": market.id, "t": trade.trade_id,
-            "p": text(trade.price), "q": text(trade.quantity), "X": "MARKET", "m": not trade.buyer_is_taker, "st": 1,
+            "e": "trade", "E": trade.told_ms, "T": trade.ts_ms, "s": market.id, "t": trade.trade_id,
+            "p": text(trade.price), "q": text(trade.quantity), "X": trade.kind, "m": not trade.buyer_is_taker, "st": 1,
         }  # fmt: skip
 
     def aggregate(self, market: SymbolMarket, trade: PublicTrade) -> dict[str, object]:
         return {
-            "e": "aggTrade", "E": trade.ts_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
+            "e": "aggTrade", "E": trade.told_ms, "s": market.id, "a": trade.trade_id, "p": text(trade.price),
             "q": text(trade.quantity), "f": trade.trade_id, "l": trade.trade_id, "T": trade.ts_ms,
             "m": not trade.buyer_is_taker, "st": 1,
         }  # fmt: skip

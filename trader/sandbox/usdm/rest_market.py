@@ -92,7 +92,7 @@ def funding_info(desk: UsdmDesk, _params: Params) -> object:
 def open_interest(desk: UsdmDesk, params: Params) -> object:
     """Estimated from turnover: nobody else's positions exist here."""
     market = desk.symbol(params)
-    day = DayStatistics(market.series, desk.market.base_ms, desk.clock.now_ms())
+    day = DayStatistics(market, desk.clock.now_ms())
     return {"symbol": market.id, "openInterest": text(round(day.volume / 4, 3)), "time": desk.clock.now_ms()}
 
 
@@ -104,7 +104,7 @@ def _symbol(desk: UsdmDesk, market: SymbolMarket) -> dict[str, object]:
         "pair": market.id,
         "contractType": "PERPETUAL",
         "deliveryDate": _NO_END_MS,
-        "onboardDate": int(market.series.closed[0, 0]),
+        "onboardDate": market.series.first_ms,
         "status": "SETTLING" if desk.faults.is_halted(market.symbol) else "TRADING",
         "maintMarginPercent": text(100 * steps[0].rate),
         "requiredMarginPercent": text(100 / steps[0].leverage),
@@ -160,12 +160,12 @@ def _premium(desk: UsdmDesk, market: SymbolMarket) -> dict[str, object]:
 
 
 def _settlements(desk: UsdmDesk, market: SymbolMarket, start_ms: int | None, end_ms: int) -> list[dict[str, object]]:
-    premium = desk.perpetuals.premiums[market.symbol]
-    earliest = max(start_ms or 0, int(market.series.closed[0, 0]), end_ms - _SETTLEMENTS * FUNDING_MS)
+    pricing = desk.perpetuals.pricings[market.symbol]
+    earliest = max(start_ms or 0, market.series.first_ms, end_ms - _SETTLEMENTS * FUNDING_MS)
     first = -(-earliest // FUNDING_MS) * FUNDING_MS
     return [
         {
-            "symbol": market.id, "fundingTime": due_ms, "fundingRate": text(premium.rate(due_ms)),
+            "symbol": market.id, "fundingTime": due_ms, "fundingRate": text(pricing.rate(due_ms)),
             "markPrice": _price_at(desk, market, due_ms),
         }
         for due_ms in range(first, end_ms + 1, FUNDING_MS)

@@ -1,0 +1,1 @@
+"""Recorded order books as a market: read, kept in order, and played update by update."""
