@@ -1,5 +1,6 @@
 """Recorded order books: read with the venue's own rules, played in order, met by our orders in the queue."""
 
+import os
 from collections.abc import Callable
 from decimal import Decimal as D
 from itertools import pairwise
@@ -54,11 +55,11 @@ class Matching(Listener):
 class Played:
     """A recording on its way."""
 
-    def __init__(self, folder: Path, now_ms: int | None = None, **options: Any) -> None:
+    def __init__(self, folder: Path, now_ms: int | None = None, *, balance: int = 10_000, **options: Any) -> None:
         stage = RecordedStage(folder, [BTC], "1m", **options)
         self.start_ms = stage.start_ms
         self.exchange = SimulatedExchange(
-            {BTC: stage.listings[BTC].instrument}, opening_balances={"USDT": D(10_000), "BTC": D(10)}
+            {BTC: stage.listings[BTC].instrument}, opening_balances={"USDT": D(balance), "BTC": D(10)}
         )
         self.listener = Matching(self.exchange)
         now_ms = stage.start_ms if now_ms is None else now_ms
@@ -366,3 +367,35 @@ def test_beginning_in_the_middle_is_like_having_come_there(quiet: Path) -> None:
     assert np.array_equal(part.symbol.series.closed, whole.symbol.series.closed)
     assert part.told["btcusdt@depth@100ms"] == whole.told["btcusdt@depth@100ms"]
     assert part.told["btcusdt@trade"] == whole.told["btcusdt@trade"]
+
+
+@pytest.mark.recorded
+@pytest.mark.skipif("TRADER_DATA" not in os.environ, reason="TRADER_DATA is not set")
+def test_in_a_real_book_nothing_fills_before_the_queue_ahead_is_gone() -> None:
+    """What was ahead of us has to be traded at our price or cancelled from it, or the price has to be traded through;
+    this keeps count of that on its own."""
+    played = Played(Path(os.environ["TRADER_DATA"]) / "books" / "binance_spot", balance=10**7)
+    start_ms, seen, waited, filled = played.start_ms, 0, 0, 0
+    for number in range(60):
+        played.playback.tick(start_ms + number * 10_000)
+        (price, ahead), seen = played.symbol.book.levels()[0][0], len(played.listener.trades)
+        books = len(played.listener.books)
+        order = played.buy(str(price), "0.01")
+        played.playback.tick(start_ms + (number + 1) * 10_000 - 1)
+        sold = [(p, q, ts) for _, ts, p, q, is_buy in played.listener.trades[seen:] if not is_buy and p <= price]
+        at_price = sum(q for p, q, _ in sold if p == price)
+        least = min((dict(bids).get(price, 0.0) for _, _, bids, _ in played.listener.books[books:]), default=ahead)
+        is_crossed = any(asks[0][0] <= price for _, _, _, asks in played.listener.books[books:])
+        is_through = any(p < price for p, _, _ in sold)
+        if played.filled(order):
+            filled += 1
+            assert is_through or is_crossed or at_price + (ahead - least) > ahead - 1e-9
+            waited += bool(sold) and not is_through and ahead > 0.5
+        elif is_through:
+            pytest.fail(f"traded through {price}, and the order at it is not filled")
+        else:
+            assert at_price < ahead
+        if not played.filled(order):
+            played.exchange.cancel(BTC, played.exchange.now_ms, exchange_id=order)
+    assert 5 < filled < 55
+    assert waited
