@@ -10,7 +10,7 @@ from trader.domain.account import Balance, Position
 from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, Level, TradingState
 from trader.domain.events import AccountEvent, AnyEvent, MarketEvent
 from trader.domain.instrument import Instrument
-from trader.domain.market import Candle
+from trader.domain.market import Candle, FundingRate
 from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport
 from trader.domain.signals import DecisionRecord
 
@@ -40,6 +40,9 @@ class MarketFeed(Protocol):
 
         A candle the exchange confirms not to have is flat, with `is_gap`.
         """
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        """All funding settled from `since_ms` on, oldest first; empty on spot and where the exchange does not tell."""
 
     async def run(self, sink: MarketSink) -> None:
         """Stream until cancelled: closed candles (continuous), books, trades, stream states."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from trader.domain.events import BookUpdated, MarketEvent, StreamChanged, StreamState, TradePrinted
 from trader.domain.instrument import Instrument
-from trader.domain.market import Book, Candle, Levels, Trade
+from trader.domain.market import Book, Candle, FundingRate, Levels, Trade
 from trader.ports import MarketSink
 
 
@@ -24,6 +24,9 @@ class HandFeed:
 
     async def candles(self, symbol: str, timeframe: str, since_ms: int, limit: int) -> list[Candle]:
         return [c for c in self._candles if c.symbol == symbol and c.open_ms >= since_ms][:limit]
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        return []
 
     async def run(self, sink: MarketSink) -> None:
         self._sinks.append(sink)

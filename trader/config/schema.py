@@ -133,7 +133,7 @@ class ModelSettings(Section):
     gate: Literal["enforce", "warn"] = "warn"
     """`enforce`: a model trades only with evidence that it earns after costs. `warn` only in paper or with a
     loopback endpoint."""
-    feature_groups: tuple[Literal["leader", "funding", "books", "peers"], ...] = ("leader", "peers")
+    feature_groups: tuple[Literal["leader", "funding", "books", "peers"], ...] = ("leader", "funding", "peers")
     """What a model sees beyond a symbol's own candles: the first symbol (`leader`), its rank among all (`peers`),
     the perpetual's `funding`, recorded `books`. What the market does not have is left out (one symbol has no
     leader, two have no ranks, spot has no funding)."""

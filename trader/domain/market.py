@@ -58,6 +58,14 @@ class Book(msgspec.Struct, frozen=True):
         return (self.ask - self.bid) / self.mid
 
 
+class FundingRate(msgspec.Struct, frozen=True):
+    """What longs of a perpetual paid to shorts at one settlement, as a fraction of the position; may be negative."""
+
+    symbol: str
+    ts_ms: int  # of the settlement
+    rate: float
+
+
 class Trade(msgspec.Struct, frozen=True):
     """One public trade; `buyer_is_taker` says who crossed the spread."""
 

@@ -7,15 +7,20 @@ from typing import TypeVar
 
 import structlog
 
+from trader.domain.errors import Rejected, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.market import Book, Candle, Trade, timeframe_ms
 from trader.engine.rounds import Rounds
 from trader.engine.scoring import Ensemble, Scoring, Work
 from trader.features import FeatureSet
+from trader.features.funding import LEARNED_FROM_MS
 from trader.ports import Clock, MarketFeed
 
 log = structlog.get_logger("scorer")
 T = TypeVar("T")
+
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_FUNDING_RETRY_S = 5.0
 
 _HISTORY_MARGIN = 20
 _LATE_SHARE = 0.5
@@ -81,6 +86,12 @@ class Scorer:
 
     async def run(self) -> None:
         """Score candles as they come, all that wait at once."""
+        async with asyncio.TaskGroup() as group:
+            if "funding" in self._scoring.features.groups:
+                group.create_task(self._follow_funding(), name="funding")
+            await self._score_candles()
+
+    async def _score_candles(self) -> None:
         loop = asyncio.get_running_loop()
         if self._is_broken:
             await self._load(tells=False)
@@ -112,6 +123,7 @@ class Scorer:
             if candles:
                 self._newest[symbol] = candles[-1].open_ms
                 done_ms = candles[-1].open_ms if done_ms is None else done_ms
+            await self._learn_funding(symbol, since_ms - LEARNED_FROM_MS)
             past = [c for c in candles if not awaited or (done_ms is not None and c.open_ms <= done_ms)]
             newer += candles[len(past) :]
             await self._in_thread(self._scoring.learn_history, symbol, past)
@@ -127,6 +139,25 @@ class Scorer:
         for candle in newer:
             self._rounds.add(candle, now)
         self._is_broken = False
+
+    async def _follow_funding(self) -> None:
+        """Ask for the newest settlements a minute after each full hour, and again soon where that failed."""
+        while True:
+            left_ms = _HOUR_MS - (self._clock.now_ms() - _MINUTE_MS) % _HOUR_MS
+            await asyncio.sleep(left_ms / 1000 / self._clock.speed)
+            pending = list(self._symbols)
+            while pending:
+                try:
+                    await self._learn_funding(pending[0], self._clock.now_ms() - _HOUR_MS)
+                    pending.pop(0)
+                except (Unavailable, Rejected) as error:
+                    log.warning("scorer.funding_unknown", symbol=pending[0], error=str(error))
+                    await asyncio.sleep(_FUNDING_RETRY_S)
+
+    async def _learn_funding(self, symbol: str, since_ms: int) -> None:
+        if "funding" in self._scoring.features.groups:
+            rates = await self._feed.funding(symbol, since_ms)
+            await self._in_thread(self._scoring.learn_funding, rates)
 
     async def _gather(self) -> list[Candle]:
         """Wait for candles, or until a close is overdue. Returns those that are late."""

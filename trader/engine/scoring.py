@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.domain.errors import Misconfigured
-from trader.domain.market import Book, Candle, Trade
+from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.signals import CONTEXT_COLUMNS, Forecast, MarketContext, ModelInfo
 from trader.engine.rounds import Round
 from trader.features import FeatureSet, MarketStream
+from trader.features.funding import KNOWN_AFTER_MS
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 
@@ -97,12 +98,12 @@ class Scoring:
         """Take the symbol's past; the leader's comes first."""
         self._market.follow(symbol, candles)
 
-    def learn_funding(self, symbol: str, rates: Iterable[tuple[int, float]]) -> None:
-        """Take (known time, rate) of the symbol, oldest first; those known already are left out."""
-        stream = self._market.streams[symbol]
-        for known_ms, rate in rates:
+    def learn_funding(self, rates: Sequence[FundingRate]) -> None:
+        """Take settlements, oldest first for each symbol; those known already are left out."""
+        for one in rates:
+            stream, known_ms = self._market.streams[one.symbol], one.ts_ms + KNOWN_AFTER_MS
             if known_ms > stream.funding_known_ms:
-                stream.learn_funding(known_ms, rate)
+                stream.learn_funding(known_ms, one.rate)
 
     def observe(self, events: Iterable[Book | Trade]) -> None:
         """Take books and trades, in the order they arrived."""

@@ -1,11 +1,14 @@
 """The batch driver: whole histories at once, for training, backtest and warm-up."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from trader.domain.candle_arrays import CandleArrays
+from trader.domain.market import FundingRate
 from trader.features.catalogue import positions
+from trader.features.funding import KNOWN_AFTER_MS
 from trader.features.step import FINE, REFUSALS, ROW_WIDTH, as_rows, new_state, run
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -17,6 +20,14 @@ class FundingHistory(NamedTuple):
 
     known_ms: IntArray  # UTC
     rate: FloatArray  # fraction a period
+
+    @classmethod
+    def of(cls, rates: Sequence[FundingRate]) -> "FundingHistory":
+        """From settlements, oldest first."""
+        return cls(
+            np.array([rate.ts_ms + KNOWN_AFTER_MS for rate in rates], np.int64),
+            np.array([rate.rate for rate in rates], np.float64),
+        )
 
 
 def compute_matrix(

@@ -10,6 +10,12 @@ REMEMBERED = 9
 
 HOUR_MS = 3_600_000
 
+KNOWN_AFTER_MS = 300_000
+"""A settlement counts as known this long after it: then the exchange's history has it, live as well as recorded."""
+
+LEARNED_FROM_MS = 6 * 24 * HOUR_MS
+"""How long before the first candle funding is asked for, so that `REMEMBERED` settlements are known there."""
+
 COLUMNS = Family("funding", "the exchange's funding history, joined by the time it was known", group="funding")
 COLUMNS.model_input("funding_rate", "the newest funding rate known at the close", 1, "fraction a period")
 COLUMNS.model_input("funding_change", "funding_rate - the one before", 1, "fraction a period")

@@ -9,7 +9,9 @@ from trader.adapters.parquet.candles import ParquetCandleStore, RecordedCandles
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import timeframe_ms
+from trader.features import FeatureSet, FundingHistory
 from trader.features.catalogue import warm_up
+from trader.features.funding import LEARNED_FROM_MS
 from trader.ports import MarketFeed
 
 _PAGE = 1_000
@@ -51,6 +53,23 @@ def recorded(folder: Path, settings: Settings) -> dict[str, CandleArrays]:
     newest = slice(-wanted_candles(settings), None)
     timeframe = settings.market.timeframe
     return {symbol: candles.read_arrays(symbol, timeframe).take(newest) for symbol in settings.exchange.symbols}
+
+
+async def funding(feed: MarketFeed, settings: Settings, until_ms: int) -> dict[str, FundingHistory]:
+    """What was settled over the same span, if a model of these settings sees it."""
+    features = FeatureSet.of(settings)
+    first_ms = until_ms - wanted_candles(settings) * timeframe_ms(features.timeframe) - LEARNED_FROM_MS
+    found = {
+        symbol: await feed.funding(symbol, first_ms) for symbol in features.symbols if "funding" in features.groups
+    }
+    return {symbol: FundingHistory.of(rates) for symbol, rates in found.items() if rates}
+
+
+def recorded_funding(folder: Path, settings: Settings) -> dict[str, FundingHistory]:
+    """The same of a folder of recorded candles."""
+    features, recordings = FeatureSet.of(settings), RecordedCandles(folder)
+    found = {symbol: recordings.funding(symbol) for symbol in features.symbols if "funding" in features.groups}
+    return {symbol: FundingHistory.of(rates) for symbol, rates in found.items() if rates}
 
 
 def wanted_candles(settings: Settings) -> int:

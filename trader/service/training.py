@@ -9,8 +9,9 @@ from trader.adapters.ccxt.connect import connect
 from trader.adapters.model_files import ModelFiles
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
+from trader.features import Extras
 from trader.service import training_session
-from trader.service.history import download, recorded
+from trader.service.history import download, funding, recorded, recorded_funding
 from trader.service.loop import run_loop
 from trader.service.searches import tuned_profile
 from trader.service.supply import models_dir
@@ -37,6 +38,7 @@ class Material(NamedTuple):
 
     candles: dict[str, CandleArrays]
     costs: dict[str, Costs]
+    extras: Extras
 
 
 def train(
@@ -56,7 +58,7 @@ def train(
         run_loop(_train_there(settings, locate, wanted))
         return
     with TrainingView() as view:
-        _train(settings, market_id, Material(recorded(candles, settings), {}), wanted, view)
+        _train(settings, market_id, from_folder(settings, candles), wanted, view)
 
 
 async def _train_there(settings: Settings, locate: Locate, wanted: Wanted) -> int:
@@ -76,10 +78,16 @@ async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: T
     try:
         store = settings.storage.state_dir / "candles" / venue.market_id
         candles = await download(connection.feed, settings, until_ms, store, view.downloaded)
+        extras = Extras(funding=await funding(connection.feed, settings, until_ms))
     finally:
         await connection.close()
     costs = {s: Costs(taker_fee_frac=instrument.taker_fee_frac) for s, instrument in connection.instruments.items()}
-    return Material(candles, costs)
+    return Material(candles, costs, extras)
+
+
+def from_folder(settings: Settings, folder: Path) -> Material:
+    """What was recorded, at the usual costs."""
+    return Material(recorded(folder, settings), {}, Extras(funding=recorded_funding(folder, settings)))
 
 
 def _train(settings: Settings, market_id: str, material: Material, wanted: Wanted, view: TrainingView) -> None:
@@ -91,6 +99,7 @@ def _train(settings: Settings, market_id: str, material: Material, wanted: Wante
         files,
         progress=view.trained,
         costs=material.costs,
+        extras=material.extras,
         tuned=wanted.tuned,
         checkpoint=root / "folds",
         is_challenger=wanted.is_challenger,

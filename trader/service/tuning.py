@@ -11,9 +11,8 @@ import numpy as np
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.service import training_session
-from trader.service.history import recorded
 from trader.service.searches import search_dir
-from trader.service.training import Locate, Material, from_exchange
+from trader.service.training import Locate, Material, from_exchange, from_folder
 from trader.service.training_view import TrainingView
 from trader.training.dataset import Dataset, build_dataset, sampled
 from trader.training.fit import rules_of
@@ -37,7 +36,7 @@ def tune(
     where it is kept.
     """
     if candles is not None:
-        return search(settings, market_id, wanted, Material(recorded(candles, settings), {}), on_trial)
+        return search(settings, market_id, wanted, from_folder(settings, candles), on_trial)
     material = asyncio.run(_from_exchange(settings, locate, wanted))
     return search(settings, market_id, wanted, material, on_trial)
 
@@ -81,7 +80,7 @@ def search(
 
 def _table(settings: Settings, material: Material, rows: int) -> Dataset:
     most = min(rows, PROFILES[settings.model.profile].largest_rows or rows)
-    return sampled(build_dataset(material.candles, settings, material.costs), most)
+    return sampled(build_dataset(material.candles, settings, material.costs, material.extras), most)
 
 
 def _fingerprint(candles: Mapping[str, CandleArrays]) -> str:

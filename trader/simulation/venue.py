@@ -25,7 +25,7 @@ from trader.domain.events import (
     TradePrinted,
 )
 from trader.domain.instrument import Instrument, InstrumentKind
-from trader.domain.market import Candle
+from trader.domain.market import Candle, FundingRate
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderType
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
@@ -77,6 +77,9 @@ class PaperVenue:
 
     async def candles(self, symbol: str, timeframe: str, since_ms: int, limit: int) -> list[Candle]:
         return await self._feed.candles(symbol, timeframe, since_ms, limit)
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        return await self._feed.funding(symbol, since_ms)
 
     async def run(self, sink: MarketSink) -> None:
         """Pass every event on, then match against it: what it causes is told after it."""

@@ -15,10 +15,10 @@ from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.instrument import Instrument
-from trader.domain.market import Candle
+from trader.domain.market import Candle, FundingRate
 from trader.domain.signals import Forecast, ModelInfo
 from trader.engine.scorer import Scorer
-from trader.features import FeatureSet
+from trader.features import Extras, FeatureSet, FundingHistory
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 from trader.models.synthetic import synthetic_ensemble
@@ -26,7 +26,7 @@ from trader.ports import MarketSink
 from trader.sandbox.generated import EPOCH_MS
 from trader.training.dataset import Dataset, build_dataset
 
-MINUTE = 60_000
+MINUTE, HOUR = 60_000, 3_600_000
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
 LIVE = 40
 """Candles of every symbol that come after the start."""
@@ -40,11 +40,11 @@ def candle(symbol: str, number: int, price: float = 100.0) -> Candle:
     return Candle(symbol, open_ms, open_ms + MINUTE, price, price, price, price, 1.0)
 
 
-def settings_of(symbols: Sequence[str], *, groups: tuple[str, ...] = ("leader", "peers")) -> Settings:
+def settings_of(symbols: Sequence[str], market: str = "spot") -> Settings:
     return Settings(
-        exchange=ExchangeSettings(symbols=tuple(symbols)),
+        exchange=ExchangeSettings.model_validate({"symbols": tuple(symbols), "market": market}),
         market=MarketSettings(history_candles=2_050),
-        model=ModelSettings.model_validate({"feature_groups": groups, "horizon_candles": 1}),
+        model=ModelSettings(horizon_candles=1),
     )
 
 
@@ -74,6 +74,13 @@ class SeenRows:
         return [RowForecast(0.0, 0.5, 1.0) if is_complete else nothing for is_complete in complete]
 
 
+def settlements(symbol: str) -> list[FundingRate]:
+    """Every hour, from ten days before the newest candle on."""
+    last_ms = EPOCH_MS + 4 * 60 * MINUTE
+    rng = np.random.default_rng(SYMBOLS.index(symbol))
+    return [FundingRate(symbol, at, float(rng.normal(1e-4, 1e-4))) for at in range(last_ms - 240 * HOUR, last_ms, HOUR)]
+
+
 class PastFeed:
     """Serves the candles up to the clock."""
 
@@ -84,6 +91,7 @@ class PastFeed:
         self._clock = clock
         self._moved = moved
         self.asked: list[str] = []
+        self.told_funding: list[tuple[str, int]] = []
 
     async def instruments(self) -> Mapping[str, Instrument]:
         return {}
@@ -95,6 +103,12 @@ class PastFeed:
         known = [c for c in self._candles[symbol] if since_ms <= c.open_ms and c.close_ms <= self._clock.now_ms()]
         return known[:limit]
 
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        known = [rate for rate in settlements(symbol) if since_ms <= rate.ts_ms <= self._clock.now_ms()]
+        self.told_funding += [(symbol, rate.ts_ms) for rate in known if rate.ts_ms == EPOCH_MS]
+        self._moved()
+        return known
+
     async def run(self, sink: MarketSink) -> None:
         await asyncio.Event().wait()
 
@@ -105,10 +119,8 @@ class PastFeed:
 class Bench:
     """A scorer with its market; `start` warms it up to the last `LIVE` candles."""
 
-    def __init__(
-        self, symbols: Sequence[str] = SYMBOLS, *, groups: tuple[str, ...] = ("leader", "peers"), late_s: float = 0.05
-    ) -> None:
-        self.settings = settings_of(symbols, groups=groups)
+    def __init__(self, symbols: Sequence[str] = SYMBOLS, *, market: str = "spot", late_s: float = 0.05) -> None:
+        self.settings = settings_of(symbols, market)
         self.features = FeatureSet.of(self.settings)
         self.model = SeenRows(self.features)
         self.candles = {symbol: MARKET[symbol] for symbol in symbols}
@@ -170,7 +182,9 @@ class Bench:
 
     def table(self) -> Dataset:
         """What the trainer makes of the very same candles."""
-        return build_dataset({symbol: arrays_of(candles) for symbol, candles in self.candles.items()}, self.settings)
+        funding = {symbol: FundingHistory.of(settlements(symbol)) for symbol in self.candles}
+        candles = {symbol: arrays_of(candles) for symbol, candles in self.candles.items()}
+        return build_dataset(candles, self.settings, extras=Extras(funding=funding))
 
     def expected(self, forecast: Forecast) -> Floats:
         table = self.table_
@@ -198,7 +212,7 @@ def arrays_of(candles: Sequence[Candle]) -> CandleArrays:
 
 def from_the_sandbox() -> dict[str, list[Candle]]:
     """Candles of the bundled exchange's generated market."""
-    made = sandbox_market(SYMBOLS, history=COUNT).begin(EPOCH_MS)
+    made = sandbox_market(SYMBOLS, history=COUNT).begin(EPOCH_MS + LIVE // 2 * MINUTE)
     return {
         symbol: [
             Candle(symbol, int(t), int(t) + MINUTE, o, h, low, c, v)
@@ -218,6 +232,21 @@ async def test_live_rows_equal_the_trainers_bit_for_bit_groups_included() -> Non
             await bench.has_told(4 * (number + 1))
     assert bench.features.groups == ("leader", "peers")
     assert {"beta_60", "correlation_240", "return_rank_15", "hour_of_week"} <= set(bench.features.inputs)
+    bench.assert_equal_to_training()
+
+
+async def test_live_rows_of_a_perpetual_know_the_same_funding_as_the_trainers() -> None:
+    bench = Bench(market="perpetual")
+    bench.clock.speed = 10_000.0  # asks every full hour of the market: a third of a second
+    async with bench:
+        for number in range(LIVE):
+            bench.close_of(number)
+            await bench.has_told(4 * (number + 1))
+            if bench.clock.now_ms() == EPOCH_MS + MINUTE:
+                await bench.until(lambda: set(bench.feed.told_funding) == {(s, EPOCH_MS) for s in SYMBOLS})
+    changes = {row[bench.features.inputs.index("funding_age_h")] > 0.5 for row in bench.model.rows}
+    assert changes == {True, False}  # a settlement became known meanwhile
+    assert bench.features.groups == ("leader", "funding", "peers")
     bench.assert_equal_to_training()
 
 
@@ -304,8 +333,9 @@ async def test_a_broken_run_starts_from_the_history_again() -> None:
         await bench.has_told(4)
         bench.scorer.offer(msgspec.structs.replace(bench.candles[SYMBOLS[0]][1 - LIVE], low=-1.0))
         bench.close_of(1, *SYMBOLS[1:])
-        with pytest.raises(ValueError, match="not above 0"):
+        with pytest.raises(ExceptionGroup) as raised:
             await bench.task
+        assert raised.group_contains(ValueError, match="not above 0")
         bench.feed.asked.clear()
         bench.restart()
         await bench.until(lambda: set(bench.feed.asked) == set(SYMBOLS))

@@ -9,7 +9,7 @@ from trader.adapters.parquet.candles import ParquetCandleStore
 from trader.clock import SimulatedClock
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.instrument import Instrument
-from trader.domain.market import Candle
+from trader.domain.market import Candle, FundingRate
 from trader.ports import MarketSink
 from trader.service.download import PAGE, Span, Wanted, download_span, span_of, verify
 
@@ -34,6 +34,9 @@ class Archive:
     def _candle(self, symbol: str, at: int) -> Candle:
         is_gap = at in self.absent
         return Candle(symbol, at, at + MINUTE, 10.0, 10.0, 10.0, 10.0, 0.0 if is_gap else 1.0, is_gap)
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        return []
 
     async def instruments(self) -> Mapping[str, Instrument]:
         return {}

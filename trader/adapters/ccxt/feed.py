@@ -21,7 +21,7 @@ from trader.config.schema import ExchangeSettings, MarketSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamChanged, StreamState, TradePrinted
 from trader.domain.instrument import Instrument, InstrumentKind
-from trader.domain.market import Candle, Trade, timeframe_ms
+from trader.domain.market import Candle, FundingRate, Trade, timeframe_ms
 from trader.market.candles import Row, continuous
 from trader.market.quality import SymbolHealth
 from trader.ports import MarketSink
@@ -74,6 +74,11 @@ class CcxtFeed:
         if candles and timeframe == self._market.timeframe and (newest is None or newest.open_ms < candles[-1].open_ms):
             self._last[symbol] = candles[-1]
         return candles
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        if self._kind is InstrumentKind.SPOT or not self._raw.has.get("fetchFundingRateHistory"):
+            return []
+        return await self._history.funding(symbol, since_ms)
 
     async def run(self, sink: MarketSink) -> None:
         if not self._raw.markets:

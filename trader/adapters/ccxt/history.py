@@ -1,11 +1,14 @@
 """Candles over REST: paged, checked, and only those that are over."""
 
+import math
 from typing import Any
 
 from trader.adapters.ccxt.client import Client
 from trader.domain.errors import Unavailable
-from trader.domain.market import timeframe_ms
+from trader.domain.market import FundingRate, timeframe_ms
 from trader.market.candles import Row, fault_of
+
+_FUNDING_PAGE = 100
 
 
 class History:
@@ -53,6 +56,19 @@ class History:
             await self._client.measure_clock(samples=1)
         return [rows[open_ms] for open_ms in sorted(rows)]
 
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingRate]:
+        """All settlements the exchange tells of from `since_ms` on, oldest first. Raises `Unavailable`."""
+        found: list[FundingRate] = []
+        while True:
+            answer = await self._client.read("fetch_funding_rate_history", symbol, since_ms, _FUNDING_PAGE)
+            page = sorted(
+                (rate for rate in _fundings(symbol, answer) if rate.ts_ms >= since_ms), key=lambda rate: rate.ts_ms
+            )
+            if not page:
+                return found
+            found += page
+            since_ms = page[-1].ts_ms + 1
+
     def settled_until(self, rows: list[Row], length_ms: int) -> int:
         """The grid time up to which `rows`, just fetched, tell everything: also which candles do not exist.
 
@@ -62,6 +78,16 @@ class History:
         over = self.over_ms(length_ms)
         newest = max((row.open_ms + length_ms for row in rows if row.open_ms + length_ms <= over), default=0)
         return max(newest, over - length_ms)
+
+
+def _fundings(symbol: str, answer: Any) -> list[FundingRate]:
+    try:
+        rates = [FundingRate(symbol, int(entry["timestamp"]), float(entry["fundingRate"])) for entry in answer]
+    except (TypeError, ValueError, LookupError):
+        raise Unavailable(f"{symbol}: funding rates {repr(answer)[:100]} cannot be read") from None
+    if not all(math.isfinite(one.rate) for one in rates):
+        raise Unavailable(f"{symbol}: a funding rate is not finite")
+    return rates
 
 
 def _rows(symbol: str, answer: Any, length_ms: int) -> list[Row]:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from trader.adapters.parquet.files import check_candles, read_columns, write_table
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
-from trader.domain.market import Candle, timeframe_ms
+from trader.domain.market import Candle, FundingRate, timeframe_ms
 from trader.market.bulk import fill_gaps, resample
+
+_FUNDING = "funding_8h"
 
 Gaps = NDArray[np.bool_]
 
@@ -113,10 +115,21 @@ class RecordedCandles:
         _require_valid(path, candles, timeframe_ms(source))
         return resample(fill_gaps(candles, timeframe_ms(source)), timeframe_ms(source), wanted)
 
+    def funding(self, symbol: str) -> list[FundingRate]:
+        """Recorded settlements, oldest first, from `<SYMBOL>-funding_8h.parquet` beside the candles: columns timestamp
+        and funding_rate. None without that file.
+        """
+        path = self.root / f"{_recorded_name(symbol)}-{_FUNDING}.parquet"
+        if not path.exists():
+            return []
+        times, rates = read_columns(path, ["timestamp", "funding_rate"])
+        made = zip(np.asarray(times, np.int64).tolist(), np.asarray(rates, np.float64).tolist(), strict=True)
+        return [FundingRate(symbol, settled_ms, rate) for settled_ms, rate in made]
+
     def _recorded_timeframes(self, symbol: str) -> list[str]:
         prefix = f"{_recorded_name(symbol)}-"
         names = [path.stem.removeprefix(prefix) for path in self.root.glob(f"{prefix}*.parquet")]
-        return sorted(names, key=timeframe_ms)
+        return sorted((name for name in names if name != _FUNDING), key=timeframe_ms)
 
 
 def empty_arrays() -> CandleArrays:
