@@ -277,6 +277,7 @@ def _market_and_account(
         opening_balances={quote: Decimal(str(settings.paper.quote_balance))},
         store=settings.account_dir / "paper.sqlite",
         latency_s=settings.paper.latency_s,
+        leverage=settings.exchange.leverage,
     )
     return paper, paper
 
@@ -323,7 +324,12 @@ def _known_market_id(settings: Settings) -> str:
         recording=sandbox.recording,
         history=sandbox.history,
     )
-    return f"sandbox-{options.market_hash()}"
+    return _sandbox_market_id(settings, options.market_hash())
+
+
+def _sandbox_market_id(settings: Settings, market_hash: str) -> str:
+    """Spot pairs and perpetuals of one sandbox are two markets."""
+    return f"sandbox-{market_hash}" + ("-perpetual" if settings.exchange.market == "perpetual" else "")
 
 
 def _bundled_venue(settings: Settings, running: "RunningSandbox") -> Venue:
@@ -331,7 +337,7 @@ def _bundled_venue(settings: Settings, running: "RunningSandbox") -> Venue:
     resolved = settings.model_copy(update={"exchange": settings.exchange.model_copy(update=at)})
     own = Credentials(running.api_key, running.api_secret) if settings.mode == "live" else None
     clock = ScaledClock(running.real_epoch_ms, running.market_epoch_ms, running.speed)
-    return Venue(resolved, clock, own, f"sandbox-{running.market_hash}")
+    return Venue(resolved, clock, own, _sandbox_market_id(settings, running.market_hash))
 
 
 def _require_known_symbols(settings: Settings, held: list[str]) -> None:

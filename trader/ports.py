@@ -6,7 +6,7 @@ All methods that wait may raise `Unavailable`; the ones that change something at
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, Level, TradingState
 from trader.domain.events import AccountEvent, AnyEvent, MarketEvent
 from trader.domain.instrument import Instrument
@@ -78,8 +78,11 @@ class Exchange(Protocol):
     async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
         """All executions of the account in `symbol` from `since_ms` on, oldest first, complete."""
 
+    async def payments(self, since_ms: int) -> list[Payment]:
+        """All funding of the configured symbols, and what liquidations cost, from `since_ms` on; empty on spot."""
+
     async def balances(self) -> list[Balance]:
-        """All non-zero balances."""
+        """All non-zero balances; of a margined account the wallets, without the profit of open positions."""
 
     async def positions(self) -> list[Position]:
         """Open perpetual positions of the configured symbols; empty on spot."""
@@ -116,6 +119,14 @@ class Recovered(Protocol):
     @property
     def last_fill_ms(self) -> Mapping[str, int]:
         """Symbol -> newest fill."""
+
+    @property
+    def payment_ids(self) -> frozenset[str]:
+        """Those of the last days."""
+
+    @property
+    def last_payment_ms(self) -> int:
+        """Of the newest one; 0 for none."""
 
     @property
     def positions(self) -> Sequence[Position]: ...
@@ -157,6 +168,7 @@ class LedgerReader(Protocol):
     def positions(self) -> list[Position]: ...
     def orders(self, *, limit: int, open_only: bool = False) -> list[Order]: ...
     def fills(self, *, limit: int) -> list[Fill]: ...
+    def payments(self, *, limit: int) -> list[Payment]: ...
     def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]: ...
     def trades(self, *, limit: int) -> list[ClosedTrade]: ...
     def balances(self) -> list[Balance]: ...

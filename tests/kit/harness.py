@@ -58,6 +58,8 @@ class Memory(msgspec.Struct):
     orders_by_id: dict[str, Order] = {}
     fill_ids_seen: set[tuple[str, str]] = set()
     last_fill_ms: dict[str, int] = {}
+    payment_ids_seen: set[str] = set()
+    last_payment_ms: int = 0
     positions_by_symbol: dict[str, Position] = {}
     balances_by_currency: dict[str, Balance] = {}
     state: dict[tuple[str, str], bytes] = {}
@@ -74,6 +76,10 @@ class Memory(msgspec.Struct):
         return frozenset(self.fill_ids_seen)
 
     @property
+    def payment_ids(self) -> frozenset[str]:
+        return frozenset(self.payment_ids_seen)
+
+    @property
     def positions(self) -> list[Position]:
         return list(self.positions_by_symbol.values())
 
@@ -88,6 +94,9 @@ class Memory(msgspec.Struct):
             case d.KeepFill(fill=fill):
                 self.fill_ids_seen.add((fill.symbol, fill.fill_id))
                 self.last_fill_ms[fill.symbol] = max(fill.ts_ms, self.last_fill_ms.get(fill.symbol, 0))
+            case d.KeepPayment(payment=payment):
+                self.payment_ids_seen.add(payment.payment_id)
+                self.last_payment_ms = max(payment.ts_ms, self.last_payment_ms)
             case d.KeepPosition(position=position):
                 self.positions_by_symbol[position.symbol] = position
             case d.KeepBalance(balance=balance):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
@@ -24,8 +24,19 @@ class ExchangeSettings(Section):
     """`sandbox` for the bundled local exchange, or any ccxt exchange id (binance, bybit, okx, kraken, ...)."""
     market: Literal["spot", "perpetual"] = "spot"
     """What is traded there: spot pairs or linear perpetuals."""
-    symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT", "BNB/USDT", "SOL/USDT", "XRP/USDT")
-    """Unified ccxt names. The first one is the market leader for cross-asset features."""
+    symbols: Annotated[tuple[str, ...], Field(validate_default=True)] = (
+        "BTC/USDT",
+        "ETH/USDT",
+        "BNB/USDT",
+        "SOL/USDT",
+        "XRP/USDT",
+    )
+    """Unified ccxt names; of perpetuals BTC/USDT:USDT, or BTC/USDT for short. The first one is the market leader for
+    cross-asset features."""
+    leverage: Annotated[int, Field(ge=1, le=50)] = 3
+    """Perpetuals: position value / margin it ties up, set for every symbol at start."""
+    margin_mode: Literal["cross", "isolated"] = "cross"
+    """Perpetuals: whether positions share their margin (`cross`) or have their own, set for every symbol at start."""
     endpoint: str | None = None
     """https://127.0.0.1:PORT routes every host of the exchange to a local simulator; anything else is refused."""
     ca_file: Path | None = None
@@ -39,6 +50,14 @@ class ExchangeSettings(Section):
     allow_withdrawal_keys: bool = False
     """API keys that can withdraw are refused unless this is set."""
 
+    @field_validator("symbols")
+    @classmethod
+    def _names_of_perpetuals(cls, symbols: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Linear perpetuals may be named like their spot pairs: which one is meant is said by `market`."""
+        if info.data.get("market") != "perpetual":
+            return symbols
+        return tuple(_perpetual_name(symbol) for symbol in symbols)
+
     @model_validator(mode="after")
     def _loopback_only(self) -> "ExchangeSettings":
         if self.endpoint is not None:
@@ -48,6 +67,12 @@ class ExchangeSettings(Section):
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError(f"symbols has repetitions: {', '.join(self.symbols)}")
         return self
+
+
+def _perpetual_name(symbol: str) -> str:
+    if ":" in symbol or "/" not in symbol:
+        return symbol
+    return f"{symbol}:{symbol.partition('/')[2]}"
 
 
 def require_loopback(endpoint: str) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """Balances and positions, as the exchange states them and as the ledger keeps them."""
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -35,3 +36,19 @@ class Position(msgspec.Struct, frozen=True):
     @property
     def is_flat(self) -> bool:
         return self.quantity == 0
+
+
+class PaymentKind(StrEnum):
+    FUNDING = "funding"  # between longs and shorts of a perpetual, every few hours
+    LIQUIDATION = "liquidation"  # what a liquidation cost beyond its fills
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """Money that came in (`amount` > 0) or went out without a fill of ours. `payment_id` is unique per account."""
+
+    payment_id: str
+    kind: PaymentKind
+    symbol: str
+    currency: str
+    amount: Decimal
+    ts_ms: int

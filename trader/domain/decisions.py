@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.orders import Approved, Fill, Order, OrderRef
 from trader.domain.signals import DecisionRecord
 
@@ -93,6 +93,10 @@ class KeepOrder(Decision, frozen=True):
 
 class KeepFill(Decision, frozen=True):
     fill: Fill
+
+
+class KeepPayment(Decision, frozen=True):
+    payment: Payment
 
 
 class KeepPosition(Decision, frozen=True):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
@@ -123,6 +123,10 @@ class FillArrived(Event, frozen=True):
     fill: Fill
 
 
+class PaymentArrived(Event, frozen=True):
+    payment: Payment
+
+
 class BalancesReported(Event, frozen=True):
     """`is_complete`: every currency is listed; otherwise only those that changed."""
 
@@ -131,7 +135,7 @@ class BalancesReported(Event, frozen=True):
 
 
 class Reconciled(Event, frozen=True):
-    """Orders, fills, positions and balances were asked for and have all been told to the engine.
+    """Orders, fills, payments, positions and balances were asked for and have all been told to the engine.
 
     The complete balances and positions come with it: everything before this event is part of the picture.
     """
@@ -177,7 +181,7 @@ class CommandReceived(Event, frozen=True):
 
 
 MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged | InstrumentChanged
-AccountEvent = OrderReported | FillArrived | BalancesReported | AccountUnreachable
+AccountEvent = OrderReported | FillArrived | PaymentArrived | BalancesReported | AccountUnreachable
 AnyEvent = (
     MarketEvent
     | AccountEvent

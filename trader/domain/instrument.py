@@ -55,6 +55,11 @@ class Instrument(msgspec.Struct, frozen=True):
     def can_short(self) -> bool:
         return self.kind is InstrumentKind.PERPETUAL
 
+    @property
+    def for_reducing(self) -> "Instrument":
+        """As it limits orders that only reduce: on perpetuals they have no least value."""
+        return msgspec.structs.replace(self, min_notional=ZERO) if self.can_short else self
+
     def round_price(self, price: float | Decimal, rounding: Rounding = Rounding.NEAREST) -> Decimal:
         """`price` on the tick grid."""
         return round_to(price, self.price_tick, rounding)

@@ -165,6 +165,8 @@ class Fill(msgspec.Struct, frozen=True):
     fee_currency: str
     ts_ms: int
     is_maker: bool
+    realised: Decimal | None = None  # profit the exchange booked for it before the fee, quote; None = it states none
+    is_forced: bool = False  # the exchange did it: a liquidation, or a deleveraging
 
 
 class OrderRef(msgspec.Struct, frozen=True):

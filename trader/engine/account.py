@@ -2,15 +2,18 @@
 
 import msgspec
 
-from trader.domain.account import Balance
-from trader.domain.decisions import KeepBalance, Level, RequestReconcile
+from trader.domain.account import Balance, Payment, PaymentKind, Position
+from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Level, RequestReconcile
 from trader.domain.events import BalancesReported, Reconciled
+from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
-from trader.engine import algorithms, exits
+from trader.engine import algorithms, entries, exits, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
 from trader.execution.reconcile import Discrepancy, compare
+
+_REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, 7 * 86_400_000
 
 
 def on_reconciled(desk: Desk, event: Reconciled) -> None:
@@ -18,14 +21,38 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
     state = desk.state
     state.last_reconciled_ms = desk.now_ms
     if not state.is_opened:
-        _open_ledger(desk, event.balances)
+        _open_ledger(desk, event)
     elif not _is_moving(desk):
+        for symbol, market in state.markets.items():
+            if market.instrument.can_short:
+                orders.book_foreign(desk, symbol)
         _compare(desk, event)
     if not state.is_ready:
         state.is_ready = True
         _resume(desk)
-    for symbol in state.plans:
+    for symbol in state.markets:
         protect(desk, symbol)
+
+
+def on_payment(desk: Desk, payment: Payment) -> None:
+    """Money moved without a fill: booked once, as what it is."""
+    state = desk.state
+    if not state.is_opened or payment.payment_id in state.payment_ids or payment.ts_ms < state.opened_ms:
+        return
+    state.payment_ids[payment.payment_id] = payment.ts_ms
+    state.last_payment_ms = max(state.last_payment_ms, payment.ts_ms)
+    if len(state.payment_ids) > _REMEMBERED_PAYMENTS:
+        horizon_ms = state.last_payment_ms - _PAYMENTS_KEPT_MS
+        state.payment_ids = {name: ts for name, ts in state.payment_ids.items() if ts >= horizon_ms}
+    desk.emit(KeepPayment(payment))
+    change = state.ledger.pay(payment)
+    if change.position is not None:
+        desk.emit(KeepPosition(change.position))
+    for balance in change.balances:
+        desk.emit(KeepBalance(balance))
+    if payment.kind is PaymentKind.LIQUIDATION:
+        text = f"a liquidation cost {-payment.amount} {payment.currency} beyond its fills"
+        desk.notify(Level.ALERT, "account.liquidation_cost", text, symbol=payment.symbol, ref=payment.payment_id)
 
 
 def on_balances(desk: Desk, event: BalancesReported) -> None:
@@ -37,7 +64,8 @@ def on_balances(desk: Desk, event: BalancesReported) -> None:
         desk.emit(RequestReconcile("a balance changed without a fill of ours"))
 
 
-def _open_ledger(desk: Desk, balances: tuple[Balance, ...]) -> None:
+def _open_ledger(desk: Desk, event: Reconciled) -> None:
+    balances = event.balances
     desk.state.ledger.open_with(balances)
     desk.state.is_opened = True
     desk.state.opened_ms = desk.now_ms
@@ -46,6 +74,8 @@ def _open_ledger(desk: Desk, balances: tuple[Balance, ...]) -> None:
         desk.emit(KeepBalance(Balance(balance.currency, balance.total)))
     held = ", ".join(f"{b.total.normalize():f} {b.currency}" for b in balances) or "nothing"
     desk.notify(Level.INFO, "ledger.opened", f"first start with {held}")
+    for position in event.positions:
+        _adopt(desk, position)
 
 
 def _is_moving(desk: Desk) -> bool:
@@ -74,10 +104,10 @@ def _compare(desk: Desk, event: Reconciled) -> None:
     if len(confirmed) < len(found):
         desk.emit(RequestReconcile("a difference must be seen twice"))
     for discrepancy in confirmed:
-        _accept(desk, discrepancy)
+        _accept(desk, discrepancy, event)
 
 
-def _accept(desk: Desk, discrepancy: Discrepancy) -> None:
+def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
     """A confirmed difference is named, and the ledger follows the exchange: nothing is true until it says so."""
     state = desk.state
     desk.notify(Level.ALERT, f"account.{discrepancy.kind}", discrepancy.text, ref=discrepancy.subject)
@@ -85,6 +115,24 @@ def _accept(desk: Desk, discrepancy: Discrepancy) -> None:
         change = state.ledger.adjust(discrepancy.subject, discrepancy.difference, discrepancy.text)
         for balance in change.balances:
             desk.emit(KeepBalance(balance))
+    elif discrepancy.kind == "position":
+        symbol = discrepancy.subject
+        flat = Position(symbol, ZERO, ZERO, desk.now_ms)
+        exits.abort_entries(desk, symbol, "the position is not as it should be")
+        _adopt(desk, next((each for each in event.positions if each.symbol == symbol), flat))
+        _answer_unplanned(desk)
+
+
+def _adopt(desk: Desk, position: Position) -> None:
+    """Take a margined position over as the exchange states it. A plan for the other side guards nothing any more."""
+    state, symbol = desk.state, position.symbol
+    known = state.ledger.positions.get(symbol)
+    opened_ms = known.opened_ms if known is not None else position.opened_ms or desk.now_ms
+    position = msgspec.structs.replace(position, opened_ms=opened_ms)
+    desk.emit(KeepPosition(state.ledger.adopt(position).position or position))
+    plan = state.plans.get(symbol)
+    if plan is not None and position.quantity * plan.side.sign <= 0:
+        entries.forget_plan(desk, symbol)
 
 
 def _resume(desk: Desk) -> None:

@@ -59,8 +59,9 @@ def revalue(desk: Desk) -> None:
         return
     ledger, instruments = state.ledger, {symbol: market.instrument for symbol, market in state.markets.items()}
     prices = state.prices()
-    if any(instruments[s].base in ledger.balances and s not in prices for s in instruments):
-        return  # coins without a price would look like a loss
+    held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
+    if not held <= prices.keys():
+        return  # what has no price would look like a loss
     quote = next(iter(instruments.values())).quote
     unknown = state.tracker.unknown()
     worth = value(ledger.balances, ledger.positions, instruments, prices, quote, unknown)

@@ -22,6 +22,7 @@ from trader.domain.events import (
     OrderRefused,
     OrderReported,
     OutcomeLost,
+    PaymentArrived,
     Reconciled,
 )
 from trader.domain.orders import OrderRef, OrderReport
@@ -185,6 +186,9 @@ class Courier:
         for symbol, since_ms in scope.fills_since_ms.items():
             for fill in await self._exchange.fills(symbol, since_ms):
                 self._put(FillArrived(fill=fill))
+        if scope.payments_since_ms is not None:
+            for payment in await self._exchange.payments(scope.payments_since_ms):
+                self._put(PaymentArrived(payment=payment))
         for report in open_reports:
             self._put(OrderReported(report=report))
         for ref in gone:

@@ -100,19 +100,30 @@ class Desk:
         """Position in base units, signed; dust counts as flat."""
         return self.state.ledger.quantity(symbol)
 
+    def leverage(self, symbol: str) -> float:
+        """Value that one unit of free quote carries: 1 on spot."""
+        return float(self.settings.exchange.leverage) if self.market(symbol).instrument.can_short else 1.0
+
     def free_quote(self, currency: str) -> float:
-        """Quote currency that no open, pending or unknown buy order may still need."""
-        return float(self.state.ledger.total(currency)) - self.reserved_quote(currency)
+        """Quote currency that nothing held or under way needs; of a margined account the margin that is free."""
+        state, tied = self.state, self.reserved_quote(currency)
+        for position in state.ledger.positions.values():
+            market = self.market(position.symbol)
+            if market.instrument.can_short and market.instrument.quote == currency:
+                quantity, entry = float(position.quantity), float(position.entry_price)
+                mid = market.mid or entry
+                tied += abs(quantity) * mid / self.leverage(position.symbol) - quantity * (mid - entry)
+        return float(state.ledger.total(currency)) - tied
 
     def reserved_quote(self, currency: str) -> float:
-        """Quote currency that open, pending and unknown buy orders may still need."""
-        state = self.state
+        """Quote currency that open, pending and unknown orders may still need: of a margined account their margin."""
         reserved = 0.0
-        for order in state.tracker.open_orders():
-            intent = order.intent
-            if intent.side.sign > 0 and state.markets[intent.symbol].instrument.quote == currency:
+        for order in self.state.tracker.open_orders():
+            intent, instrument = order.intent, self.market(order.symbol).instrument
+            needs = not intent.purpose.reduces if instrument.can_short else intent.side.sign > 0
+            if needs and instrument.quote == currency:
                 price = float(intent.price or 0) or intent.reference_price
-                reserved += float(order.remaining) * price
+                reserved += float(order.remaining) * price / self.leverage(order.symbol)
         return reserved
 
     def opening(self, *, but: str = "") -> dict[str, float]:
@@ -166,6 +177,7 @@ class Desk:
             is_known_client_id=state.tracker.is_known,
             open_reducing_quantity=reducing,
             correlated_quote=self.correlated_quote(intent.symbol, but=intent.parent_id),
+            leverage=self.leverage(intent.symbol),
         )
 
 

@@ -25,6 +25,7 @@ from trader.domain.events import (
     OrderRefused,
     OrderReported,
     OutcomeLost,
+    PaymentArrived,
     Reconciled,
     StreamChanged,
     Ticked,
@@ -39,6 +40,7 @@ from trader.engine.state import EngineState
 from trader.risk.correlation import rolling_correlations
 from trader.risk.exits import on_candle
 
+_PAYMENT_MARGIN_MS = 3_600_000  # some exchanges list them late
 _FILL_MARGIN_MS = 120_000  # fills are asked for again from this long before the newest known one
 
 
@@ -66,6 +68,7 @@ class Engine:
             TimerFired: self._on_timer,
             StreamChanged: self._on_stream,
             InstrumentChanged: self._on_instrument,
+            PaymentArrived: self._on_payment,
             BalancesReported: self._on_balances,
             Reconciled: self._on_reconciled,
             AccountUnreachable: self._on_unreachable,
@@ -99,8 +102,10 @@ class Engine:
             symbol: max(0, state.last_fill_ms.get(symbol, state.opened_ms) - _FILL_MARGIN_MS)
             for symbol in state.markets
         }
+        paid_since = max(state.opened_ms, max(state.last_payment_ms, state.last_reconciled_ms) - _PAYMENT_MARGIN_MS)
         unended = (*state.tracker.open_orders(), *state.tracker.unsettled())
-        return ReconcileScope(tuple(ref_of(order) for order in unended), since if state.is_opened else {})
+        refs = tuple(ref_of(order) for order in unended)
+        return ReconcileScope(refs, since, paid_since) if state.is_opened else ReconcileScope(refs, {})
 
     def is_settled(self) -> bool:
         """No order without a known state, no stop that still has to be placed."""
@@ -192,6 +197,9 @@ class Engine:
     def _on_cancel_refused(self, event: CancelRefused) -> None:
         order = self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms)
         self._desk.keep_order(order)
+
+    def _on_payment(self, event: PaymentArrived) -> None:
+        account.on_payment(self._desk, event.payment)
 
     def _on_balances(self, event: BalancesReported) -> None:
         account.on_balances(self._desk, event)

@@ -27,6 +27,8 @@ from trader.strategy.signals import NoSignal, edge_holds, evaluate
 
 # A forecast older than this many candles is about another market.
 _MAX_AGE_CANDLES = 1.0
+_LIQUIDATED_AT = 0.8  # share of a position's own margin whose loss comes near to its liquidation
+_FUNDING_FRAC, _FUNDING_MS = 0.0001, 8 * 3_600_000  # the usual rate of perpetuals, and how often it is paid
 
 
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
@@ -116,7 +118,7 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return _because(record, "no model" if model is None else "no book yet")
     if models.is_of_another(forecast, model):
         return _because(record, f"forecast of {forecast.model_id}, the model is {model.model_id} now")
-    cost = round_trip_cost_frac(market.instrument, book)
+    cost = round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market.instrument, model))
     signal = evaluate(
         forecast, model, regime, cost, can_short=market.instrument.can_short, settings=desk.settings.strategy
     )
@@ -198,7 +200,7 @@ def _enter(
         return _because(record, sized.reason)
     symbol, side, quantity = signal.symbol, signal.side, sized.quantity
     algorithm, impact = choose_algorithm(book, side, quantity, desk.settings.execution)
-    cost = _cost_with_impact(desk, market.instrument, book, algorithm, impact)
+    cost = _cost_with_impact(desk, market.instrument, book, algorithm, impact, _funding_frac(market.instrument, model))
     if signal.edge_frac < cost:
         return _because(record, f"edge {signal.edge_frac * 1e4:.1f}bp < {cost * 1e4:.1f}bp with impact")
     reason = _too_correlated(desk, symbol, sized)
@@ -238,12 +240,23 @@ def _enter(
     )
 
 
-def _cost_with_impact(desk: Desk, instrument: Instrument, book: Book, algorithm: AlgorithmName, impact: float) -> float:
+def _funding_frac(instrument: Instrument, model: ModelInfo) -> float:
+    """What a perpetual may cost to hold over the horizon: either side may be the one that pays."""
+    if not instrument.can_short:
+        return 0.0
+    return _FUNDING_FRAC * model.horizon_candles * timeframe_ms(model.timeframe) / _FUNDING_MS
+
+
+def _cost_with_impact(
+    desk: Desk, instrument: Instrument, book: Book, algorithm: AlgorithmName, impact: float, funding_frac: float
+) -> float:
     """Round trip with the impact of this quantity: slices pay a slice's share of it, a resting order none."""
     per_order = impact / desk.settings.execution.twap_slices if algorithm == "twap" else impact
     if algorithm == "limit":
         per_order = min(impact, desk.settings.execution.twap_above_frac) / 2  # only the way out pays, half on average
-    return round_trip_cost_frac(instrument, book, maker_entry=algorithm == "limit", impact_frac=per_order)
+    return round_trip_cost_frac(
+        instrument, book, maker_entry=algorithm == "limit", impact_frac=per_order, funding_frac=funding_frac
+    )
 
 
 def _barriers(desk: Desk, forecast: Forecast, model: ModelInfo, signal: Signal) -> tuple[float, float]:
@@ -271,7 +284,10 @@ def _size(
     if state.equity is None:
         return Unsized("equity is not known yet")
     opening = desk.opening()
-    unplaced = sum(opening.values()) - desk.reserved_quote(market.instrument.quote)
+    leverage = desk.leverage(forecast.symbol)
+    if stop_frac * leverage >= _LIQUIDATED_AT and desk.settings.exchange.margin_mode == "isolated":
+        return Unsized(f"at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation")
+    unplaced = sum(v / desk.leverage(s) for s, v in opening.items()) - desk.reserved_quote(market.instrument.quote)
     pending = [(value, state.tickets[s].stop_frac) for s, value in opening.items() if s in state.tickets]
     view = SizingView(
         equity=state.equity.equity,
@@ -283,6 +299,7 @@ def _size(
         stop_frac=stop_frac,
         atr_frac=forecast.context.atr_14 / forecast.context.close,
         shrink=models.size_share(desk),
+        leverage=leverage,
     )
     return size_position(signal, forecast, model, view, market.instrument, desk.settings.sizing)
 

@@ -1,7 +1,8 @@
 """Closing positions: the plan's exits on every price, and selling what an exit asked for.
 
 On spot a resting stop holds the coins, so an exit first frees what it wants to sell: a full exit replaces the stop in
-one request, a partial one waits until the stop has shrunk.
+one request, a partial one waits until the stop has shrunk. On perpetuals both only reduce: the stop stays until the
+position is gone.
 """
 
 import math
@@ -92,7 +93,8 @@ def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
     wanted = execution.twap_slices if math.isinf(impact) else math.ceil(impact / execution.twap_above_frac * 2)
     slices = min(wanted, execution.twap_slices)
     price = market.instrument.round_price(market.book.bid)
-    while slices > 1 and market.instrument.refusal(market.instrument.round_quantity(quantity / slices), price):
+    instrument = market.instrument.for_reducing
+    while slices > 1 and instrument.refusal(instrument.round_quantity(quantity / slices), price):
         slices -= 1
     return slices
 
@@ -115,7 +117,7 @@ def drive(desk: Desk, symbol: str) -> None:
     if not held:
         forget(desk, symbol)
         return
-    stops = desk.resting_stops(symbol)
+    stops = [] if desk.market(symbol).instrument.can_short else desk.resting_stops(symbol)
     if any(not is_resting(stop) or desk.is_being_replaced(stop.client_id) for stop in stops):
         return
     sellable = desk.market(symbol).instrument.round_quantity(held)
@@ -151,7 +153,8 @@ def on_finished(desk: Desk, algorithm: AlgorithmState) -> None:
 def _is_too_small(market: Market, quantity: Decimal) -> bool:
     if quantity <= 0 or market.book is None:
         return quantity <= 0
-    return market.instrument.refusal(quantity, market.instrument.round_price(market.book.bid)) is not None
+    price = market.instrument.round_price(market.book.bid)
+    return market.instrument.for_reducing.refusal(quantity, price) is not None
 
 
 def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
@@ -273,7 +276,7 @@ def _put(desk: Desk, wanted: PendingExit) -> None:
 
 def _part(desk: Desk, symbol: str, held: Decimal, fraction: float) -> Decimal:
     """`fraction` of the position, or all of it when the rest would be too small to sell or to protect."""
-    instrument = desk.market(symbol).instrument
+    instrument = desk.market(symbol).instrument.for_reducing
     book = desk.market(symbol).book
     if fraction >= 1 or book is None:
         return instrument.round_quantity(held)

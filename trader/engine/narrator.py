@@ -10,6 +10,7 @@ from trader.domain.decisions import (
     Decision,
     KeepFill,
     KeepOrder,
+    KeepPayment,
     KeepTradingState,
     Level,
     Notify,
@@ -112,6 +113,14 @@ def _tell(decision: Decision) -> None:
                 fee=f"{fill.fee} {fill.fee_currency}",
                 fill_id=fill.fill_id,
                 client_id=fill.client_id,
+            )
+        case KeepPayment(payment=payment):
+            log.info(
+                "payment.booked",
+                kind=payment.kind.value,
+                symbol=payment.symbol,
+                amount=f"{payment.amount} {payment.currency}",
+                payment_id=payment.payment_id,
             )
         case RecordTrade(trade=trade):
             log.info(

@@ -82,7 +82,29 @@ def _book(desk: Desk, fill: Fill) -> Order | None:
     if order is None:
         desk.emit(RequestReconcile("a trade that is not ours"))
         return None
-    fill = msgspec.structs.replace(fill, client_id=order.client_id)
+    _apply(desk, msgspec.structs.replace(fill, client_id=order.client_id), order)
+    return order
+
+
+def book_foreign(desk: Desk, symbol: str) -> None:
+    """Fills that are not ours move a margined position and its wallet like ours: they are booked, and named.
+
+    On spot they are recognised by the balances. Call it only while no order's outcome is in doubt.
+    """
+    for fill in desk.state.tracker.disown(symbol):
+        if fill.ts_ms < desk.state.opened_ms:
+            continue  # part of what the account held when this ledger began
+        what = "liquidated" if fill.is_forced else "traded by hand"
+        text = f"{what}: {fill.side.value} {fill.quantity} at {fill.price} (order {fill.exchange_order_id})"
+        event = "position.liquidated" if fill.is_forced else "account.manual_trade"
+        desk.notify(Level.ALERT, event, text, symbol=symbol, ref=fill.fill_id)
+        exits.abort_entries(desk, symbol, what)
+        _apply(desk, fill, None)
+
+
+def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
+    """Position, balances, and what follows from them. `order` is None for a fill that is not ours."""
+    state = desk.state
     desk.emit(KeepFill(fill))
     state.counters["fills"] += 1
     state.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.last_fill_ms.get(fill.symbol, 0))
@@ -94,21 +116,22 @@ def _book(desk: Desk, fill: Fill) -> Order | None:
     if state.ledger.dust != state.dust_kept:
         state.dust_kept = dict(state.ledger.dust)
         desk.keep("dust", "", DustKept(state.dust_kept))
-    if order.intent.purpose is Purpose.ENTRY:
+    if order is not None and order.intent.purpose is Purpose.ENTRY:
         entries.on_entry_fill(desk, order)
-    elif order.intent.purpose is Purpose.STOP:
+    elif order is not None and order.intent.purpose is Purpose.STOP:
         exits.abort_entries(desk, order.symbol, "stopped out")
     if change.closed is not None:
-        trade = msgspec.structs.replace(change.closed, reason=_closing_reason(desk, order))
+        trade = msgspec.structs.replace(change.closed, reason=_closing_reason(desk, fill, order))
         desk.emit(RecordTrade(trade))
         state.breakers = trade_closed(state.breakers, float(trade.profit_quote))
         desk.keep("breakers", "", state.breakers)
     if not desk.held(fill.symbol):
         entries.forget_plan(desk, fill.symbol)
-    return order
 
 
-def _closing_reason(desk: Desk, order: Order) -> str:
+def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> str:
+    if order is None:
+        return "liquidation" if fill.is_forced else "by hand"
     wanted = desk.state.exits.get(order.symbol)
     if order.intent.purpose is Purpose.STOP or wanted is None:
         return order.intent.purpose.value

@@ -33,14 +33,17 @@ def protect(desk: Desk, symbol: str) -> None:
     answered = [stop for stop in stops if stop not in silent]
     if any(_is_busy(desk, stop) for stop in answered):
         return  # its outcome comes back here
-    if silent and not answered and not _may_stand_in(desk, silent):
+    is_margined = desk.market(symbol).instrument.can_short
+    if silent and (is_margined or not answered) and not _may_stand_in(desk, silent):
         return
-    for extra in answered[1:]:
-        desk.cancel(extra)
+    keep = answered[-1 if is_margined else 0] if answered else None
+    for extra in answered:
+        if extra is not keep:
+            desk.cancel(extra)
     trouble = desk.state.stop_troubles.get(symbol)
     if trouble is not None and desk.now_ms < trouble.not_before_ms:
         return  # a timer comes back here
-    _place_or_move(desk, plan, quantity, answered[0] if answered else None)
+    _place_or_move(desk, plan, quantity, keep)
 
 
 def note_trouble(desk: Desk, order: Order) -> StopTrouble:
@@ -57,7 +60,9 @@ def note_trouble(desk: Desk, order: Order) -> StopTrouble:
 
 
 def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
-    """What the stop should cover: the position less what an exit is about to sell."""
+    """What the stop should cover: the position, on spot less what an exit is about to sell."""
+    if desk.market(symbol).instrument.can_short:  # both only reduce: the stop guards what an exit has not closed yet
+        return desk.market(symbol).instrument.round_quantity(abs(desk.held(symbol)))
     exiting = desk.state.exits.get(symbol)
     leaving = ZERO
     if exiting is not None and desk.now_ms >= exiting.not_before_ms:
@@ -98,11 +103,12 @@ def _is_busy(desk: Desk, stop: Order) -> bool:
 def _place_or_move(desk: Desk, plan: PositionPlan, quantity: Decimal, resting: Order | None) -> None:
     instrument = desk.market(plan.symbol).instrument
     stop_price = resting_stop_price(plan, instrument)
-    if instrument.refusal(quantity, stop_price) is not None:
+    if instrument.for_reducing.refusal(quantity, stop_price) is not None:
         return  # too small for the exchange to hold; the engine watches it
     if resting is not None:
         moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= stop_price * _MIN_MOVE
-        if resting.remaining == quantity and not moved:
+        covers = resting.remaining == quantity or (instrument.can_short and _is_leaving(desk, plan.symbol, resting))
+        if covers and not moved and resting.intent.side is plan.side.opposite:
             return
     intent = OrderIntent(
         client_id=_new_id(desk, plan),
@@ -117,7 +123,14 @@ def _place_or_move(desk: Desk, plan: PositionPlan, quantity: Decimal, resting: O
         reduce_only=instrument.can_short,
         reference_price=desk.market(plan.symbol).mid or plan.entry_price,
     )
-    desk.submit(intent, replaces=resting)
+    # what only reduces holds nothing: the new stop is placed beside the old one, which is cancelled once it rests
+    desk.submit(intent, replaces=None if instrument.can_short else resting)
+
+
+def _is_leaving(desk: Desk, symbol: str, resting: Order) -> bool:
+    """An exit shrinks the position fill by fill: a stop that only reduces may be larger until it is over."""
+    wanted = desk.state.exits.get(symbol)
+    return wanted is not None and bool(wanted.parent_id) and resting.remaining >= abs(desk.held(symbol))
 
 
 def _new_id(desk: Desk, plan: PositionPlan) -> str:

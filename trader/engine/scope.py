@@ -8,7 +8,8 @@ from trader.domain.orders import OrderRef
 
 
 class ReconcileScope(msgspec.Struct, frozen=True):
-    """What a reconciliation asks for: our orders not known to have ended, and fills per symbol since a time."""
+    """What a reconciliation asks for: orders of ours not known to have ended, fills and payments since a time."""
 
     refs: Sequence[OrderRef]
     fills_since_ms: Mapping[str, int]
+    payments_since_ms: int | None = None

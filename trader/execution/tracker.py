@@ -98,6 +98,16 @@ class OrderTracker:
             if fill.symbol == order.symbol and fill.exchange_order_id == order.exchange_id
         )
 
+    def disown(self, symbol: str) -> tuple[Fill, ...]:
+        """Fills in `symbol` that belong to no order of ours, oldest first, given out once.
+
+        Whoever asks has made sure that no order is without an answer: a late one would have been theirs.
+        """
+        taken = [fill for fill in self._strangers.values() if fill.symbol == symbol]
+        for fill in taken:
+            del self._strangers[fill.symbol, fill.fill_id]
+        return tuple(sorted(taken, key=lambda fill: fill.ts_ms))
+
     def take_anomalies(self) -> list[str]:
         """What contradicted since the last call; `anomaly_count` goes on counting."""
         taken, self._anomalies = self._anomalies, []

@@ -1,4 +1,4 @@
-"""Balances and positions, moved by fills and by nothing else (named transfers apart)."""
+"""Balances and positions, moved by fills and by nothing else (payments and named transfers apart)."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, localcontext
@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 import msgspec
 
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade
 from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Fill, Side
 from trader.execution.costs import fee_in_quote
-from trader.portfolio.lot import Lot, average, lot_of, share_of
+from trader.portfolio.lot import CENT, Lot, average, lot_of, share_of
 
 
 class LedgerChange(msgspec.Struct, frozen=True):
@@ -85,7 +85,8 @@ class Ledger:
     def apply(self, fill: Fill, instrument: Instrument, reason: str = "") -> LedgerChange:
         """Book one fill of `instrument`. `reason` is kept in the trade it closes.
 
-        A fill that turns a perpetual position around closes one trade and opens the next position.
+        A fill that turns a perpetual position around closes one trade and opens the next position. The profit that an
+        exchange states for a fill is what its wallet got, whatever our own average would say.
         """
         with localcontext(EXACT):
             if instrument.kind is InstrumentKind.SPOT:
@@ -93,10 +94,20 @@ class Ledger:
             return self._apply_perpetual(fill, instrument, reason)
 
     def adjust(self, currency: str, amount: Decimal, reason: str) -> LedgerChange:
-        """Book a transfer (a deposit, a withdrawal, funding): `amount` > 0 came in."""
+        """Book a transfer (a deposit, a withdrawal): `amount` > 0 came in."""
         with localcontext(EXACT):
             self._add(currency, amount)
         return self._change((currency,), reason=reason)
+
+    def pay(self, payment: Payment) -> LedgerChange:
+        """Book money that moved without a fill; an open position it belongs to has earned or lost it."""
+        with localcontext(EXACT):
+            self._add(payment.currency, payment.amount)
+            position = self._positions.get(payment.symbol)
+            if position is not None:
+                realised = position.realised_quote + payment.amount
+                position = self._positions[payment.symbol] = msgspec.structs.replace(position, realised_quote=realised)
+        return self._change((payment.currency,), position=position, reason=payment.kind.value)
 
     def adopt(self, position: Position) -> LedgerChange:
         """Take a position over as the exchange states it (found at start, or after a liquidation)."""
@@ -156,9 +167,15 @@ class Ledger:
             left = fill.quantity - leaving
             share = share_of(fee_quote, leaving, fill.quantity)
             fee_left = fee_quote - share
-            before = position.realised_quote
-            position, lot = _leave(position, lot, leaving, fill.price)
-            self._add(instrument.quote, position.realised_quote - before)
+            profit, lot = _profit(position, lot, leaving, fill)
+            sign = 1 if position.quantity > 0 else -1
+            position = msgspec.structs.replace(
+                position,
+                quantity=sign * lot.held,
+                entry_price=lot.entry_price,
+                realised_quote=position.realised_quote + profit,
+            )
+            self._add(instrument.quote, profit)
             position, closed = self._keep(_charged(position, share), lot, fill.ts_ms, reason)
         if left:
             position, lot = self._opened(fill)
@@ -247,6 +264,14 @@ def _leave(position: Position, lot: Lot, base: Decimal, price: Decimal) -> tuple
         realised_quote=position.realised_quote + sign * (proceeds - cost),
     )
     return left, lot
+
+
+def _profit(position: Position, lot: Lot, base: Decimal, fill: Fill) -> tuple[Decimal, Lot]:
+    """(what taking `base` off a margined position by `fill` realises, the lot that is left)."""
+    proceeds = base * fill.price
+    lot, cost = lot.exited(base, proceeds, CENT)
+    own = (proceeds - cost) if position.quantity > 0 else (cost - proceeds)
+    return own.quantize(CENT) if fill.realised is None else fill.realised, lot
 
 
 def _charged(position: Position, fee_quote: Decimal) -> Position:

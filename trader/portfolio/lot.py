@@ -5,11 +5,13 @@ from decimal import Context, Decimal
 import msgspec
 
 from trader.domain.account import Position
-from trader.domain.instrument import ZERO
+from trader.domain.instrument import EXACT, ZERO
 
 # Averages are for reading and for a restart; sums stay exact because only the removed part of a cost is rounded.
 _AVERAGE = Context(prec=28)
 _SHARE_QUANTUM = Decimal("1e-18")
+CENT = Decimal("1e-8")  # the smallest amount an exchange books on a margined account
+_READ_BACK = Decimal("1e-16")  # an average read back is this near to the cost it came from
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -36,9 +38,9 @@ class Lot(msgspec.Struct, frozen=True):
             entered_quote=self.entered_quote + quote,
         )
 
-    def exited(self, base: Decimal, quote: Decimal) -> tuple["Lot", Decimal]:
+    def exited(self, base: Decimal, quote: Decimal, quantum: Decimal = _SHARE_QUANTUM) -> tuple["Lot", Decimal]:
         """(the lot without `base`, the cost that went with it); the last exit takes the whole rest of the cost."""
-        cost = share_of(self.cost, base, self.held)
+        cost = share_of(self.cost, base, self.held, quantum)
         lot = msgspec.structs.replace(
             self,
             held=self.held - base,
@@ -49,15 +51,17 @@ class Lot(msgspec.Struct, frozen=True):
         return lot, cost
 
 
-def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`amount` x `part` / `whole`, to 18 decimals: short enough that taking it from `amount` loses nothing."""
-    return amount if part == whole else (amount * part / whole).quantize(_SHARE_QUANTUM)
+def share_of(amount: Decimal, part: Decimal, whole: Decimal, quantum: Decimal = _SHARE_QUANTUM) -> Decimal:
+    """`amount` x `part` / `whole` on `quantum`: short enough that taking it from `amount` loses nothing."""
+    return amount if part == whole else (amount * part / whole).quantize(quantum)
 
 
 def lot_of(position: Position) -> Lot:
     """The lot of a position read back; exits before the restart are no longer in it."""
     held = abs(position.quantity)
-    return Lot().entered(held, held * position.entry_price)
+    cost = EXACT.multiply(held, position.entry_price)
+    whole = EXACT.quantize(cost, CENT)
+    return Lot().entered(held, whole if abs(cost - whole) < _READ_BACK else cost)
 
 
 def average(quote: Decimal, base: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ import msgspec
 
 from trader.config.schema import RiskSettings, SizingSettings
 from trader.domain.decisions import TradingState
-from trader.domain.instrument import ZERO, Instrument, InstrumentKind
+from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 
@@ -84,9 +84,8 @@ def _malformed(intent: OrderIntent, view: ReviewView) -> list[str]:
 
 def _instrument_refusal(intent: OrderIntent, view: ReviewView) -> str | None:
     """The exchange's filters. Perpetual orders that can only reduce have no minimum notional."""
-    instrument = view.instrument
-    if intent.purpose.reduces and intent.reduce_only and instrument.kind is InstrumentKind.PERPETUAL:
-        instrument = msgspec.structs.replace(instrument, min_notional=ZERO)
+    only_reduces = intent.purpose.reduces and intent.reduce_only
+    instrument = view.instrument.for_reducing if only_reduces else view.instrument
     price = intent.price if intent.type is OrderType.LIMIT else intent.stop_price
     if price is None:  # a market order: the exchange values it at the market
         if view.book is None:

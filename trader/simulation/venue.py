@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.errors import InvariantBroken, Misconfigured, OutcomeUnknown, Unavailable
 from trader.domain.events import (
     AccountUnreachable,
@@ -30,12 +30,18 @@ from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderTyp
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.funding import INTEREST_FRAC, funding_rate
+from trader.simulation.liquidation import LIQUIDATION_PREFIX
 from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
 from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.positions import DEFAULT_LEVERAGE, IncomeKind, SimIncome
 from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
 
 _USUAL_RATE = funding_rate(INTEREST_FRAC)
+_PAYMENTS: dict[IncomeKind, PaymentKind] = {
+    "funding": PaymentKind.FUNDING,
+    "liquidation": PaymentKind.LIQUIDATION,
+}
 
 
 class PaperVenue:
@@ -58,6 +64,7 @@ class PaperVenue:
         opening_balances: Mapping[str, Decimal],
         store: SimulationStore | Path | None = None,
         latency_s: float = 0.05,
+        leverage: int = DEFAULT_LEVERAGE,
     ) -> None:
         self._feed = feed
         self._instruments = instruments
@@ -69,6 +76,10 @@ class PaperVenue:
         self._is_closed = False
         kept = self._own_store if isinstance(store, Path) else store
         self.exchange = _exchange(instruments, opening_balances, kept, clock.now_ms())
+        if isinstance(self.exchange, PerpetualExchange):
+            for symbol in instruments:
+                if self.exchange.position(symbol).leverage != leverage:
+                    self.exchange.set_leverage(symbol, leverage, clock.now_ms())
 
     # --- the feed -----------------------------------------------------------------------------------------------
 
@@ -166,6 +177,13 @@ class PaperVenue:
             held = self.exchange.positions() if isinstance(self.exchange, PerpetualExchange) else []
             return [Position(p.symbol, p.quantity, p.entry_price, p.updated_ms, p.realised) for p in held]
 
+    async def payments(self, since_ms: int) -> list[Payment]:
+        async with self._arrival(Unavailable):
+            if not isinstance(self.exchange, PerpetualExchange):
+                return []
+            window = Window(since_ms=since_ms)
+            return [_payment(income) for kind in _PAYMENTS for income in self.exchange.incomes(window, kind=kind)]
+
     async def run_account(self, sink: AccountSink) -> None:
         """Tell every change from now on, until cancelled. A fill comes before the report that counts it."""
 
@@ -179,7 +197,10 @@ class PaperVenue:
             if not isinstance(event, OrderChanged):  # conditional orders of their own are not placed here
                 return
             if event.trade is not None:
-                sink(FillArrived(fill=_fill(event.trade)))
+                if not event.order.client_id.startswith(LIQUIDATION_PREFIX):
+                    sink(FillArrived(fill=_fill(event.trade)))
+                else:  # as at a real exchange: it is told by being asked
+                    sink(AccountUnreachable(reason=f"{event.order.symbol} was liquidated"))
             sink(OrderReported(report=_report(event.order)))
 
         unsubscribe = self.exchange.subscribe(tell)
@@ -304,4 +325,11 @@ def _fill(trade: SimTrade) -> Fill:
         fee_currency=trade.fee_currency,
         ts_ms=trade.ts_ms,
         is_maker=trade.is_maker,
+        is_forced=trade.client_id.startswith(LIQUIDATION_PREFIX),
+    )
+
+
+def _payment(income: SimIncome) -> Payment:
+    return Payment(
+        str(income.income_id), _PAYMENTS[income.kind], income.symbol, income.asset, income.amount, income.ts_ms
     )

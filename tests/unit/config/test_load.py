@@ -134,7 +134,7 @@ def test_later_sources_win(tmp_path: Path) -> None:
     settings = load(path, {"sandbox": {"seed": 9}}, environ)
     assert settings.exchange.id == "bybit"
     assert settings.exchange.market == "perpetual"
-    assert settings.exchange.symbols == ("BTC/USDT", "ETH/USDT")
+    assert settings.exchange.symbols == ("BTC/USDT:USDT", "ETH/USDT:USDT")  # what they are called at a perpetual market
     assert settings.sandbox.seed == 9
     assert settings.sandbox.speed == Settings().sandbox.speed
 

@@ -12,11 +12,12 @@ import msgspec
 import structlog
 
 from trader.adapters.ccxt.client import Client
+from trader.adapters.ccxt.conditional import conditional_report, is_conditional
 from trader.adapters.ccxt.errors import CAUGHT, said
-from trader.adapters.ccxt.fills import ClientIds
+from trader.adapters.ccxt.fills import ClientIds, own_fill
 from trader.adapters.ccxt.streams import backoff_s
 from trader.adapters.ccxt.taps import AccountTap
-from trader.adapters.ccxt.translate import BrokenAnswer, balances_of, client_id_in, fill_of, order_report
+from trader.adapters.ccxt.translate import BrokenAnswer, balances_of, client_id_in, order_report
 from trader.domain.account import Balance
 from trader.domain.errors import TraderError, Unavailable
 from trader.domain.events import AccountUnreachable, BalancesReported, FillArrived, OrderReported
@@ -25,6 +26,7 @@ from trader.ports import AccountSink
 log = structlog.get_logger("ccxt.account")
 
 SUBSCRIBE_S = 15.0
+_CONNECTED_POLL_S = 0.05
 STABLE_S = 60.0  # a stream that lived so long starts over with the shortest wait
 
 
@@ -38,13 +40,14 @@ class AccountStream:
         self._client_ids = client_ids
         self._sink = sink
         self._told: dict[str, Balance] = {}
+        self._lost_at: float | None = None  # loop time
         self._broken: asyncio.Future[None] | None = None
         self._unclear: asyncio.Queue[Any] = asyncio.Queue()
 
     async def run(self) -> None:
         """Stream until cancelled; interruptions are told, never raised."""
         loop = asyncio.get_running_loop()
-        failures, lost_at = 0, None
+        failures = 0
         self._client.on_message = self._on_message
         self._client.on_unreadable = lambda reason: self._break(f"a message could not be read: {reason}")
         try:
@@ -52,26 +55,22 @@ class AccountStream:
                 began = loop.time()
                 try:
                     await self._subscribe()
-                    if lost_at is not None:
-                        self._unreachable(
-                            f"back after {loop.time() - lost_at:.1f} s; what happened meanwhile is unknown"
-                        )
-                        lost_at = None
                     await self._listen()
                 except* (*CAUGHT, TraderError) as group:
                     reason = said(_first(group))
-                    if lost_at is None:
-                        lost_at = loop.time()
+                    if self._lost_at is None:
+                        self._lost_at = loop.time()
                         self._unreachable(f"lost: {reason}")
                 failures = 1 if loop.time() - began > STABLE_S else failures + 1
                 log.warning("account.lost", reason=reason, failures=failures)
                 await self._client.drop_sockets()
+                self._forget_listen_key()
                 await asyncio.sleep(backoff_s(failures))
         finally:
             self._client.unhook()
 
     async def _subscribe(self) -> None:
-        """Log in and open the stream, within `SUBSCRIBE_S`."""
+        """Log in, and open the stream where that is one step, within `SUBSCRIBE_S`."""
         self._broken = asyncio.get_running_loop().create_future()
         self._raw.orders = AccountTap(self._on_order)
         self._raw.myTrades = AccountTap(self._on_trade)
@@ -103,10 +102,22 @@ class AccountStream:
             self._on_balances(await self._raw.watch_balance({}))
 
     async def _watch_connection(self) -> None:
-        """No first message says that a quiet account stream stands; at least its socket must."""
-        await asyncio.sleep(SUBSCRIBE_S)
-        if not any(socket.isConnected for socket in self._raw.clients.values()):
-            raise Unavailable(f"no account stream within {SUBSCRIBE_S:.0f} s")
+        """No first message says that a quiet account stream stands; its socket does."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SUBSCRIBE_S
+        while not any(socket.isConnected for socket in self._raw.clients.values()):
+            if loop.time() > deadline:
+                raise Unavailable(f"no account stream within {SUBSCRIBE_S:.0f} s")
+            await asyncio.sleep(_CONNECTED_POLL_S)
+        if self._lost_at is not None:
+            self._unreachable(f"back after {loop.time() - self._lost_at:.1f} s; what happened meanwhile is unknown")
+            self._lost_at = None
+
+    def _forget_listen_key(self) -> None:
+        """ccxt would go on with a key that may have ended; asked anew, the exchange gives the one that is valid."""
+        option = self._raw.options.get(self._client.facts.listen_key_option)
+        if isinstance(option, dict):
+            option.pop("lastAuthenticatedTime", None)
 
     # --- what arrives -----------------------------------------------------------------------------------------
 
@@ -121,9 +132,15 @@ class AccountStream:
             return
         try:
             report = order_report(order, with_fills=False, now_ms=self._client.time.our_ms())
+            conditional, info = self._client.facts.conditional, order.get("info")
+            if conditional is not None and is_conditional(info, conditional):
+                report = conditional_report(report, info, conditional)
         except BrokenAnswer as error:
             self._break(str(error))
             return
+        forced = self._client.facts.forced_prefixes
+        if forced and report.client_id.startswith(forced) and report.filled:
+            self._unreachable(f"the exchange itself traded in {report.symbol} (order {report.client_id})")
         self._client_ids.learn(report.symbol, report.exchange_id, report.client_id)
         self._sink(OrderReported(report=report))
 
@@ -136,7 +153,7 @@ class AccountStream:
             self._unclear.put_nowait(trade)
             return
         try:
-            fill = fill_of(trade, client_id=client_id)
+            fill = own_fill(trade, self._client.facts, client_id=client_id)
         except BrokenAnswer as error:
             self._break(str(error))
             return
@@ -155,7 +172,7 @@ class AccountStream:
         """ccxt repeats every currency it heard of; only those that changed are told."""
         changed = []
         for currency, entry in answer.items():
-            if isinstance(entry, Mapping) and "free" in entry and entry.get("used") is None:
+            if isinstance(entry, Mapping) and entry.get("free") is not None and entry.get("used") is None:
                 # a transfer: ccxt knows what moved, and forgets what orders hold
                 self._unreachable(f"balance of {currency} changed by a transfer")
                 return

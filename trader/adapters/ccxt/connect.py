@@ -7,15 +7,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from trader.adapters.ccxt import margin
 from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchange import CcxtExchange
-from trader.adapters.ccxt.exchanges import facts_for
+from trader.adapters.ccxt.exchanges import ccxt_id_for, facts_for
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.adapters.ccxt.keys import check_keys, refuse_rsa
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
 from trader.config.schema import ExchangeSettings, MarketSettings
-from trader.domain.errors import Misconfigured, Rejected, Unavailable
+from trader.domain.errors import Rejected, Unavailable
 from trader.domain.instrument import Instrument
 from trader.ports import Clock
 
@@ -54,11 +55,10 @@ async def connect(
     """
     if endpoint is not None:
         exchange = exchange.model_copy(update={"endpoint": endpoint, "ca_file": ca_file})
-    name = ccxt_id or exchange.id
+    name = ccxt_id_for(ccxt_id or exchange.id, exchange.market)
+    is_margined = exchange.market == "perpetual"
     if credentials is not None:
         refuse_rsa(credentials)
-        if exchange.market == "perpetual":
-            raise Misconfigured("exchange.market: perpetual is traded in paper only so far; allowed for live: spot")
     facts, time, pause = facts_for(name), MarketTime(clock), Pause()
     opened: list[Client] = []
 
@@ -79,7 +79,11 @@ async def connect(
             for private in {orders, reader}:
                 private.raw.set_markets_from_exchange(public.raw)
             await check_keys(reader, allow_withdrawal=exchange.allow_withdrawal_keys)
-            account = CcxtExchange(orders, reader, exchange.symbols, on_refused=feed.listings.doubt)
+            if is_margined:
+                await margin.set_up(orders, exchange)
+            account = CcxtExchange(
+                orders, reader, exchange.symbols, is_margined=is_margined, on_refused=feed.listings.doubt
+            )
     except BaseException:
         await asyncio.gather(*(made.close() for made in opened))
         raise

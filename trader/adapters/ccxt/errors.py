@@ -103,6 +103,13 @@ def of_submit(error: BaseException, flight: Flight, facts: ExchangeFacts) -> Tra
     return OutcomeUnknown(said(error))
 
 
+def of_setting(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
+    """The failure of a change of the account's settings; `unchanged` when it was set like that already."""
+    if flight.error_code() in facts.unchanged_codes:
+        return Rejected(said(error), code="unchanged")
+    return of_submit(error, flight, facts)
+
+
 def of_cancel(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
     """The failure of a cancel. Asking again does no harm, so a cancel that was not carried out is `Unavailable`."""
     if _is_not_found(error, facts):

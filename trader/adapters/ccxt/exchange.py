@@ -8,11 +8,14 @@ from typing import Any
 from trader.adapters.ccxt import errors
 from trader.adapters.ccxt.account import AccountStream
 from trader.adapters.ccxt.client import Client
+from trader.adapters.ccxt.conditional import conditional_report, ended, is_conditional, order_number
 from trader.adapters.ccxt.fills import ClientIds, FillHistory, searches
 from trader.adapters.ccxt.flight import Flight
+from trader.adapters.ccxt.margin import positions_of, wallets_of
 from trader.adapters.ccxt.orders import order_call, replacement
+from trader.adapters.ccxt.payments import PaymentHistory
 from trader.adapters.ccxt.translate import BrokenAnswer, balances_of, order_report
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.errors import OutcomeUnknown, Rejected, Unavailable
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
 from trader.ports import AccountSink
@@ -21,7 +24,7 @@ ALL_AT_ONCE = 10  # symbols from which on open orders are asked for in one reque
 
 
 class CcxtExchange:
-    """Implements `ports.Exchange`.
+    """Implements `ports.Exchange`. `is_margined`: perpetuals, backed by one account's margin.
 
     `orders` sends orders and nothing else, so that no download delays them; `account` asks and streams. Both have
     their markets loaded. They may be the same client. `on_refused` is told the code of every refused order.
@@ -33,6 +36,7 @@ class CcxtExchange:
         account: Client,
         symbols: Sequence[str],
         *,
+        is_margined: bool = False,
         on_refused: Callable[[str], None] = lambda _code: None,
     ) -> None:
         self._orders = orders
@@ -41,6 +45,8 @@ class CcxtExchange:
         self._facts = account.facts
         self._client_ids = ClientIds(account)
         self._fill_history = FillHistory(account, self._client_ids)
+        self._payments = PaymentHistory(account, self._symbols)
+        self._is_margined = is_margined
         self._on_refused = on_refused
 
     @property
@@ -67,8 +73,8 @@ class CcxtExchange:
 
     async def replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]:
         if not self.can_replace:
-            ended = await self.cancel(old)
-            return ended, await self.submit(order)
+            gone = await self.cancel(old)
+            return gone, await self.submit(order)
         with self._noting_refusals():
             return await self._replace(old, order)
 
@@ -87,7 +93,7 @@ class CcxtExchange:
             if found is not None:
                 return found
         try:
-            return order_report(answer, client_id=ref.client_id, symbol=ref.symbol, now_ms=self._now_ms())
+            return self._report(answer, client_id=ref.client_id, symbol=ref.symbol)
         except BrokenAnswer as error:
             raise OutcomeUnknown(f"cancel of {ref.client_id}: {error}") from None
 
@@ -100,7 +106,21 @@ class CcxtExchange:
             if error.code == "unknown_order":
                 return None
             raise Unavailable(f"order {ref.client_id}: {error}") from None
-        return self._stated(found, ref.symbol, ref.client_id)
+        report = self._stated(found, ref.symbol, ref.client_id)
+        return await self._became(found, report)
+
+    async def _became(self, found: Any, report: OrderReport) -> OrderReport:
+        """Of a conditional order that has triggered: the state of the order it has become."""
+        fields, info = self._facts.conditional, found.get("info")
+        if fields is None or not is_conditional(info, fields) or not order_number(info, fields):
+            return report
+        try:
+            order = await self._account.read("fetch_order", report.exchange_id, report.symbol)
+        except Rejected as error:
+            if error.code == "unknown_order":
+                return ended(report)
+            raise Unavailable(f"order {report.client_id}: {error}") from None
+        return self._stated(order, report.symbol, report.client_id)
 
     async def open_orders(self) -> list[OrderReport]:
         asked: Sequence[str | None] = self._symbols if len(self._symbols) <= ALL_AT_ONCE else (None,)
@@ -116,15 +136,26 @@ class CcxtExchange:
     async def fills(self, symbol: str, since_ms: int) -> list[Fill]:
         return await self._fill_history.since(symbol, since_ms)
 
+    async def payments(self, since_ms: int) -> list[Payment]:
+        return await self._payments.since(since_ms) if self._is_margined else []
+
     async def balances(self) -> list[Balance]:
+        answer = await self._account.read("fetch_balance")
         try:
-            balances = balances_of(await self._account.read("fetch_balance"), self._facts.balance_key)
+            balances = balances_of(answer, self._facts.balance_key)
+            if self._is_margined and self._facts.wallets is not None:
+                balances = wallets_of(answer, self._facts.wallets)
         except BrokenAnswer as error:
             raise Unavailable(str(error)) from None
         return [balance for balance in balances if balance.free or balance.locked]
 
     async def positions(self) -> list[Position]:
-        return []  # `connect` lets nobody trade perpetuals yet
+        if not self._is_margined:
+            return []
+        try:
+            return positions_of(await self._account.read("fetch_positions", list(self._symbols)), self._symbols)
+        except BrokenAnswer as error:
+            raise Unavailable(str(error)) from None
 
     async def run_account(self, sink: AccountSink) -> None:
         await AccountStream(self._account, self._symbols, self._client_ids, sink).run()
@@ -155,7 +186,7 @@ class CcxtExchange:
     def _placed(self, answer: Any, symbol: str, client_id: str) -> OrderReport:
         """The acknowledgement of a new order. Whatever else came back, the order may exist."""
         try:
-            report = order_report(answer, client_id=client_id, symbol=symbol, is_new=True, now_ms=self._now_ms())
+            report = self._report(answer, client_id=client_id, symbol=symbol, is_new=True)
         except BrokenAnswer as error:
             raise OutcomeUnknown(f"order {client_id}: {error}") from None
         self._client_ids.learn(symbol, report.exchange_id, client_id)
@@ -173,11 +204,19 @@ class CcxtExchange:
 
     def _stated(self, order: Any, symbol: str, client_id: str | None = None) -> OrderReport:
         try:
-            report = order_report(order, client_id=client_id or None, symbol=symbol, now_ms=self._now_ms())
+            report = self._report(order, client_id=client_id or None, symbol=symbol)
         except BrokenAnswer as error:
             raise Unavailable(str(error)) from None
         self._client_ids.learn(report.symbol, report.exchange_id, report.client_id)
         return report
+
+    def _report(self, order: Any, *, symbol: str, client_id: str | None, is_new: bool = False) -> OrderReport:
+        """One ccxt order; raises `BrokenAnswer`."""
+        report = order_report(order, client_id=client_id, symbol=symbol, is_new=is_new, now_ms=self._now_ms())
+        fields, info = self._facts.conditional, order.get("info")
+        if fields is None or not is_conditional(info, fields):
+            return report
+        return conditional_report(report, info, fields)
 
     async def _search(self, ref: OrderRef) -> OrderReport | None:
         """Find an order among the open and the recently ended ones."""

@@ -17,6 +17,40 @@ class Permission(msgspec.Struct, frozen=True):
     word: str = ""  # the right is there when this is in the text or list found; "" = when the value is true
 
 
+class ConditionalFields(msgspec.Struct, frozen=True):
+    """A conditional order with numbers of its own becomes an ordinary order when it triggers.
+
+    Where its raw form, over REST or the stream, says what ccxt leaves out. Its own number never names an ordinary
+    order, so it is told apart by `prefix`; once it has become one, that order's number counts.
+    """
+
+    number_keys: tuple[str, ...]
+    order_number_keys: tuple[str, ...]  # of the order it became; empty before
+    filled_keys: tuple[str, ...]
+    status_keys: tuple[str, ...]
+    statuses: Mapping[str, str]  # theirs -> waiting, triggered, ended, canceled, expired
+    prefix: str = "c"
+
+
+class Wallets(msgspec.Struct, frozen=True):
+    """Where a raw answer about balances lists the wallets of a margined account: without unrealised profit."""
+
+    path: tuple[str | int, ...]
+    asset_key: str
+    amount_key: str
+
+
+class Incomes(msgspec.Struct, frozen=True):
+    """How an exchange is asked for money that moved without a fill."""
+
+    kinds: Mapping[str, str]  # theirs -> `PaymentKind`
+    method: str = "fetch_ledger"  # of ccxt; its `info` has the fields below
+    kind_key: str = "incomeType"
+    symbol_key: str = "symbol"
+    page: int = 1000
+    window_ms: int = 7 * 86_400_000
+
+
 class ExchangeFacts(msgspec.Struct, frozen=True):
     """How one exchange wants to be spoken to through ccxt."""
 
@@ -31,6 +65,15 @@ class ExchangeFacts(msgspec.Struct, frozen=True):
     replace_stop_key: str = "stopPrice"  # parameter of the stop price in a replacement
     replace_cancel_answer: str = ""  # field of the answer with the old order's end
     stop_book: Mapping[str, Any] = {}  # parameters that reach conditional orders kept in a book of their own
+    conditional: ConditionalFields | None = None
+    wallets: Wallets | None = None  # None: ccxt's totals are wallets
+    incomes: Incomes | None = None  # None: funding only, as ccxt unifies it
+    realised_keys: tuple[str, ...] = ()  # fields of a raw own trade that hold the profit it realised
+    forced_prefixes: tuple[str, ...] = ()  # of client ids of orders the exchange itself places: liquidations
+    unchanged_codes: frozenset[str] = frozenset()  # refusals that mean: it is set like that already
+    margin_mode_key: str = ""  # parameter of the leverage that sets the margin mode with it
+    perpetual_class: str = ""  # ccxt's class for linear perpetuals, where it is another one
+    listen_key_option: str = ""  # ccxt's option that holds the key of the account stream
     permission: Permission | None = None
     balance_key: str = ""  # what every answer about balances holds; without it ccxt calls the account empty
     spot_options: Mapping[str, Any] = {}
@@ -78,6 +121,7 @@ _BINANCE = ExchangeFacts(
         "fetchCurrencies": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         "streamLimits": {"linear": 5},
+        "watchPositions": {"fetchPositionsSnapshot": False},
     },
     candle_page=1000,
     trade_page=1000,
@@ -98,6 +142,8 @@ _BYBIT = ExchangeFacts(
     stop_book={"trigger": True, "orderFilter": "tpslOrder"},
     permission=Permission("private_get_v5_user_query_api", ("result", "permissions", "Wallet"), "Withdraw"),
     balance_key="result",
+    wallets=Wallets(("result", "list", 0, "coin"), "coin", "walletBalance"),
+    unchanged_codes=frozenset({"110043", "110026", "110025"}),
     spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
     perpetual_options={
         "defaultType": "swap",
@@ -120,6 +166,8 @@ _OKX = ExchangeFacts(
     stop_book={"trigger": True},
     permission=Permission("private_get_account_config", ("data", 0, "perm"), "withdraw"),
     balance_key="data",
+    wallets=Wallets(("data", 0, "details"), "ccy", "cashBal"),
+    margin_mode_key="mgnMode",
     spot_options={"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
     perpetual_options={"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
     candle_page=100,
@@ -144,16 +192,48 @@ _KRAKEN = ExchangeFacts(
     not_found_words=("Unknown order",),
 )
 
-_FACTS: Mapping[str, ExchangeFacts] = {
-    "binance": _BINANCE,
-    "binanceus": _BINANCE,
-    "binanceusdm": msgspec.structs.replace(
-        _BINANCE, replaces_in_one_request=False, listing_parameter="", stop_book={"trigger": True}
+_BINANCE_USDM = msgspec.structs.replace(
+    _BINANCE,
+    replaces_in_one_request=False,
+    listing_parameter="",
+    stop_book={"trigger": True},
+    conditional=ConditionalFields(
+        number_keys=("algoId", "aid"),
+        order_number_keys=("actualOrderId", "ai"),
+        filled_keys=("actualQty", "aq"),
+        status_keys=("algoStatus", "X"),
+        statuses={
+            "NEW": "waiting",
+            "TRIGGERING": "waiting",
+            "TRIGGERED": "triggered",
+            "FINISHED": "ended",
+            "CANCELED": "canceled",
+            "REJECTED": "expired",  # what it became was refused: nothing rests any more
+            "EXPIRED": "expired",
+        },
     ),
+    balance_key="assets",
+    wallets=Wallets(("assets",), "asset", "walletBalance"),
+    incomes=Incomes({"FUNDING_FEE": "funding", "INSURANCE_CLEAR": "liquidation"}),
+    realised_keys=("realizedPnl", "rp"),
+    forced_prefixes=("autoclose-", "adl_autoclose", "settlement_autoclose-"),
+    unchanged_codes=frozenset({"-4046", "-4059"}),
+    listen_key_option="linear",
+)
+
+_FACTS: Mapping[str, ExchangeFacts] = {
+    "binance": msgspec.structs.replace(_BINANCE, perpetual_class="binanceusdm"),
+    "binanceus": _BINANCE,
+    "binanceusdm": _BINANCE_USDM,
     "bybit": _BYBIT,
     "okx": _OKX,
     "kraken": _KRAKEN,
 }
+
+
+def ccxt_id_for(exchange_id: str, market: str) -> str:
+    """ccxt's class for a market of an exchange: "binance" trades its linear perpetuals as "binanceusdm"."""
+    return (market == "perpetual" and facts_for(exchange_id).perpetual_class) or exchange_id
 
 
 def facts_for(ccxt_id: str) -> ExchangeFacts:

@@ -3,8 +3,11 @@
 from collections import OrderedDict
 from typing import Any
 
+import msgspec
+
 from trader.adapters.ccxt.client import Client
-from trader.adapters.ccxt.translate import BrokenAnswer, client_id_in, fill_of, order_report
+from trader.adapters.ccxt.exchanges import ExchangeFacts
+from trader.adapters.ccxt.translate import BrokenAnswer, client_id_in, decimal_or_none, fill_of, order_report
 from trader.domain.errors import Rejected, Unavailable
 from trader.domain.orders import Fill
 
@@ -58,6 +61,18 @@ class ClientIds:
             self.learn(symbol, report.exchange_id, report.client_id)
 
 
+def own_fill(trade: Any, facts: ExchangeFacts, *, client_id: str, symbol: str | None = None) -> Fill:
+    """One ccxt trade of our account, with what only its raw form tells: the profit it realised, and who placed it."""
+    fill = fill_of(trade, symbol=symbol, client_id=client_id)
+    if not facts.realised_keys and not facts.forced_prefixes:
+        return fill
+    return msgspec.structs.replace(
+        fill,
+        realised=decimal_or_none(client_id_in(trade.get("info"), facts.realised_keys) or None),
+        is_forced=client_id.startswith(facts.forced_prefixes) if facts.forced_prefixes else False,
+    )
+
+
 def searches(client: Client) -> tuple[str, ...]:
     """The calls that together list open and recently ended orders."""
     has = client.raw.has
@@ -83,7 +98,7 @@ class FillHistory:
         for trade in trades.values():
             stated = client_id_in(trade.get("info"), keys)
             client_id = stated or self._client_ids.known(symbol, str(trade["order"])) or ""
-            fills.append(fill_of(trade, symbol=symbol, client_id=client_id))
+            fills.append(own_fill(trade, self._client.facts, symbol=symbol, client_id=client_id))
         return sorted((fill for fill in fills if fill.ts_ms >= since_ms), key=_age)
 
     async def _trades(self, symbol: str, since_ms: int) -> dict[str, Any]:

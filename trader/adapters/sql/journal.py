@@ -34,6 +34,8 @@ class RecoveredLedger(msgspec.Struct):
     orders: Sequence[Order]
     fill_ids: frozenset[tuple[str, str]]
     last_fill_ms: Mapping[str, int]
+    payment_ids: frozenset[str]
+    last_payment_ms: int
     positions: Sequence[Position]
     balances: Sequence[Balance]
     state: Mapping[tuple[str, str], bytes]
@@ -113,6 +115,7 @@ class SqlJournal:
 
 def _recovered(connection: Connection) -> RecoveredLedger:
     fill_ids, last_fill_ms = selects.remembered_fills(connection, days=_REMEMBERED_DAYS)
+    payment_ids, last_payment_ms = selects.remembered_payments(connection, days=_REMEMBERED_DAYS)
     trading_state, reasons = selects.trading_state(connection)
     return RecoveredLedger(
         ledger_id=selects.meta(connection, "ledger_id") or "",
@@ -120,6 +123,8 @@ def _recovered(connection: Connection) -> RecoveredLedger:
         orders=selects.remembered_orders(connection, days=_REMEMBERED_DAYS),
         fill_ids=fill_ids,
         last_fill_ms=last_fill_ms,
+        payment_ids=payment_ids,
+        last_payment_ms=last_payment_ms,
         positions=selects.positions(connection),
         balances=selects.balances(connection),
         state=selects.state(connection),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trader.adapters.sql import selects
 from trader.adapters.sql.database import open_for_reading
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order
 from trader.domain.signals import DecisionRecord
@@ -31,6 +31,10 @@ class SqlLedgerReader:
     def fills(self, *, limit: int) -> list[Fill]:
         with self._engine.connect() as connection:
             return selects.fills(connection, limit=limit)
+
+    def payments(self, *, limit: int) -> list[Payment]:
+        with self._engine.connect() as connection:
+            return selects.payments(connection, limit=limit)
 
     def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]:
         with self._engine.connect() as connection:

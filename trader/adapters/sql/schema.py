@@ -92,7 +92,21 @@ fills = Table(
     _text("fee_currency"),
     Column("is_maker", Boolean, nullable=False),
     _time("ts_ms"),
+    _optional_text("realised"),
+    Column("is_forced", Boolean),
 )
+
+payments = Table(
+    "payments",
+    metadata,
+    _text("payment_id", key=True),
+    _text("kind"),
+    _text("symbol"),
+    _text("currency"),
+    _text("amount"),
+    _time("ts_ms"),
+)
+"""Money that moved without a fill: funding, and what a liquidation cost."""
 
 positions = Table(
     "positions",
@@ -192,5 +206,6 @@ Index("inputs_by_time", inputs.c.ts_ms)
 Index("orders_by_status", orders.c.status)
 Index("orders_by_time", orders.c.updated_ms)
 Index("fills_by_time", fills.c.symbol, fills.c.ts_ms)
+Index("payments_by_time", payments.c.ts_ms)
 Index("decisions_by_time", decisions.c.ts_ms)
 Index("decisions_by_symbol", decisions.c.symbol, decisions.c.ts_ms)

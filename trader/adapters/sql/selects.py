@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, Select, Table, and_, func, or_, s
 
 from trader.adapters.sql import schema
 from trader.adapters.sql.rows import order_of, value_of
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order, OrderStatus
 from trader.domain.signals import DecisionRecord
@@ -70,6 +70,20 @@ def remembered_fills(connection: Connection, *, days: int) -> tuple[frozenset[tu
     ids = connection.execute(select(table.c.symbol, table.c.fill_id).join(newest, recent)).all()
     last = connection.execute(select(newest)).all()
     return frozenset((symbol, fill_id) for symbol, fill_id in ids), dict(tuple(row) for row in last)
+
+
+def payments(connection: Connection, *, limit: int) -> list[Payment]:
+    table = schema.payments
+    query = select(table).order_by(table.c.ts_ms.desc(), table.c.payment_id.desc()).limit(limit)
+    return _values(connection, Payment, table, query)
+
+
+def remembered_payments(connection: Connection, *, days: int) -> tuple[frozenset[str], int]:
+    """Ids of the last `days` before the newest payment, and that one's time (0 where there is none)."""
+    table = schema.payments
+    newest = int(connection.execute(select(func.max(table.c.ts_ms))).scalar() or 0)
+    recent = select(table.c.payment_id).where(table.c.ts_ms >= newest - days * DAY_MS)
+    return frozenset(connection.execute(recent).scalars()), newest
 
 
 def decisions(connection: Connection, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]:

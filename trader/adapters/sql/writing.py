@@ -13,6 +13,7 @@ from trader.domain.decisions import (
     KeepBalance,
     KeepFill,
     KeepOrder,
+    KeepPayment,
     KeepPosition,
     KeepState,
     KeepTradingState,
@@ -36,6 +37,7 @@ from trader.domain.events import (
     OrderRefused,
     OrderReported,
     OutcomeLost,
+    PaymentArrived,
     Reconciled,
     TimerFired,
 )
@@ -55,6 +57,7 @@ DURABLE_INPUTS = (
     OrderRefused,
     OrderReported,
     OutcomeLost,
+    PaymentArrived,
     Reconciled,
     TimerFired,
 )
@@ -64,6 +67,7 @@ _KEPT = (
     KeepBalance,
     KeepFill,
     KeepOrder,
+    KeepPayment,
     KeepPosition,
     KeepState,
     KeepTradingState,
@@ -113,6 +117,8 @@ class Rows:
                 self._put(schema.orders, order_row(order))
             case KeepFill(fill=fill):
                 self._put(schema.fills, row_of(fill))
+            case KeepPayment(payment=payment):
+                self._put(schema.payments, row_of(payment))
             case KeepPosition(position=position):
                 self._positions[position.symbol] = None if position.is_flat else row_of(position)
             case KeepBalance(balance=balance):
@@ -169,4 +175,5 @@ def _upsert(table: Table) -> Insert:
 _INTENT = insert(schema.orders).on_conflict_do_nothing(index_elements=["client_id"])
 _UPSERTS: dict[Table, Insert] = {table: _upsert(table) for table in schema.metadata.sorted_tables}
 _UPSERTS[schema.fills] = insert(schema.fills).on_conflict_do_nothing(index_elements=["symbol", "fill_id"])
+_UPSERTS[schema.payments] = insert(schema.payments).on_conflict_do_nothing(index_elements=["payment_id"])
 _UPSERTS[schema.trades] = insert(schema.trades)
