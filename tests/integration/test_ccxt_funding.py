@@ -5,7 +5,8 @@ from pathlib import Path
 from tests.kit.sandbox import market_clock, sandbox
 from tests.kit.usdm import BTC, SHORT, ccxt_usdm
 from trader.adapters.ccxt.connect import connect
-from trader.config.schema import ExchangeSettings, MarketSettings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import MarketSettings
 from trader.features import FundingHistory
 
 HOUR_MS = 3_600_000

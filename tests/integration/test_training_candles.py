@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from trader.adapters.model_files import ModelFiles
+from trader.config.exchange import ExchangeSettings
 from trader.config.schema import (
-    ExchangeSettings,
     MarketSettings,
     ModelSettings,
     RegimeRule,

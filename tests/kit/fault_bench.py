@@ -12,7 +12,8 @@ from trader.adapters.ccxt.connect import Connection, connect
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.config.credentials import Credentials
-from trader.config.schema import ExchangeSettings, MarketSettings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import MarketSettings
 from trader.domain.events import (
     AccountUnreachable,
     AnyEvent,

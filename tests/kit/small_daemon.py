@@ -15,7 +15,8 @@ from tests.kit.builders import a_context, a_forecast, a_model
 from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_bench
 from tests.kit.harness import Memory
 from tests.kit.sandbox import eventually
-from trader.config.schema import ExchangeSettings, ExecutionSettings, MarketSettings, Settings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import ExecutionSettings, MarketSettings, Settings
 from trader.domain import decisions as d
 from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged
 from trader.domain.market import Book, Candle, Trade

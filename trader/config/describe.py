@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from trader.config.schema import Section
+from trader.config.section import Section
 
 
 class Knob(NamedTuple):

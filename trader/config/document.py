@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from trader.config.describe import Knob, allowed, knobs
-from trader.config.schema import Section, Settings
+from trader.config.schema import Settings
+from trader.config.section import Section
 
 _WIDTH = 110
 _FIRST_REGIME = next(iter(Settings().strategy.regimes)).value

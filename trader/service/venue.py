@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from trader.clock import ScaledClock, SystemClock
 from trader.config.credentials import Credentials
-from trader.config.schema import ExchangeSettings, Settings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import Settings
 from trader.domain.errors import Unavailable
 from trader.ports import Clock
 

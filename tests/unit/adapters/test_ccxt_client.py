@@ -12,7 +12,7 @@ from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.clock import SimulatedClock
 from trader.config.credentials import Credentials
-from trader.config.schema import ExchangeSettings
+from trader.config.exchange import ExchangeSettings
 from trader.domain.errors import Misconfigured
 
 NOW_MS = 1_760_000_040_000

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tests.unit.sandbox.test_generator import market as sandbox_market
 from trader.clock import SimulatedClock
-from trader.config.schema import ExchangeSettings, MarketSettings, ModelSettings, Settings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import MarketSettings, ModelSettings, Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trader.config.schema import ExchangeSettings, ModelSettings, Settings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import ModelSettings, Settings
 from trader.domain.errors import Misconfigured
 from trader.features import Extras
 from trader.features.funding import KNOWN_AFTER_MS

@@ -21,7 +21,7 @@ from trader.adapters.ccxt.flight import CURRENT, Flight, trace
 from trader.adapters.ccxt.loopback import open_session
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
-from trader.config.schema import ExchangeSettings, require_loopback
+from trader.config.exchange import ExchangeSettings, require_loopback
 from trader.domain.errors import Misconfigured, Rejected, TraderError, Unavailable
 
 log = structlog.get_logger("ccxt")

@@ -17,7 +17,8 @@ from trader.adapters.ccxt.streams import Stream
 from trader.adapters.ccxt.subscriptions import streams_of
 from trader.adapters.ccxt.watchdog import Channel, Watchdog
 from trader.adapters.ccxt.wire import DECODERS, CandleSeen, TradeSeen
-from trader.config.schema import ExchangeSettings, MarketSettings
+from trader.config.exchange import ExchangeSettings
+from trader.config.schema import MarketSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamChanged, StreamState, TradePrinted
 from trader.domain.instrument import Instrument, InstrumentKind

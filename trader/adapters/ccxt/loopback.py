@@ -15,7 +15,7 @@ import aiohttp
 import certifi
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from trader.config.schema import require_loopback
+from trader.config.exchange import require_loopback
 from trader.domain.errors import Misconfigured
 
 _AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]

@@ -14,7 +14,7 @@ from trader.adapters.ccxt import errors
 from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import Wallets
 from trader.adapters.ccxt.translate import BrokenAnswer, decimal_of, decimal_or_none
-from trader.config.schema import ExchangeSettings
+from trader.config.exchange import ExchangeSettings
 from trader.domain.account import Balance, Position
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from trader.domain.instrument import ZERO

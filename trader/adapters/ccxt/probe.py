@@ -3,7 +3,7 @@
 from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.timing import MarketTime, Pause
-from trader.config.schema import ExchangeSettings
+from trader.config.exchange import ExchangeSettings
 from trader.ports import Clock
 
 
