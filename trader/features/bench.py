@@ -6,30 +6,33 @@ from typing import Any
 
 import numpy as np
 
+from trader.domain.market import Candle
 from trader.features.batch import compute_matrix
 from trader.features.catalogue import COLUMNS, MODEL_INPUTS, WARM_UP
+from trader.features.market import MarketStream
 from trader.features.rivals import compare
 from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
 SYMBOLS = 20
+RUNS = 5
+CLOSES = 200
 _MINUTE_MS = 60_000
 
 
-def measure(candles: int = 20_000, *, with_rivals: bool = False) -> dict[str, Any]:
-    """Time the pipeline on made-up 1m candles.
+def measure(candles: int = 20_000) -> dict[str, Any]:
+    """Time the pipeline on made-up 1m candles, and pandas and TA-Lib at a part of the same columns.
 
     Returns compile_s (near 0 with a warm cache), stream_p50_us and stream_p99_us for one candle of one symbol,
-    batch_candles_per_s on one core, close_p50_ms for 20 symbols whose candles close together, columns, inputs.
-    `with_rivals` adds what pandas and TA-Lib need for a part of the same columns, and how many times as much per
-    column and candle.
+    batch_candles_per_s on one core (median of `RUNS`), close_p50_ms for `SYMBOLS` symbols whose candles close
+    together, leader and ranks included, columns, inputs; and `rivals`: what each library needs, and how many times as
+    much as we need for all columns (`times_ours`) and for each column (`times_ours_per_column`).
     """
     compile_s = _seconds(compile_kernels)
     opened, columns = _made_up(candles)
-    batch_s = min(_seconds(lambda: compute_matrix(opened, *columns, "1m")) for _ in range(3))
-    streams, rest = _warm_streams(opened, columns, candles)
-    single = [_seconds(lambda row=row: streams[0].update(*row)) for row in rest[:2_000]]
-    closes = [_seconds(lambda row=row: [stream.update(*row) for stream in streams[1:]]) for row in rest[:200]]
+    batch_s = median(_seconds(lambda: compute_matrix(opened, *columns, "1m")) for _ in range(RUNS))
+    rows = list(zip(opened.tolist(), *(column.tolist() for column in columns), strict=True))
+    single, closes = _single(rows), _closes(rows)
     ours: dict[str, Any] = {
         "columns": len(COLUMNS),
         "inputs": len(MODEL_INPUTS),
@@ -41,12 +44,15 @@ def measure(candles: int = 20_000, *, with_rivals: bool = False) -> dict[str, An
         "close_p50_ms": median(closes) * 1e3,
         "close_p99_ms": quantiles(closes, n=100)[98] * 1e3,
     }
-    if with_rivals:
-        ours["rivals"] = compare(columns, _seconds)
-        for rival in ours["rivals"].values():
-            rival["times_ours_per_column"] = (rival["candle_us"] / rival["columns"]) / (
-                ours["stream_p50_us"] / len(COLUMNS)
-            )
+    ours["rivals"] = compare(columns, _seconds, RUNS)
+    for rival in ours["rivals"].values():
+        if isinstance(rival, dict):
+            times = {
+                "candle": rival["candle_us"] / ours["stream_p50_us"],
+                "batch": ours["batch_candles_per_s"] / rival["batch_candles_per_s"],
+            }
+            rival["times_ours"] = times
+            rival["times_ours_per_column"] = {k: v * len(COLUMNS) / rival["columns"] for k, v in times.items()}
     return ours
 
 
@@ -66,13 +72,23 @@ def _made_up(count: int) -> tuple[Any, tuple[Any, Any, Any, Any, Any]]:
     return np.arange(count, dtype=np.int64) * _MINUTE_MS, (open_, high, low, close, rng.exponential(10.0, count))
 
 
-def _warm_streams(opened: Any, columns: Any, count: int) -> tuple[list[FeatureStream], list[tuple[Any, ...]]]:
-    """One stream and then SYMBOLS more, past their warm-up, and the candles they have not seen."""
-    rows = list(zip(opened.tolist(), *(column.tolist() for column in columns), strict=True))
-    first = FeatureStream("1m")
-    for row in rows[: WARM_UP + 100]:
-        first.update(*row)
-    streams = [first] + [FeatureStream("1m") for _ in range(SYMBOLS)]
-    for stream in streams[1:]:
-        stream.restore(first.snapshot())
-    return streams, rows[WARM_UP + 100 : min(count, WARM_UP + 5_000)]
+def _single(rows: list[tuple[Any, ...]]) -> list[float]:
+    """Seconds of each candle of one warm symbol."""
+    stream = FeatureStream("1m")
+    for row in rows[:WARM_UP]:
+        stream.update(*row)
+    return [_seconds(lambda row=row: stream.update(*row)) for row in rows[WARM_UP : WARM_UP + 2_000]]
+
+
+def _closes(rows: list[tuple[Any, ...]]) -> list[float]:
+    """Seconds of each close of all symbols, past their warm-up, with every group that candles alone can give."""
+    symbols = [f"C{number:02d}/USDT" for number in range(SYMBOLS)]
+    market = MarketStream("1m", symbols, ("leader", "peers"))
+
+    def candles(symbol: str, first: int, last: int) -> list[Candle]:
+        return [Candle(symbol, row[0], row[0] + _MINUTE_MS, *row[1:]) for row in rows[first:last]]
+
+    for symbol in symbols:
+        market.follow(symbol, candles(symbol, 0, WARM_UP))
+    coming = zip(*(candles(symbol, WARM_UP, WARM_UP + CLOSES) for symbol in symbols), strict=True)
+    return [_seconds(lambda close=close: market.update({c.symbol: c for c in close})) for close in coming]

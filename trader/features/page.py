@@ -4,6 +4,7 @@ from itertools import groupby
 from math import isinf
 
 from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, GROUPS, MODEL_INPUTS, catalogue
+from trader.features.funding import KNOWN_AFTER_MS
 from trader.features.higher import CLOSED_NEEDED
 
 _HEAD = f"""# Features
@@ -20,8 +21,22 @@ strategy's rules: levels of price and volume, and sums that depend on where the 
   ones); columns carry the timeframe in their name.
 - Missing candles are stepped through as flat ones at the last close, without volume.
 - Multiplying all prices or all volumes by a power of two changes no bit of any model input.
-- Groups need more than the symbol's own candles and are there only where that is given: {", ".join(GROUPS)}.
 - Where a denominator is zero the formula says which value stands instead.
+
+## Groups
+
+Groups need more than the symbol's own candles and are there only where that is given: {", ".join(GROUPS)}. A model sees
+those of `model.feature_groups` that its market has; it is bound to them, to the leader and to the symbols it was
+trained beside, and the live scorer computes exactly what its model asks for.
+
+- `leader` is the first of `exchange.symbols`; its candle is joined by the time it closes.
+- `peers` compares all of `exchange.symbols` at the same close.
+- `funding` counts as known {KNOWN_AFTER_MS // 60_000} minutes after it settled, when the exchange's history has it:
+  live and recorded alike.
+- `books` come from books and trades as they arrived, live or recorded.
+- A close waits for candles of other symbols at most `market.late_candle_s`. Then what is missing is masked (NaN), and a
+  model says nothing about a row with a masked input. Ranks are taken among the symbols that are there. A candle that
+  comes later still is put in its place, so that later rows are not changed by it.
 """
 
 

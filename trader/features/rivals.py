@@ -5,6 +5,7 @@ our step, which makes all columns. Both libraries are imported inside the functi
 """
 
 from collections.abc import Callable
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,30 +92,42 @@ def talib_columns(
     return made
 
 
-def compare(columns: tuple[Any, Any, Any, Any, Any], seconds: Callable[[Any], float]) -> dict[str, Any]:
+def compare(
+    columns: tuple[Any, Any, Any, Any, Any], seconds: Callable[[Any], float], runs: int
+) -> dict[str, dict[str, Any] | str]:
     """Microseconds a new candle costs over a window, and candles a second over everything, for each library.
 
-    `columns` are open, high, low, close, volume, each (n,); `seconds` times a call. A library that is not installed
-    is missing from the answer.
+    `columns` are open, high, low, close, volume, each (n,); `seconds` times a call. Medians of `runs` (over the window
+    of three times as many). Of a library that is not installed the answer says so.
     """
-    import pandas as pd
-
     arrays = [np.ascontiguousarray(column, dtype=np.float64) for column in columns]
-    frame = pd.DataFrame(dict(zip(("open", "high", "low", "close", "volume"), arrays, strict=True)))
-    last = frame.iloc[-WINDOW:]
-    answer = {"pandas": _timed(lambda: pandas_columns(last), lambda: pandas_columns(frame), len(frame), seconds)}
     tail = [array[-WINDOW:].copy() for array in arrays]
-    try:
-        answer["talib"] = _timed(lambda: talib_columns(*tail), lambda: talib_columns(*arrays), len(frame), seconds)
-    except ImportError:
-        return answer
+
+    def with_pandas() -> tuple[Callable[[], Columns], Callable[[], Columns]]:
+        import pandas as pd
+
+        frame = pd.DataFrame(dict(zip(("open", "high", "low", "close", "volume"), arrays, strict=True)))
+        last = frame.iloc[-WINDOW:]
+        return lambda: pandas_columns(last), lambda: pandas_columns(frame)
+
+    def with_talib() -> tuple[Callable[[], Columns], Callable[[], Columns]]:
+        return lambda: talib_columns(*tail), lambda: talib_columns(*arrays)
+
+    answer: dict[str, dict[str, Any] | str] = {}
+    for name, package, prepare in (("pandas", "pandas", with_pandas), ("talib", "TA-Lib", with_talib)):
+        try:
+            answer[name] = _timed(*prepare(), len(arrays[0]), seconds, runs)
+        except ImportError:
+            answer[name] = f"not measured: `pip install {package}` to compare with it"
     return answer
 
 
 def _timed(
-    once: Callable[[], Columns], whole: Callable[[], Columns], count: int, seconds: Callable[[Any], float]
+    once: Callable[[], Columns], whole: Callable[[], Columns], count: int, seconds: Callable[[Any], float], runs: int
 ) -> dict[str, Any]:
     made = len(once())
-    candle_us = sorted(seconds(once) for _ in range(15))[7] * 1e6
-    batch_s = min(seconds(whole) for _ in range(2))
-    return {"columns": made, "candle_us": candle_us, "batch_candles_per_s": count / batch_s}
+    return {
+        "columns": made,
+        "candle_us": median(seconds(once) for _ in range(3 * runs)) * 1e6,
+        "batch_candles_per_s": count / median(seconds(whole) for _ in range(runs)),
+    }
