@@ -129,6 +129,10 @@ class Recovered(Protocol):
         """Of the newest one; 0 for none."""
 
     @property
+    def decided_ms(self) -> Mapping[str, int]:
+        """Symbol -> open time of the newest candle that was decided on."""
+
+    @property
     def positions(self) -> Sequence[Position]: ...
 
     @property

@@ -60,6 +60,7 @@ class Memory(msgspec.Struct):
     last_fill_ms: dict[str, int] = {}
     payment_ids_seen: set[str] = set()
     last_payment_ms: int = 0
+    decided_ms: dict[str, int] = {}
     positions_by_symbol: dict[str, Position] = {}
     balances_by_currency: dict[str, Balance] = {}
     state: dict[tuple[str, str], bytes] = {}
@@ -108,6 +109,8 @@ class Memory(msgspec.Struct):
                     self.state[(kind, key)] = value
             case d.KeepTradingState(state=state, reasons=reasons):
                 self.trading_state, self.trading_reasons = state, reasons
+            case d.RecordDecision(record=record):
+                self.decided_ms[record.symbol] = record.candle_open_ms
             case d.RecordEquity(snapshot=snapshot):
                 self.equity = snapshot
             case _:

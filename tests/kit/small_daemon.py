@@ -74,15 +74,17 @@ class SmallDaemon:
         self.runner = runner
         self.journal = journal
         self._inbox = inbox
+        self._forecast_ms: dict[str, int] = {}  # open time of the newest candle forecast for, per symbol
 
     @property
     def state(self) -> EngineState:
         return self.runner.engine.state
 
     def forecast(self, symbol: str = BTC, prediction: float = 0.03) -> None:
-        """A forecast that is worth a trade, for the candle that closed last."""
+        """A forecast that is worth a trade, for the candle that closed last; each call for another candle."""
         price = self.state.prices()[symbol]
-        now_ms = self.bench.clock.now_ms()
+        closed_ms = self.bench.clock.now_ms() // 60_000 * 60_000 - 60_000
+        self._forecast_ms[symbol] = open_ms = max(closed_ms, self._forecast_ms.get(symbol, 0) + 60_000)
         context = a_context(
             close=price, atr_14=price * 0.001, sma_50=price, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3
         )
@@ -91,7 +93,7 @@ class SmallDaemon:
             prediction=prediction,
             win_probability=0.7,
             context=context,
-            candle_open_ms=now_ms // 60_000 * 60_000 - 60_000,
+            candle_open_ms=open_ms,
         )
         self._inbox.put(ForecastMade(forecast=made))
 

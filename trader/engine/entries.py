@@ -32,9 +32,12 @@ _FUNDING_FRAC, _FUNDING_MS = 0.0001, 8 * 3_600_000  # the usual rate of perpetua
 
 
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
-    """Decide on one symbol at one candle close."""
+    """Decide on one symbol at one candle close; once, also when a restart brings the candle again."""
     market = desk.market(forecast.symbol)
     market.context = forecast.context
+    if forecast.candle_open_ms <= desk.state.decided_ms.get(forecast.symbol, -1):
+        return
+    desk.state.decided_ms[forecast.symbol] = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
     record = _decide(desk, market, forecast)

@@ -164,6 +164,7 @@ class EngineState:
         self.last_fill_ms: dict[str, int] = {}
         self.payment_ids: dict[str, int] = {}  # of the last days -> when
         self.last_payment_ms = 0
+        self.decided_ms: dict[str, int] = {}  # open time of the newest candle decided on, per symbol
         self.suspects: frozenset[str] = frozenset()  # differences seen once; named when seen twice
         self.stop_troubles: dict[str, StopTrouble] = {}  # per symbol, until a stop rests again
         self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
@@ -199,6 +200,7 @@ class EngineState:
         self.last_fill_ms = dict(remembered.last_fill_ms)
         self.last_payment_ms = remembered.last_payment_ms
         self.payment_ids = dict.fromkeys(remembered.payment_ids, remembered.last_payment_ms)
+        self.decided_ms = dict(remembered.decided_ms)
         self.trading_state, self.trading_reasons = remembered.trading_state, remembered.trading_reasons
         self.equity = remembered.equity
         # a cancel that was asked for may never have left: it is asked for again where it still matters

@@ -183,6 +183,19 @@ async def test_fill_ids_go_back_from_each_symbols_own_last_fill(tmp_path: Path) 
     assert remembered.last_fill_ms == {"BTC/USDT": NOW_MS, "XRP/USDT": long_ago}
 
 
+async def test_the_newest_candle_decided_on_is_remembered_per_symbol(tmp_path: Path) -> None:
+    journal = SqlJournal(file_of(tmp_path))
+    told = [("BTC/USDT", 1), ("ETH/USDT", 1), ("BTC/USDT", 2)]
+    records = [
+        msgspec.structs.replace(a_record(number, NOW_MS + minute, symbol), candle_open_ms=minute)
+        for number, (symbol, minute) in enumerate(told)
+    ]
+    await journal.write([(Ticked(seq=1), [RecordDecision(record) for record in records])], durable=True)
+    remembered = await journal.recover()
+    await journal.close()
+    assert remembered.decided_ms == {"BTC/USDT": 2, "ETH/USDT": 1}
+
+
 async def test_recovery_brings_open_unsettled_and_recent_orders(tmp_path: Path) -> None:
     journal = SqlJournal(file_of(tmp_path))
     long_ago = NOW_MS - 30 * DAY_MS

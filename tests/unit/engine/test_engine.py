@@ -257,6 +257,18 @@ def test_nothing_is_sent_after_a_restart_before_the_account_is_reconciled() -> N
     assert sent == []
 
 
+def test_a_restart_does_not_decide_on_the_same_candle_again() -> None:
+    harness = entered()
+    harness.restart()
+    before, entered_at = len(harness.seen), last_record(harness)
+    harness.forecast(-0.05)
+    assert harness.decided(RecordDecision)[-1] == entered_at
+    assert len(harness.seen) == before
+    harness.advance(60_000)
+    harness.forecast(-0.05)
+    assert last_record(harness).record.verdict is Verdict.EXIT
+
+
 def test_candles_older_than_the_position_do_not_move_its_stop() -> None:
     harness = entered()
     plan = harness.engine.state.plans[SYMBOL]

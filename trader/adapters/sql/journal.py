@@ -36,6 +36,7 @@ class RecoveredLedger(msgspec.Struct):
     last_fill_ms: Mapping[str, int]
     payment_ids: frozenset[str]
     last_payment_ms: int
+    decided_ms: Mapping[str, int]
     positions: Sequence[Position]
     balances: Sequence[Balance]
     state: Mapping[tuple[str, str], bytes]
@@ -125,6 +126,7 @@ def _recovered(connection: Connection) -> RecoveredLedger:
         last_fill_ms=last_fill_ms,
         payment_ids=payment_ids,
         last_payment_ms=last_payment_ms,
+        decided_ms=selects.newest_decided(connection),
         positions=selects.positions(connection),
         balances=selects.balances(connection),
         state=selects.state(connection),

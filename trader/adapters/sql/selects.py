@@ -94,6 +94,15 @@ def decisions(connection: Connection, *, limit: int, symbol: str | None = None) 
     return _values(connection, DecisionRecord, table, query)
 
 
+def newest_decided(connection: Connection) -> dict[str, int]:
+    """Symbol -> open time of the candle its newest decision is about."""
+    table = schema.decisions
+    newest = select(table.c.symbol, func.max(table.c.ts_ms).label("ts_ms")).group_by(table.c.symbol).subquery()
+    of_it = and_(newest.c.symbol == table.c.symbol, newest.c.ts_ms == table.c.ts_ms)
+    query = select(table.c.symbol, func.max(table.c.candle_open_ms)).join(newest, of_it).group_by(table.c.symbol)
+    return {symbol: open_ms for symbol, open_ms in connection.execute(query).all()}
+
+
 def trades(connection: Connection, *, limit: int) -> list[ClosedTrade]:
     query = select(schema.trades).order_by(schema.trades.c.number.desc()).limit(limit)
     return _values(connection, ClosedTrade, schema.trades, query)
