@@ -100,7 +100,7 @@ def newest_decided(connection: Connection) -> dict[str, int]:
     newest = select(table.c.symbol, func.max(table.c.ts_ms).label("ts_ms")).group_by(table.c.symbol).subquery()
     of_it = and_(newest.c.symbol == table.c.symbol, newest.c.ts_ms == table.c.ts_ms)
     query = select(table.c.symbol, func.max(table.c.candle_open_ms)).join(newest, of_it).group_by(table.c.symbol)
-    return {symbol: open_ms for symbol, open_ms in connection.execute(query).all()}
+    return dict(tuple(row) for row in connection.execute(query).all())
 
 
 def trades(connection: Connection, *, limit: int) -> list[ClosedTrade]:
