@@ -14,7 +14,7 @@ import msgspec
 from tests.kit.builders import NOW_MS, SYMBOL, a_book, a_context, a_forecast, a_model, an_instrument
 from trader.config import Settings
 from trader.domain import decisions as d
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, Position
 from trader.domain.errors import Rejected
 from trader.domain.events import (
     AnyEvent,
@@ -29,6 +29,7 @@ from trader.domain.events import (
     OrderRefused,
     OrderReported,
     OutcomeLost,
+    PaymentArrived,
     Reconciled,
     StreamChanged,
     StreamState,
@@ -36,18 +37,22 @@ from trader.domain.events import (
     TimerFired,
 )
 from trader.domain.instrument import Instrument
-from trader.domain.orders import Approved, Order, OrderRef
+from trader.domain.orders import Approved, Order, OrderRef, OrderType, Side
 from trader.domain.signals import ModelInfo
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import OrderChanged, SimEvent
+from trader.simulation.liquidation import LIQUIDATION_PREFIX
+from trader.simulation.orders import OrderChanged, SimEvent, SimRequest
+from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
-from trader.simulation.venue import _fill, _report, _request
+from trader.simulation.venue import _PAYMENTS, _fill, _payment, _report, _request
 
 T = TypeVar("T", bound=d.Decision)
+FUNDING_RATE = Decimal("0.00030000")
 Fault = Literal["lost_before", "lost_after", "refused", "not_sent"]
 CALM = a_context(close=100.0, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
+CALM_HIGH = a_context(close=100.0, rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=0.1)  # confirms a short
 
 
 class Memory(msgspec.Struct):
@@ -118,7 +123,7 @@ class Memory(msgspec.Struct):
 
 
 class Harness:
-    """One engine, one exchange, one clock that only `advance` moves."""
+    """One engine, one exchange, one clock that only `advance` moves. With perpetuals the account is a margined one."""
 
     def __init__(
         self,
@@ -130,8 +135,15 @@ class Harness:
     ) -> None:
         self.settings = settings or Settings()
         self.instruments = dict(instruments or {SYMBOL: an_instrument()})
+        self.symbol = next(iter(self.instruments))
         self.model = model or a_model()
-        self.exchange = SimulatedExchange(self.instruments, opening_balances={"USDT": Decimal(quote)})
+        opening = {"USDT": Decimal(quote)}
+        self.perpetual: PerpetualExchange | None = None
+        if any(instrument.can_short for instrument in self.instruments.values()):
+            self.perpetual = PerpetualExchange(
+                self.instruments, opening_balances=opening, funding_rates=lambda _symbol, _due_ms: FUNDING_RATE
+            )
+        self.exchange = self.perpetual or SimulatedExchange(self.instruments, opening_balances=opening)
         self.exchange.subscribe(self._pushed)
         self.now_ms = NOW_MS
         self.memory = Memory()
@@ -172,8 +184,9 @@ class Harness:
         self.reconcile(is_startup=True)
         self.put(Ticked())
 
-    def price(self, mid: float, symbol: str = SYMBOL, *, spread: float = 0.02, size: float = 50.0) -> None:
+    def price(self, mid: float, symbol: str = "", *, spread: float = 0.02, size: float = 50.0) -> None:
         """A new book around `mid`, at the exchange and at the engine."""
+        symbol = symbol or self.symbol
         book = a_book(symbol, bid=round(mid - spread / 2, 2), ask=round(mid + spread / 2, 2), size=size)
         self.exchange.on_book(symbol, self.now_ms, book.bids, book.asks)
         self.put(BookUpdated(book=book))
@@ -190,9 +203,10 @@ class Harness:
             self.put(TimerFired(timer_id=timer_id))
         self.now_ms = until
 
-    def forecast(self, prediction: float = 0.02, symbol: str = SYMBOL, win: float = 0.7) -> None:
+    def forecast(self, prediction: float = 0.02, symbol: str = "", win: float = 0.7) -> None:
+        symbol, context = symbol or self.symbol, CALM_HIGH if self.perpetual and prediction < 0 else CALM
         open_ms = self.now_ms - self.now_ms % 60_000 - 60_000
-        made = a_forecast(symbol, prediction=prediction, win_probability=win, context=CALM, candle_open_ms=open_ms)
+        made = a_forecast(symbol, prediction=prediction, win_probability=win, context=context, candle_open_ms=open_ms)
         self.put(ForecastMade(forecast=made))
 
     def command(self, name: CommandName) -> None:
@@ -205,6 +219,8 @@ class Harness:
         events: list[AnyEvent] = []
         for symbol, since_ms in scope.fills_since_ms.items():
             events += [FillArrived(fill=_fill(t)) for t in self.exchange.trades(symbol, Window(since_ms=since_ms))]
+        if scope.payments_since_ms is not None:
+            events += [PaymentArrived(payment=payment) for payment in self.payments(scope.payments_since_ms)]
         events += [OrderReported(report=report) for report in open_reports]
         still_open = {report.client_id for report in open_reports}
         for ref in scope.refs:
@@ -213,6 +229,7 @@ class Harness:
         events.append(
             Reconciled(
                 balances=tuple(b for b in self.exchange.balances() if b.total),
+                positions=self.positions(),
                 open_client_ids=tuple(sorted(still_open)),
                 is_startup=is_startup,
             )
@@ -252,13 +269,38 @@ class Harness:
 
     @property
     def held(self) -> Decimal:
-        return self.engine.state.ledger.quantity(SYMBOL)
+        return self.engine.state.ledger.quantity(self.symbol)
 
-    def stops(self, symbol: str = SYMBOL) -> list[tuple[Decimal, Decimal | None]]:
+    def stops(self, symbol: str = "") -> list[tuple[Decimal, Decimal | None]]:
         """(remaining, stop price) of the stops resting at the exchange."""
-        return [(o.remaining, o.stop_price) for o in self.exchange.open_orders(symbol) if o.stop_price is not None]
+        orders = self.exchange.open_orders(symbol or self.symbol)
+        return [(o.remaining, o.stop_price) for o in orders if o.stop_price is not None]
+
+    def trade_by_hand(self, side: Side, quantity: str) -> None:
+        """Somebody else trades on the account."""
+        self.now_ms += 1
+        name = f"by-hand-{self.now_ms}"
+        request = SimRequest(self.symbol, name, side, OrderType.MARKET, Decimal(quantity))
+        self.exchange.submit(request, self.now_ms)
+
+    def positions(self) -> tuple[Position, ...]:
+        """What the exchange states; empty on spot."""
+        held = self.perpetual.positions() if self.perpetual else []
+        return tuple(Position(p.symbol, p.quantity, p.entry_price, p.updated_ms) for p in held)
+
+    def payments(self, since_ms: int = 0) -> list[Payment]:
+        if self.perpetual is None:
+            return []
+        window = Window(since_ms=since_ms)
+        return [_payment(income) for kind in _PAYMENTS for income in self.perpetual.incomes(window, kind=kind)]
 
     def assert_ledger_equals_exchange(self) -> None:
+        if self.perpetual is not None:
+            held = {symbol: position.quantity for symbol, position in self.engine.state.ledger.positions.items()}
+            assert held == {position.symbol: position.quantity for position in self.positions()}
+            wallet = {b.currency: b.total for b in self.exchange.balances()}
+            assert dict(self.engine.state.ledger.balances) == wallet
+            return
         theirs = {b.currency: b.total for b in self.exchange.balances() if b.total}
         ours = {currency: total for currency, total in self.engine.state.ledger.balances.items() if total}
         assert ours == theirs
@@ -268,9 +310,10 @@ class Harness:
 
     def assert_no_double_orders(self) -> None:
         """Every order at the exchange is one that was written down before, and each exactly once."""
-        placed = [order.client_id for order in self.exchange.orders(SYMBOL)]
+        placed = [order.client_id for order in self.exchange.orders(self.symbol)]
         assert len(placed) == len(set(placed))
-        assert set(placed) <= self.memory.orders_by_id.keys()
+        foreign = {name for name in placed if name.startswith(("by-hand-", LIQUIDATION_PREFIX))}
+        assert set(placed) - foreign <= self.memory.orders_by_id.keys()
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -288,7 +331,7 @@ class Harness:
     def _pushed(self, event: SimEvent) -> None:
         if not isinstance(event, OrderChanged):
             return
-        if event.trade is not None:
+        if event.trade is not None and not _fill(event.trade).is_forced:
             self._queue.append(FillArrived(fill=_fill(event.trade)))
         self._queue.append(OrderReported(report=_report(event.order)))
 

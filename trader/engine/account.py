@@ -7,7 +7,7 @@ from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Leve
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
-from trader.engine import algorithms, entries, exits, orders
+from trader.engine import algorithms, control, entries, exits, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
@@ -23,9 +23,10 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
     if not state.is_opened:
         _open_ledger(desk, event)
     elif not _is_moving(desk):
-        for symbol, market in state.markets.items():
-            if market.instrument.can_short:
-                orders.book_foreign(desk, symbol)
+        margined = [symbol for symbol, market in state.markets.items() if market.instrument.can_short]
+        foreign = [symbol for symbol in margined if orders.book_foreign(desk, symbol)]
+        if foreign and state.is_ready:
+            _answer_unplanned(desk)
         _compare(desk, event)
     if not state.is_ready:
         state.is_ready = True
@@ -162,7 +163,9 @@ def _answer_unplanned(desk: Desk) -> None:
             continue
         text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
         desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
-        if policy != "halt":
+        if policy == "halt":
+            control.halt(desk, text)
+        else:
             exits.ask_exit(
                 desk, position.symbol, abs(position.quantity), "no plan for it", Purpose.FLATTEN, is_urgent=True
             )

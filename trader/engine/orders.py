@@ -86,11 +86,13 @@ def _book(desk: Desk, fill: Fill) -> Order | None:
     return order
 
 
-def book_foreign(desk: Desk, symbol: str) -> None:
+def book_foreign(desk: Desk, symbol: str) -> bool:
     """Fills that are not ours move a margined position and its wallet like ours: they are booked, and named.
 
-    On spot they are recognised by the balances. Call it only while no order's outcome is in doubt.
+    On spot they are recognised by the balances. Call it only while no order's outcome is in doubt. Returns whether
+    there were any.
     """
+    is_any = False
     for fill in desk.state.tracker.disown(symbol):
         if fill.ts_ms < desk.state.opened_ms:
             continue  # part of what the account held when this ledger began
@@ -100,6 +102,8 @@ def book_foreign(desk: Desk, symbol: str) -> None:
         desk.notify(Level.ALERT, event, text, symbol=symbol, ref=fill.fill_id)
         exits.abort_entries(desk, symbol, what)
         _apply(desk, fill, None)
+        is_any = True
+    return is_any
 
 
 def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
@@ -125,7 +129,8 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
         desk.emit(RecordTrade(trade))
         state.breakers = trade_closed(state.breakers, float(trade.profit_quote))
         desk.keep("breakers", "", state.breakers)
-    if not desk.held(fill.symbol):
+    plan = state.plans.get(fill.symbol)
+    if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         entries.forget_plan(desk, fill.symbol)
 
 

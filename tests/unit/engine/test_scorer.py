@@ -43,7 +43,8 @@ def candle(symbol: str, number: int, price: float = 100.0) -> Candle:
 
 def settings_of(symbols: Sequence[str], market: str = "spot") -> Settings:
     return Settings(
-        exchange=ExchangeSettings.model_validate({"symbols": tuple(symbols), "market": market}),
+        # as it is: the candles here are known by these names, whatever the market
+        exchange=ExchangeSettings(symbols=tuple(symbols)).model_copy(update={"market": market}),
         market=MarketSettings(history_candles=2_050),
         model=ModelSettings(horizon_candles=1),
     )
