@@ -27,7 +27,8 @@ async def run_child(
 ) -> int:
     """Run `python -m <arguments>` to its end; its exit code (negative: the signal that ended it).
 
-    Standard output and error arrive together in `on_line`, without line ends; a carriage return ends a line too, so
+    Standard output and error arrive together in `on_line`, without line ends and the blanks
+    before them; a carriage return ends a line too, so
     progress displays arrive as they are drawn. When this is cancelled the child's whole group gets SIGTERM, after
     `grace_s` (real seconds) SIGKILL, and only then is the cancellation passed on.
     """
@@ -67,9 +68,9 @@ async def relay_lines(stream: asyncio.StreamReader, on_line: OnLine) -> None:
             lines, kept = [*lines, kept], b""
         for line in lines:
             if line.strip():
-                on_line(line[:_LONGEST_LINE].decode(errors="replace"))
+                on_line(line[:_LONGEST_LINE].decode(errors="replace").rstrip())
     if kept.strip():
-        on_line(kept[:_LONGEST_LINE].decode(errors="replace"))
+        on_line(kept[:_LONGEST_LINE].decode(errors="replace").rstrip())
 
 
 async def end_child(process: asyncio.subprocess.Process, grace_s: float) -> None:
