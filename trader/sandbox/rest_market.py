@@ -27,6 +27,7 @@ def exchange_info(venue: Venue, params: Params) -> object:
         ],
         "exchangeFilters": [],
         "symbols": [_symbol(venue, market) for market in chosen(venue, params)],
+        "sors": [],
     }
 
 
@@ -100,10 +101,12 @@ def _symbol(venue: Venue, market: SymbolMarket) -> dict[str, object]:
         "icebergAllowed": False,
         "ocoAllowed": False,
         "otoAllowed": False,
+        "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
         "cancelReplaceAllowed": True,
         "amendAllowed": False,
+        "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": _filters(instrument),

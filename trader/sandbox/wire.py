@@ -117,6 +117,8 @@ def execution_report(
     order, trade = change.order, change.trade
     last = trade.quantity if trade else ZERO
     price = trade.price if trade else ZERO
+    # an order expires here where there is no more to take: IOC, FOK, a market order in a thin book
+    reason = {"eR": "INSUFFICIENT_LIQUIDITY"} if change.kind == "expired" else {}
     return {
         "e": "executionReport",
         "E": now_ms,
@@ -152,6 +154,7 @@ def execution_report(
         "Q": text(ZERO),
         "W": order.created_ms,
         "V": "NONE",
+        **reason,
     }
 
 

@@ -10,8 +10,10 @@ from trader.sandbox.faults import ACCOUNT, USDM_PREFIX
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.hub import Hub
 from trader.sandbox.limits import RateLimiter
+from trader.sandbox.usdm.events import force_order
 from trader.sandbox.usdm.market import UsdmMarket
 from trader.sandbox.usdm.userfeed import UsdmUserFeed
+from trader.simulation.orders import OrderChanged, SimEvent
 from trader.simulation.perpetual import PerpetualExchange
 
 WEIGHT_PER_MINUTE = 2_400
@@ -38,3 +40,10 @@ class UsdmDesk(Desk):
         self.user_feed = UsdmUserFeed(exchange, clock, now_s)
         self.user_feed.spoil = partial(faults.frames, USDM_PREFIX + ACCOUNT)
         hub.fault_prefix = USDM_PREFIX
+        exchange.subscribe(self._publish_liquidation)
+
+    def _publish_liquidation(self, change: SimEvent) -> None:
+        if isinstance(change, OrderChanged) and (event := force_order(change, self.clock.now_ms())):
+            stream = self.market.symbols[change.order.symbol].stream
+            for name in (f"{stream}@forceOrder", "!forceOrder@arr"):
+                self.hub.publish(name, event)

@@ -54,7 +54,7 @@ def order_trade_update(change: OrderChanged, now_ms: int) -> dict[str, object]:
         "z": text(order.filled),
         "L": text(trade.price if trade else ZERO),
         "n": text(trade.fee if trade else ZERO),
-        "N": trade.fee_currency if trade else None,
+        "N": trade.fee_currency if trade else order.symbol.rpartition(":")[2],
         "T": order.updated_ms,
         "t": trade.trade_id if trade else 0,
         "b": text(ZERO),
@@ -75,6 +75,19 @@ def order_trade_update(change: OrderChanged, now_ms: int) -> dict[str, object]:
         "er": "0" if order.status is not OrderStatus.EXPIRED else "2",
     }
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": order.updated_ms, "o": content}
+
+
+def force_order(change: OrderChanged, now_ms: int) -> dict[str, object] | None:
+    """A `forceOrder` event, which everybody hears; None for anything but the execution of a liquidation."""
+    order, trade = change.order, change.trade
+    if trade is None or not order.client_id.startswith(LIQUIDATION_PREFIX):
+        return None
+    content = {
+        "s": wire_id(order.symbol), "S": order.side.value.upper(), "o": order_type(order), "f": time_in_force(order),
+        "q": text(order.quantity), "p": text(order.price or ZERO), "ap": text(order.average_price or ZERO),
+        "X": STATUS[order.status], "l": text(trade.quantity), "z": text(order.filled), "T": order.updated_ms,
+    }  # fmt: skip
+    return {"e": "forceOrder", "E": now_ms, "o": content}
 
 
 def account_update(

@@ -1,5 +1,6 @@
 """Signed REST about the margined account: balances and positions."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from trader.domain.instrument import ZERO
@@ -120,20 +121,29 @@ def positions(desk: UsdmDesk) -> list[Row]:
     return [_risk(desk, each) for margin in _margins(desk) for each in margin.symbols]
 
 
+_NOT_IN_V2 = (
+    "marginAsset", "initialMargin", "maintMargin", "positionInitialMargin", "openOrderInitialMargin", "adl",
+    "bidNotional", "askNotional",
+)  # fmt: skip
+
+
 def position_risk_v2(desk: UsdmDesk, params: Params) -> object:
     """Version 2: every symbol, with its leverage."""
     chosen = [desk.symbol(params)] if params.optional("symbol") else list(desk.market.symbols.values())
     return [
         {
-            **_risk(desk, desk.exchange.symbol_margin(market.symbol)),
+            **_without(_risk(desk, desk.exchange.symbol_margin(market.symbol)), _NOT_IN_V2),
             "leverage": str(desk.exchange.position(market.symbol).leverage),
             "maxNotionalValue": most_worth(desk, market),
             "marginType": "cross",
             "isAutoAddMargin": "false",
-            "isolated": False,
         }
         for market in chosen
     ]
+
+
+def _without(row: Row, names: Sequence[str]) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def adl_quantile(desk: UsdmDesk, _params: Params) -> object:
