@@ -1,14 +1,17 @@
 """Candle history for training: what the store has, the rest from the exchange."""
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from trader.adapters.parquet.candles import ParquetCandleStore, RecordedCandles
+from trader.adapters.parquet.recording_tables import day_of
+from trader.adapters.parquet.recordings import Recording
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
-from trader.domain.market import timeframe_ms
+from trader.domain.market import Book, Trade, timeframe_ms
 from trader.features import FeatureSet, FundingHistory
 from trader.features.catalogue import warm_up
 from trader.features.funding import LEARNED_FROM_MS
@@ -70,6 +73,35 @@ def recorded_funding(folder: Path, settings: Settings) -> dict[str, FundingHisto
     features, recordings = FeatureSet.of(settings), RecordedCandles(folder)
     found = {symbol: recordings.funding(symbol) for symbol in features.symbols if "funding" in features.groups}
     return {symbol: FundingHistory.of(rates) for symbol, rates in found.items() if rates}
+
+
+def recorded_books(recordings: Path, settings: Settings, until_ms: int) -> dict[str, Iterator[Book | Trade]]:
+    """Books and trades that this account's daemon recorded over the same span, if a model of these settings sees them.
+
+    Each may be walked through once. Symbols without any book are left out.
+    """
+    features = FeatureSet.of(settings)
+    if "books" not in features.groups:
+        return {}
+    first_ms = until_ms - wanted_candles(settings) * timeframe_ms(features.timeframe)
+    recording = Recording(recordings)
+    days = {day: recording.symbols(day, "books") for day in recording.days() if day_of(first_ms) <= day}
+    return {
+        symbol: _told(recording, symbol, [day for day, symbols in days.items() if symbol in symbols])
+        for symbol in features.symbols
+        if any(symbol in symbols for symbols in days.values())
+    }
+
+
+def _told(recording: Recording, symbol: str, days: Sequence[str]) -> Iterator[Book | Trade]:
+    """In the order of the exchange's time."""
+
+    def told_ms(event: Book | Trade) -> int:
+        return event.ts_ms
+
+    for day in days:
+        books: Iterator[Book | Trade] = recording.books(symbol, day)
+        yield from heapq.merge(books, recording.trades(symbol, day), key=told_ms)
 
 
 def wanted_candles(settings: Settings) -> int:

@@ -11,8 +11,9 @@ from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.features import Extras
 from trader.service import training_session
-from trader.service.history import download, funding, recorded, recorded_funding
+from trader.service.history import download, funding, recorded, recorded_books, recorded_funding
 from trader.service.loop import run_loop
+from trader.service.places import recordings_path
 from trader.service.searches import tuned_profile
 from trader.service.supply import models_dir
 from trader.service.training_view import TrainingView
@@ -78,11 +79,12 @@ async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: T
     try:
         store = settings.storage.state_dir / "candles" / venue.market_id
         candles = await download(connection.feed, settings, until_ms, store, view.downloaded)
-        extras = Extras(funding=await funding(connection.feed, settings, until_ms))
+        paid = await funding(connection.feed, settings, until_ms)
     finally:
         await connection.close()
     costs = {s: Costs(taker_fee_frac=instrument.taker_fee_frac) for s, instrument in connection.instruments.items()}
-    return Material(candles, costs, extras)
+    books = recorded_books(recordings_path(settings), settings, until_ms)
+    return Material(candles, costs, Extras(paid, books))
 
 
 def from_folder(settings: Settings, folder: Path) -> Material:

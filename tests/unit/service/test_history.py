@@ -7,12 +7,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.kit.market_inputs import packed
+from trader.adapters.parquet.spool import Recorded, Unpacker
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import ModelSettings, Settings
+from trader.config.schema import ModelSettings, RecorderSettings, Settings
 from trader.domain.errors import Misconfigured
+from trader.domain.events import BookUpdated, TradePrinted
+from trader.domain.market import Book, Trade
 from trader.features import Extras
 from trader.features.funding import KNOWN_AFTER_MS
-from trader.service.history import recorded, recorded_funding
+from trader.service.history import recorded, recorded_books, recorded_funding
+from trader.service.keeper import Keeper
 from trader.training.dataset import build_dataset
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -56,3 +61,33 @@ def test_without_recorded_funding_the_training_says_what_to_do(folder: Path) -> 
     spot = PERPETUAL.model_copy(update={"exchange": ExchangeSettings(symbols=(SYMBOL,))})
     assert recorded_funding(folder, spot) == {}
     assert build_dataset(recorded(folder, spot), spot).feature_groups == ()
+
+
+# --- recorded books -----------------------------------------------------------------------------------------------
+
+BOOKS = Settings(
+    exchange=ExchangeSettings(symbols=("BTC/USDT",)),
+    model=ModelSettings(training_candles=1_000, feature_groups=("books",)),
+)
+
+
+def keep(root: Path, events: list[Recorded]) -> None:
+    """As the recorder's child does."""
+    keeper = Keeper(root, RecorderSettings(), lambda *_args, **_fields: None)
+    for frame, raw in Unpacker().feed(packed(1, 0, events)):
+        keeper.take(frame, raw)
+    keeper.close()
+
+
+def test_books_the_daemon_recorded_come_with_their_trades_in_the_markets_order(tmp_path: Path) -> None:
+    noon = 43_200_000 + 86_400_000 * 20_000
+    books = [
+        BookUpdated(book=Book("BTC/USDT", noon + at, ((99.0, 1.0),), ((101.0, 1.0),)), ts_ms=noon + at, seq=at)
+        for at in (1, 3, 5)
+    ]
+    trades = [TradePrinted(trade=Trade("BTC/USDT", noon + at, str(at), 100.0, 1.0, True)) for at in (2, 4)]
+    keep(tmp_path, [*books, *trades])
+    found = recorded_books(tmp_path, BOOKS, noon + HOUR)
+    assert [event.ts_ms - noon for event in found["BTC/USDT"]] == [1, 2, 3, 4, 5]
+    assert recorded_books(tmp_path, BOOKS, noon + 4_000 * HOUR) == {}  # too old to matter
+    assert recorded_books(tmp_path, PERPETUAL, noon + HOUR) == {}  # no model sees them
