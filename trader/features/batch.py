@@ -70,6 +70,9 @@ def compute_matrix(
 def _aligned(leader: CandleArrays, opened: IntArray) -> FloatArray:
     """(n, 2): close and volume of the leader's candle with the same open time, NaN where it has none."""
     result = np.full((len(opened), 2), np.nan)
+    if np.any(np.diff(leader.open_ms) <= 0):
+        row = int(np.argmax(np.diff(leader.open_ms) <= 0)) + 1
+        raise ValueError(f"the leader's candle in row {row} opens no later than the one before")
     if len(leader.open_ms) == 0:
         return result
     at = np.minimum(np.searchsorted(leader.open_ms, opened), len(leader.open_ms) - 1)
@@ -83,4 +86,7 @@ def _checked(funding: FundingHistory) -> FloatArray:
     if np.any(np.diff(funding.known_ms) < 0):
         row = int(np.argmax(np.diff(funding.known_ms) < 0)) + 1
         raise ValueError(f"funding in row {row} was known before the one in row {row - 1}; sort it by time")
+    if not np.isfinite(funding.rate).all():
+        row = int(np.argmin(np.isfinite(funding.rate)))
+        raise ValueError(f"funding in row {row} is not finite")
     return np.column_stack((funding.known_ms, funding.rate)).astype(np.float64, copy=False)

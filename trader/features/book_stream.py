@@ -1,6 +1,7 @@
 """Books and trades become one row per candle, whether they arrive now or were recorded."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,12 +38,17 @@ class BookStream:
         self._ended: dict[int, FloatArray] = {}
 
     def on_book(self, book: Book) -> None:
-        """Take one book; both sides are non-empty and not crossed."""
+        """Take one book. Raises ValueError for one that cannot be, and then remembers nothing of it."""
+        if not book.bids or not book.asks or book.bid > book.ask:
+            raise ValueError(f"book of {book.symbol} at {book.ts_ms} has an empty side or is crossed")
+        bids, asks = _levels(book, book.bids), _levels(book, book.asks)
         if self._enter(book.ts_ms):
-            see_book(self._state, _levels(book.bids), _levels(book.asks))
+            see_book(self._state, bids, asks)
 
     def on_trade(self, trade: Trade) -> None:
-        """Take one public trade."""
+        """Take one public trade. Raises ValueError for one that cannot be."""
+        if not 0.0 <= trade.quantity < inf:
+            raise ValueError(f"trade {trade.trade_id} of {trade.symbol} has the quantity {trade.quantity}")
         if self._enter(trade.ts_ms):
             see_trade(self._state, trade.quantity, trade.buyer_is_taker)
 
@@ -105,5 +111,9 @@ def book_matrix(events: Iterable[Book | Trade], open_ms: IntArray, candle_ms: in
     return result
 
 
-def _levels(levels: Levels) -> FloatArray:
-    return np.array(levels[:DEPTH], np.float64)
+def _levels(book: Book, levels: Levels) -> FloatArray:
+    """(n, 2) of one side."""
+    made = np.array(levels[:DEPTH], np.float64)
+    if not (made.min() > 0.0 and made.max() < inf):  # every comparison with NaN is false
+        raise ValueError(f"book of {book.symbol} at {book.ts_ms} has a level that is not above 0 and finite")
+    return made

@@ -90,7 +90,7 @@ REFUSALS = {
     NOT_POSITIVE: "has a price that is not above 0",
     NEGATIVE_VOLUME: "has a negative volume",
     NOT_INSIDE: "breaks low <= open, close <= high",
-    BAD_LEADER: "comes with a leader's candle whose close is not above 0 or whose volume is negative",
+    BAD_LEADER: "comes with a leader's candle that cannot be: close not above 0, volume below 0, or infinite",
 }
 
 
@@ -135,7 +135,8 @@ def run(
         lead_close, lead_volume = np.nan, np.nan
         if leading.shape[0] > 0:
             lead_close, lead_volume = leading[i]
-        if lead_close <= 0.0 or lead_volume < 0.0:
+        # NaN is no candle; infinities are refused
+        if lead_close <= 0.0 or lead_volume < 0.0 or lead_close == np.inf or lead_volume == np.inf:
             reason = BAD_LEADER
         if reason != FINE:
             return i, reason, used

@@ -1,5 +1,6 @@
 """The live driver: one candle in, one row out, with a state that can be saved."""
 
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,12 +76,14 @@ class FeatureStream:
     def learn_funding(self, known_ms: int, rate: float) -> None:
         """Tell a funding rate and when it was known; candles that close before then do not see it.
 
-        Raises ValueError without the group `funding`, and for a rate older than the one told before.
+        Raises ValueError without the group `funding`, for a rate that is not finite or older than the one told before.
         """
         if "funding" not in self.groups:
             raise ValueError("this stream has no group funding")
         if known_ms < self.funding_known_ms:
             raise ValueError(f"funding known at {known_ms} comes after one known at {self.funding_known_ms}")
+        if not isfinite(rate):
+            raise ValueError(f"funding known at {known_ms} is not finite")
         self._fundings.append((known_ms, rate))
 
     def on_book(self, book: Book) -> None:

@@ -36,6 +36,11 @@ class Candles(NamedTuple):
             self.volume * volume,
         )
 
+    @property
+    def minutes(self) -> int:
+        """The length of a candle."""
+        return int(self.open_ms[1] - self.open_ms[0]) // 60_000
+
     def matrix(self, timeframe: str) -> Array:
         return compute_matrix(*self, timeframe)
 

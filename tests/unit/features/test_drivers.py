@@ -1,5 +1,6 @@
 """Batch and stream are two drivers of one step."""
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -81,13 +82,17 @@ def test_missing_candles_are_flat_ones_without_volume() -> None:
 
 GOOD = {"open": 100.0, "high": 101.0, "low": 99.5, "close": 100.5, "volume": 5.0}
 BAD: list[tuple[str, int, dict[str, float]]] = [
-    ("no later", 0, {}),
+    ("no later", 0, {}),  # twice the same
+    ("no later", -60_000, {}),  # out of order
     ("whole number of candles", 90_000, {}),
     ("start a new series", 60_000 * 10_000, {}),
     ("not finite", 60_000, {"close": np.nan}),
+    ("not finite", 60_000, {"volume": np.inf}),
     ("not above 0", 60_000, {"low": 0.0}),
+    ("not above 0", 60_000, {"low": -99.0}),
     ("negative volume", 60_000, {"volume": -1.0}),
-    ("low <= open, close <= high", 60_000, {"high": 99.0}),
+    ("low <= open, close <= high", 60_000, {"high": 99.0}),  # below the low
+    ("low <= open, close <= high", 60_000, {"close": 102.0}),
 ]
 
 
@@ -149,6 +154,19 @@ def test_the_live_process_needs_no_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_one_step_of_the_whole_pipeline_works_without_a_writable_cache() -> None:
+    code = (
+        "from trader.features import FeatureStream\n"
+        "stream = FeatureStream('1m')\n"
+        "for i in range(2002): row = stream.update(i * 60_000, 1., 1., 1., 1., 0.)\n"
+        "print(len(row))"
+    )
+    nowhere = {**os.environ, "NUMBA_CACHE_DIR": "/dev/null/nowhere"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=nowhere)
+    assert int(done.stdout) == len(COLUMNS)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without() -> None:

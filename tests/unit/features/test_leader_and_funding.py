@@ -118,6 +118,25 @@ def test_the_leaders_future_is_not_seen() -> None:
     assert not np.array_equal(before[start:, FROM:], after[start:, FROM:])
 
 
+def test_the_start_of_either_series_is_forgotten_once_the_columns_are_there() -> None:
+    leading = random_candles(2_700, seed=5)
+    own = follow(leading, 6)
+    whole, late = with_leader(own, leading), with_leader(own.part(300), leading.part(377))
+    assert np.array_equal(whole[2_300:, FROM:], late[2_000:, FROM:])
+
+
+def test_a_restored_stream_knows_the_leader() -> None:
+    leading = random_candles(2_100, seed=5)
+    own = follow(leading, 6)
+    first, rows = FeatureStream("1m", LEADER), []
+    for i, values in enumerate(zip(*(column.tolist() for column in own), strict=True)):
+        if i in (1_500, 2_050):
+            saved, first = first.snapshot(), FeatureStream("1m", LEADER)
+            first.restore(saved)
+        rows.append(first.update(*values, leader=(float(leading.close[i]), float(leading.volume[i]))))
+    assert np.array_equal(np.array(rows[WARM_UP:]), with_leader(own, leading)[WARM_UP:])
+
+
 def test_leader_columns_have_no_scale() -> None:
     leading = random_candles(2_300, seed=5)
     own = follow(leading, 6)
@@ -136,6 +155,12 @@ def test_what_a_leader_cannot_be() -> None:
     leading = random_candles(50)
     leading.close[20] = -1.0
     with pytest.raises(ValueError, match=r"row 20 .*leader's candle"):
+        with_leader(random_candles(50), leading)
+    leading.close[20] = np.inf
+    with pytest.raises(ValueError, match=r"row 20 .*or infinite"):
+        with_leader(random_candles(50), leading)
+    leading.open_ms[20] = leading.open_ms[19]
+    with pytest.raises(ValueError, match=r"leader's candle in row 20 opens no later"):
         with_leader(random_candles(50), leading)
     with pytest.raises(ValueError, match="no group leader"):
         FeatureStream("1m").update(0, 1.0, 1.0, 1.0, 1.0, 1.0, leader=(1.0, 1.0))
@@ -194,7 +219,11 @@ def test_what_funding_cannot_be() -> None:
     candles = random_candles(10)
     with pytest.raises(ValueError, match="funding in row 1 was known before"):
         compute_matrix(*candles, "1m", funding=FundingHistory(np.array([2, 1]), np.zeros(2)))
+    with pytest.raises(ValueError, match="funding in row 1 is not finite"):
+        compute_matrix(*candles, "1m", funding=FundingHistory(np.array([1, 2]), np.array([0.1, np.inf])))
     stream = FeatureStream("1m", ("funding",))
+    with pytest.raises(ValueError, match="not finite"):
+        stream.learn_funding(5, np.nan)
     stream.learn_funding(5, 0.1)
     with pytest.raises(ValueError, match="comes after"):
         stream.learn_funding(4, 0.1)

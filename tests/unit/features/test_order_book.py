@@ -87,6 +87,52 @@ def test_a_candle_without_its_books_has_no_columns(events: list[Book | Trade]) -
     assert np.isnan(list(row_of(events).values())).all()
 
 
+@pytest.mark.parametrize(
+    "one",
+    [
+        book(MINUTE, bids=()),
+        book(MINUTE, asks=()),
+        book(MINUTE, bids=((102.0, 1.0),)),  # crossed
+        book(MINUTE, bids=((99.0, 0.0),)),
+        book(MINUTE, asks=((101.0, 1.0), (float("nan"), 1.0))),
+        trade(MINUTE, float("inf"), True),
+        trade(MINUTE, -1.0, False),
+    ],
+)
+def test_what_cannot_be_is_refused_and_not_remembered(one: Book | Trade) -> None:
+    stream = BookStream(MINUTE)
+    stream.on_book(book(1))
+    stream.on_book(book(MINUTE))
+    with pytest.raises(ValueError, match=r"empty side or is crossed|not above 0 and finite|has the quantity"):
+        stream.on_book(one) if isinstance(one, Book) else stream.on_trade(one)
+    assert np.array_equal(stream.row(2 * MINUTE), book_matrix([book(1), book(MINUTE)], np.array([MINUTE]), MINUTE)[0])
+
+
+def test_books_do_not_see_the_future() -> None:
+    events = [book(at * 20_000, bids=((99.0 - at % 3, 1.0 + at),)) for at in range(30)]
+    other = [*events[:15], *(book(at * 20_000, asks=((150.0, 9.0),)) for at in range(15, 30))]
+    opened = np.arange(9) * MINUTE
+    before, after = (book_matrix(made, opened, MINUTE) for made in (events, other))
+    assert np.array_equal(before[:5], after[:5], equal_nan=True)
+    assert not np.array_equal(before[5:], after[5:])
+
+
+def test_looking_ahead_leaves_no_trace() -> None:
+    """As a close is looked at before all of its candles have come."""
+    stream, plain = BookStream(MINUTE), BookStream(MINUTE)
+    for one in (stream, plain):
+        one.on_book(book(1))
+        one.on_book(book(MINUTE))
+    mark = stream.mark()
+    seen = stream.row(2 * MINUTE)
+    stream.on_book(book(3 * MINUTE, asks=((200.0, 1.0),)))
+    stream.rewind(mark)
+    for one in (stream, plain):
+        one.on_book(book(2 * MINUTE - 1, asks=((111.0, 1.0),)))
+    assert np.array_equal(stream.row(2 * MINUTE), plain.row(2 * MINUTE))
+    assert not np.array_equal(seen, plain.row(2 * MINUTE))
+
+
 def test_late_events_change_nothing() -> None:
     events = [book(1), book(MINUTE), book(2 * MINUTE)]
     late = [*events, book(MINUTE + 1, asks=((200.0, 1.0),))]

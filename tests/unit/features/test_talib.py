@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.features.candles import Array, random_candles, recorded_candles
+from tests.unit.features.candles import Array, Candles, random_candles, recorded_candles
 from trader.features import COLUMNS, WARM_UP
 
 talib: Any = pytest.importorskip("talib", reason="TA-Lib is not installed; it is an oracle for tests only")
@@ -55,6 +55,76 @@ ORACLES: dict[str, Oracle] = {
     "body": lambda c: talib.BOP(c.open, c.high, c.low, c.close),
     "range_position_60": lambda c: (c.close - talib.MIN(c.low, 60)) / (talib.MAX(c.high, 60) - talib.MIN(c.low, 60)),
 }
+
+
+def returns(c: Candles) -> Array:
+    return np.asarray(np.log(talib.ROCR(c.close, 1)))
+
+
+def atr(c: Candles) -> Array:
+    return np.asarray(talib.ATR(c.high, c.low, c.close, 14))
+
+
+def sample_deviation(values: Array, n: int) -> Array:
+    """TA-Lib's is the population's."""
+    return np.asarray(talib.STDDEV(values, n) * np.sqrt(n / (n - 1)))
+
+
+def channel(c: Candles) -> tuple[Array, Array]:
+    middle = talib.EMA(c.close, 20)
+    return middle - 2 * atr(c), middle + 2 * atr(c)
+
+
+def bands(c: Candles) -> tuple[Array, Array, Array]:
+    upper, middle, lower = talib.BBANDS(c.close, 20, 2, 2)
+    return lower, middle, upper
+
+
+def position(values: Array, low: Array, high: Array) -> Array:
+    return np.asarray((values - low) / (high - low))
+
+
+MINUTES_A_YEAR = 365 * 24 * 60
+
+NORMALISED: dict[str, Oracle] = {
+    **{f"sma_dist_{n}": lambda c, n=n: c.close / talib.SMA(c.close, n) - 1 for n in (5, 10, 20, 50, 100, 200)},
+    "ema_dist_21": lambda c: c.close / talib.EMA(c.close, 21) - 1,
+    "ema_cross": lambda c: (talib.EMA(c.close, 9) - talib.EMA(c.close, 21)) / atr(c),
+    "macd_atr": lambda c: talib.MACD(c.close, 12, 26, 9)[0] / atr(c),
+    "macd_hist_atr": lambda c: talib.MACD(c.close, 12, 26, 9)[2] / atr(c),
+    "momentum_10_atr": lambda c: talib.MOM(c.close, 10) / atr(c),
+    "rsi_change_5": lambda c: talib.MOM(talib.RSI(c.close, 14), 5),
+    "range_atr": lambda c: (c.high - c.low) / atr(c),
+    "atr_ratio": lambda c: atr(c) / talib.SMA(atr(c), 50),
+    "bb_width": lambda c: (bands(c)[2] - bands(c)[0]) / bands(c)[1],
+    "bb_position": lambda c: position(c.close, bands(c)[0], bands(c)[2]),
+    "kc_lower": lambda c: channel(c)[0],
+    "kc_upper": lambda c: channel(c)[1],
+    "kc_position": lambda c: position(c.close, *channel(c)),
+    "squeeze": lambda c: (bands(c)[2] - bands(c)[0]) / (channel(c)[1] - channel(c)[0]),
+    **{
+        f"hist_vol_{n}": lambda c, n=n: sample_deviation(returns(c), n) * np.sqrt(MINUTES_A_YEAR / c.minutes)
+        for n in (10, 20, 60, 240)
+    },
+    **{
+        f"zscore_{n}": lambda c, n=n: (c.close - talib.SMA(c.close, n)) / sample_deviation(c.close, n) for n in (20, 50)
+    },
+    **{
+        f"range_position_{n}": lambda c, n=n: position(c.close, talib.MIN(c.low, n), talib.MAX(c.high, n))
+        for n in (20, 240)
+    },
+    **{f"drawdown_{n}": lambda c, n=n: c.close / talib.MAX(c.close, n) - 1 for n in (60, 240)},
+    **{f"rebound_{n}": lambda c, n=n: c.close / talib.MIN(c.close, n) - 1 for n in (60, 240)},
+    "midpoint_cross": lambda c: (talib.MIDPRICE(c.high, c.low, 9) - talib.MIDPRICE(c.high, c.low, 26)) / c.close,
+    "sar_dist": lambda c: c.close / talib.SAR(c.high, c.low, 0.02, 0.2) - 1,
+    "obv_ma": lambda c: talib.SMA(talib.OBV(c.close, c.volume), 20),
+    "volume_ratio": lambda c: c.volume / talib.SMA(c.volume, 20),
+    "volume_ratio_60_240": lambda c: talib.SMA(c.volume, 60) / talib.SMA(c.volume, 240),
+    "volume_oscillator": lambda c: 100 * (talib.SMA(c.volume, 5) / talib.SMA(c.volume, 20) - 1),
+}
+"""Columns whose definition is TA-Lib's brought to a scale-free form."""
+
+ORACLES |= NORMALISED
 
 
 def assert_agree(name: str, ours: Array, oracle: Array) -> None:
