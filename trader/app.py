@@ -199,6 +199,7 @@ async def _trade(
     from trader.engine.scorer import Scorer
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
+    from trader.service.modelling import modelling
     from trader.service.places import ledger_path, recordings_path
     from trader.service.recorder import Recorder, continue_after
     from trader.service.serving import serve
@@ -214,8 +215,9 @@ async def _trade(
     last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
     inbox = Inbox(venue.clock, last_seq)
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
+    models = modelling(settings, venue, model, instruments, inbox.put)
     scorer = Scorer(
-        model,
+        models.care.watched,
         feed,
         venue.clock,
         inbox.put,
@@ -245,11 +247,12 @@ async def _trade(
         # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
         recorder=recorder,
+        listener=models.care.hear,
     )
     try:
         await until(stop, scorer.warm_up())
         if not stop.is_set():
-            await serve(settings, venue, runner, recorder, lock, stop, started_ms)
+            await serve(settings, venue, runner, recorder, models, scorer, lock, stop, started_ms)
     finally:
         scorer.close()
         if recorder is not None:

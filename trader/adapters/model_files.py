@@ -150,6 +150,29 @@ class ModelFiles:
         with self._engine.begin() as connection:
             self._forget_challenger(connection, model_id)
 
+    def succession(self, timeframe: str) -> tuple[str, ...]:
+        """Champions that a roll-back can still reach, the present one last."""
+        with self._engine.connect() as connection:
+            return tuple(_line_of_succession(connection.execute(_reigns(timeframe)).all()))
+
+    def changed_ns(self) -> int:
+        """Another number than before when the registry may have changed since: cheap to ask for often."""
+        return (self.root / "registry.sqlite").stat().st_mtime_ns
+
+    def prune(self, newest: int) -> list[str]:
+        """Forget all but the `newest` models, champions that can come back, and challengers. Returns who is gone."""
+        entries = self.list()
+        keep = {entry.model_id for entry in entries[:newest]}
+        for timeframe in {entry.timeframe for entry in entries}:
+            keep |= {*self.succession(timeframe)[-max(2, newest) :], self.challenger_id(timeframe) or ""}
+        gone = [entry.model_id for entry in entries if entry.model_id not in keep]
+        with self._engine.begin() as connection:  # rows first: a crash leaves files nobody vouches for
+            connection.execute(sa.delete(_models).where(_models.c.model_id.in_(gone)))
+        for model_id in gone:
+            for path in (self._path(model_id), self.card_path(model_id), self.page_path(model_id)):
+                path.unlink(missing_ok=True)
+        return gone
+
     def challenger_id(self, timeframe: str) -> str | None:
         """Id of the model that forecasts beside the champion of `timeframe`."""
         with self._engine.connect() as connection:

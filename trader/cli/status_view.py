@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from trader.cli.model_view import care_rows
 from trader.cli.output import amount, console, moment, price, quantity, signed, span
 from trader.cli.tables import plain_table, rows_table
 
@@ -47,6 +48,9 @@ def _head(status: Status) -> Table:
         grid.add_row("market time", f"{moment(status['market_ms'])} UTC{speed}")
     if status["model"] is not None:
         grid.add_row("model", _model(status["model"]))
+        if status["running"]:
+            for name, words in care_rows(status["model"], status["market_ms"]):
+                grid.add_row(name, words)
     if status["money"] is not None:
         grid.add_row("money", _money(status["money"]))
     if status["running"]:

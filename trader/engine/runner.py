@@ -80,6 +80,7 @@ class Runner:
         clock: Clock,
         late_request_s: float,
         recorder: InputRecorder | None = None,
+        listener: Callable[[Sequence[AnyEvent]], None] | None = None,
     ) -> None:
         self.engine = engine
         self.inbox = inbox
@@ -90,6 +91,7 @@ class Runner:
         self._clock = clock
         self._late_request_s = late_request_s
         self._recorder = recorder
+        self._listener = listener  # hears of events once they have been acted on
         self._stop = asyncio.Event()
         self._reconcile_asked = asyncio.Event()
         self._ready = asyncio.Event()
@@ -173,6 +175,8 @@ class Runner:
                 self._narrator.narrate(event, decisions)
                 for decision in decisions:
                     self._act(decision)
+            if self._listener is not None:
+                self._listener(events)
             if self.engine.state.is_ready:
                 self._ready.set()
 

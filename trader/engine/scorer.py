@@ -84,6 +84,10 @@ class Scorer:
         await self._in_thread(self._scoring.use, model)
         self._put(ModelChanged(model=model.info))
 
+    def require_same_features(self, model: Ensemble) -> None:
+        """Raises `Misconfigured` if `model` needs other features than the one in use."""
+        self._scoring.require_same_features(model)
+
     async def run(self) -> None:
         """Score candles as they come, all that wait at once."""
         async with asyncio.TaskGroup() as group:

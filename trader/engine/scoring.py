@@ -81,12 +81,16 @@ class Scoring:
 
     def use(self, model: Ensemble) -> None:
         """From now on forecast with `model`. Raises `Misconfigured` if it needs other features than the one before."""
+        self.require_same_features(model)
+        self._model = model
+
+    def require_same_features(self, model: Ensemble) -> None:
+        """Raises `Misconfigured` if `model` needs other features than the one in use."""
         if asked_for(model, self.features) != self.features:
             raise Misconfigured(
                 f"model {model.info.model_id} needs the feature groups {', '.join(model.manifest.feature_groups)}; "
                 f"the running one has {', '.join(self.features.groups)}. Restart to use it"
             )
-        self._model = model
 
     def restart(self) -> None:
         """Forget every candle."""
@@ -166,9 +170,14 @@ def forecasts(
             win_probability=scored.win_probability,
             confidence=scored.confidence,
             model_id=model.info.model_id,
-            feature_hash=hashlib.blake2b(x.tobytes(), digest_size=6).hexdigest(),
+            feature_hash=feature_hash(x),
             context=seen,
         )
         for (candle, _), x, seen, scored in zip(rows.values(), X, contexts, made, strict=True)
         if not scored.abstains
     ]
+
+
+def feature_hash(row: Floats) -> str:
+    """How a forecast names the inputs (n_features,) it was made from."""
+    return hashlib.blake2b(row.tobytes(), digest_size=6).hexdigest()

@@ -10,6 +10,12 @@ from trader.domain.orders import Fill, Order
 from trader.execution.algorithms.state import AlgorithmState
 
 _BPS = 1e4
+ASSUMED_SPREAD_FRAC = 0.0004  # of a market whose books nobody has seen; half is paid on the way in, half on the way out
+
+
+def assumed_round_trip_frac(taker_fee_frac: float, spread_frac: float = ASSUMED_SPREAD_FRAC) -> float:
+    """What a round trip costs before any is measured, as a fraction of the position's value."""
+    return 2 * taker_fee_frac + spread_frac
 
 
 def round_trip_cost_frac(

@@ -7,23 +7,27 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trader.models.reference import Reference, bin_numbers, bin_shares, stability_index
+from trader.models.reference import BINS, Reference, stability_index
 from trader.models.statistics import clustered_mean_t, time_blocks
+
+Bins = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+
+FULL_SHARE = 0.95  # of the window that must have been watched before its rows are judged
 
 
 class DriftRules(msgspec.Struct, frozen=True):
     """When to act. Shares are of all features; `calibration_t` is the t of won - said, negative = fewer wins."""
 
     fewest_rows: int = 200
-    shrink_feature_share: float = 0.10
-    retrain_feature_share: float = 0.25
+    shrink_feature_share: float = 0.25
+    retrain_feature_share: float = 0.50
     fewest_outcomes: int = 100
     shrink_calibration_t: float = -2.0
-    paper_calibration_t: float = -3.0
+    observe_calibration_t: float = -3.0
 
 
 class DriftReport(msgspec.Struct, frozen=True):
-    """The state of things. `action`: "none", "shrink" (half size), "retrain" (and shrink), "paper" (roll back)."""
+    """The state of things. `action`: "none", "shrink" (half size), "retrain" (and shrink), "observe" (roll back)."""
 
     rows: int
     feature_share: float  # of features beyond their limit
@@ -38,33 +42,45 @@ class DriftReport(msgspec.Struct, frozen=True):
 
 
 class DriftMonitor:
-    """Remembers the bins of the rows of one window, and resolved win probabilities. One writer."""
+    """Counts into which bins the rows of one window fell, and remembers resolved win probabilities. One writer."""
 
     def __init__(self, reference: Reference, names: Sequence[str], rules: DriftRules | None = None) -> None:
         self._reference = reference
         self._names = tuple(names)
         self._rules = rules or DriftRules()
-        self._rows: deque[tuple[int, np.ndarray[tuple[int], np.dtype[np.uint8]]]] = deque()
+        self._columns = np.arange(len(reference.limits))
+        self._counts = np.zeros((len(reference.limits), BINS))
+        self._rows: deque[tuple[int, Bins]] = deque()
+        self._first_ms: int | None = None
         self._outcomes: deque[tuple[int, int, float]] = deque(maxlen=20_000)
 
     def saw(self, ts_ms: int, row: ArrayLike, prediction: float) -> None:
         """A row (n_features,) was scored; prediction in units of the label. Rows must come in time order."""
-        columns = np.append(np.asarray(row, np.float64), prediction)[np.newaxis, :]
-        self._rows.append((ts_ms, bin_numbers(columns, self._reference.edges)[0]))
+        values = np.append(np.asarray(row, np.float64), prediction)
+        bins = (self._reference.edges < values[:, np.newaxis]).sum(axis=1)
+        self._rows.append((ts_ms, bins.astype(np.uint8)))
+        self._counts[self._columns, bins] += 1
+        self._first_ms = ts_ms if self._first_ms is None else self._first_ms
         while self._rows[0][0] <= ts_ms - self._reference.window_ms:
-            self._rows.popleft()
+            self._counts[self._columns, self._rows.popleft()[1]] -= 1
 
     def resolved(self, start_ms: int, end_ms: int, win_probability: float, *, won: bool) -> None:
         """A forecast made at start_ms has come to its end."""
         self._outcomes.append((start_ms, end_ms, float(won) - win_probability))
 
+    @property
+    def watched_share(self) -> float:
+        """How much of a window has been watched, 0..1: a shorter stretch always looks strange."""
+        if self._first_ms is None or not self._rows:
+            return 0.0
+        return min(1.0, (self._rows[-1][0] - self._first_ms) / self._reference.window_ms)
+
     def report(self) -> DriftReport:
         """What to do now. With too few rows or outcomes that part says nothing."""
-        rules, limits = self._rules, self._reference.limits
+        limits = self._reference.limits
         index = np.zeros(len(limits))
-        if len(self._rows) >= rules.fewest_rows:
-            found = bin_shares(np.stack([bins for _, bins in self._rows]))
-            index = stability_index(found, self._reference.shares)
+        if len(self._rows) >= self._rules.fewest_rows and self.watched_share >= FULL_SHARE:
+            index = stability_index(self._counts / len(self._rows), self._reference.shares)
         beyond = index > limits
         share = float(beyond[:-1].mean())
         gap, t = self._calibration()
@@ -92,7 +108,7 @@ class DriftMonitor:
     def _decide(self, share: float, prediction_moved: bool, index: float, t: float) -> tuple[str, tuple[str, ...]]:
         rules = self._rules
         checks = (
-            ("paper", t <= rules.paper_calibration_t, f"calibration_t {t:.1f}<={rules.paper_calibration_t:.1f}"),
+            ("observe", t <= rules.observe_calibration_t, f"calibration_t {t:.1f}<={rules.observe_calibration_t:.1f}"),
             (
                 "retrain",
                 share > rules.retrain_feature_share,

@@ -1,6 +1,7 @@
 """A challenger forecasts beside the champion, trades nothing, and replaces it only when it is not worse."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +40,15 @@ class _Pair(NamedTuple):
     challenger: float
 
 
+class ShadowPair(NamedTuple):
+    """Squared errors of both models' forecasts of one candle, of the log return over the horizon."""
+
+    symbol: str
+    start_ms: int
+    champion_error: float
+    challenger_error: float
+
+
 class Shadow:
     """Collects pairs of forecasts of the same candle and what the market then did. One writer."""
 
@@ -49,7 +59,7 @@ class Shadow:
         self._horizon_ms = horizon_ms
         self._rules = rules or ShadowRules()
         self._open: dict[str, deque[_Pair]] = {}
-        self._errors: list[tuple[int, float, float]] = []
+        self._errors: list[ShadowPair] = []
 
     def saw(self, symbol: str, close_ms: int, close: float, champion: RowForecast, challenger: RowForecast) -> None:
         """Both models' forecasts at the close of a candle. Call `closed` first for the same candle."""
@@ -59,21 +69,29 @@ class Shadow:
         pair = _Pair(symbol, close_ms, close_ms + self._horizon_ms, close, own, other)
         self._open.setdefault(symbol, deque()).append(pair)
 
-    def closed(self, symbol: str, close_ms: int, close: float) -> None:
+    def remember(self, pairs: Iterable[ShadowPair]) -> None:
+        """What was seen before a restart."""
+        self._errors += pairs
+
+    def closed(self, symbol: str, close_ms: int, close: float) -> list[ShadowPair]:
         """A candle closed: forecasts that end here are compared; ones whose end was missed are dropped."""
+        found: list[ShadowPair] = []
         waiting = self._open.get(symbol, deque())
         while waiting and waiting[0].end_ms <= close_ms:
             pair = waiting.popleft()
             if pair.end_ms == close_ms:
                 realised = float(np.log(close / pair.close))
-                self._errors.append((pair.start_ms, (realised - pair.champion) ** 2, (realised - pair.challenger) ** 2))
+                errors = (realised - pair.champion) ** 2, (realised - pair.challenger) ** 2
+                self._errors.append(ShadowPair(symbol, pair.start_ms, *errors))
+                found.append(self._errors[-1])
+        return found
 
     def result(self) -> ShadowResult:
         """The verdict so far."""
         rules, n = self._rules, len(self._errors)
         if n == 0:
             return ShadowResult("wait", f"forecasts 0<{rules.fewest_forecasts}", 0, 0, 0.0, 0.0, 0.0)
-        start, own, other = (np.array(column) for column in zip(*self._errors, strict=True))
+        _, start, own, other = (np.array(column) for column in zip(*self._errors, strict=True))
         block = time_blocks(start, self._horizon_ms)
         blocks, t = len(np.unique(block)), clustered_mean_t(own - other, block)
         verdict, reason = "promote", f"advantage_t {t:.1f}>={rules.worse_t:.1f}"

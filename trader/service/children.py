@@ -22,17 +22,20 @@ async def run_child(
     on_line: OnLine,
     *,
     niceness: int = 10,
+    memory_mb: int = 0,
     grace_s: float = 5.0,
     environ: Mapping[str, str] | None = None,
 ) -> int:
     """Run `python -m <arguments>` to its end; its exit code (negative: the signal that ended it).
 
-    Standard output and error arrive together in `on_line`, without line ends and the blanks
-    before them; a carriage return ends a line too, so
-    progress displays arrive as they are drawn. When this is cancelled the child's whole group gets SIGTERM, after
-    `grace_s` (real seconds) SIGKILL, and only then is the cancellation passed on.
+    Standard output and error arrive together in `on_line`, without line ends and the blanks before them; a carriage
+    return ends a line too, so progress displays arrive as they are drawn. `memory_mb` limits its memory, 0 does not.
+    When this is cancelled the child's whole group gets SIGTERM, after `grace_s` (real seconds) SIGKILL, and only then
+    is the cancellation passed on.
     """
-    process = await start_child(arguments, niceness=niceness, environ=environ, stdin=asyncio.subprocess.DEVNULL)
+    process = await start_child(
+        arguments, niceness=niceness, memory_mb=memory_mb, environ=environ, stdin=asyncio.subprocess.DEVNULL
+    )
     assert process.stdout is not None
     try:
         await relay_lines(process.stdout, on_line)
@@ -42,10 +45,16 @@ async def run_child(
 
 
 async def start_child(
-    arguments: Sequence[str], *, niceness: int, environ: Mapping[str, str] | None = None, stdin: int
+    arguments: Sequence[str],
+    *,
+    niceness: int,
+    memory_mb: int = 0,
+    environ: Mapping[str, str] | None = None,
+    stdin: int,
 ) -> asyncio.subprocess.Process:
     """Start `python -m <arguments>`; whoever calls this calls `end_child` too. `stdin`: a constant of asyncio's."""
-    launcher = [sys.executable, "-m", "trader.service.launch", str(os.getpid()), str(niceness), *arguments]
+    limits = [str(os.getpid()), str(niceness), str(memory_mb)]
+    launcher = [sys.executable, "-m", "trader.service.launch", *limits, *arguments]
     try:
         return await asyncio.create_subprocess_exec(
             *launcher,

@@ -1,6 +1,8 @@
 """What makes a running engine a service: control socket, status, service manager, recorder."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -11,6 +13,9 @@ from trader.engine.runner import Runner
 from trader.service.commands import DaemonCommands
 from trader.service.control import ControlServer
 from trader.service.lock import StateLock
+from trader.service.model_care import Swappable
+from trader.service.model_status import model_status
+from trader.service.modelling import Modelling
 from trader.service.places import ledger_path
 from trader.service.recorder import Recorder
 from trader.service.reports import Reports
@@ -18,6 +23,8 @@ from trader.service.sdnotify import ServiceManager
 from trader.service.snapshot import snapshot
 from trader.service.status import StatusSnapshot
 from trader.service.venue import Venue
+
+Service = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger("app")
 
@@ -27,6 +34,8 @@ async def serve(
     venue: Venue,
     runner: Runner,
     recorder: Recorder | None,
+    models: Modelling,
+    scorer: Swappable,
     lock: StateLock,
     stop: asyncio.Event,
     started_ms: int,
@@ -44,6 +53,7 @@ async def serve(
             events=runner.inbox.last_seq,
             errors=runner.courier.errors_last_minute() if runner.courier else 0,
             recorder=recorder.status() if recorder else None,
+            model=model_status(runner.engine.state, models.care, models.retraining),
         )
 
     control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
@@ -63,6 +73,7 @@ async def serve(
 
     await control.start()
     try:
-        await runner.run([stopper, announce, *([recorder.run] if recorder else [])])
+        services: list[Service] = [stopper, announce, partial(models.care.run, scorer), models.retraining.run]
+        await runner.run([*services, *([recorder.run] if recorder else [])])
     finally:
         await control.stop()

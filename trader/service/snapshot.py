@@ -32,6 +32,7 @@ def snapshot(
     events: int,
     errors: int,
     recorder: RecorderStatus | None = None,
+    model: ModelStatus | None = None,
 ) -> StatusSnapshot:
     """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
     return StatusSnapshot(
@@ -47,7 +48,7 @@ def snapshot(
         started_ms=started_ms,
         market_ms=market_ms,
         speed=state.speed,
-        model=_model(state),
+        model=model or _model(state),
         money=_money(state),
         symbols=tuple(_symbol(symbol, market) for symbol, market in state.markets.items()),
         positions=tuple(_position(state, position) for position in state.ledger.positions.values()),

@@ -49,7 +49,17 @@ class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     verdict: str  # trade or observe
     reasons: tuple[str, ...] = ()
-    trained_ms: int | None = None
+    trained_ms: int | None = None  # market time up to which it has learned
+    health: str = "none"  # none, shrink or observe
+    health_reasons: tuple[str, ...] = ()
+    watched_share: float = 0.0  # of the stretch that drift is judged by
+    drifted_share: float = 0.0  # of features beyond their usual range
+    outcomes: int = 0  # forecasts that have come to their end
+    calibration_gap: float = 0.0  # mean of won - said
+    challenger: str = ""
+    challenger_note: str = ""  # how its trial stands
+    training: str = ""  # what a background training said last
+    next_training_ms: int | None = None  # market time
 
 
 class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):

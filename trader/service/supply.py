@@ -10,7 +10,7 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.observability.logs import relay
 from trader.service import kernels
-from trader.service.children import run_child
+from trader.service.children import OnLine, run_child
 from trader.service.venue import Venue
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ log = structlog.get_logger("supply")
 
 _COMPLAINT = "trader: "  # how a command begins its one line of error
 _MISCONFIGURED = 2  # exit code
+_LOW, _LOWEST = 10, 19  # niceness: someone waits for it, or nobody does
 
 
 async def compiled(settings: Settings) -> None:
@@ -61,8 +62,22 @@ def models_dir(settings: Settings, market_id: str) -> Path:
     return settings.storage.state_dir / "models" / market_id
 
 
-async def _child(settings: Settings, command: str) -> None:
-    """`trader <command>` with exactly these settings; its lines go to our log."""
+async def challenger(settings: Settings, told: OnLine) -> None:
+    """Have a challenger trained beside the running daemon: at the lowest priority, within a memory limit."""
+    await _child(
+        settings, "train", "--challenger", told=told, niceness=_LOWEST, memory_mb=settings.model.retrain_memory_mb
+    )
+
+
+async def _child(
+    settings: Settings,
+    command: str,
+    *more: str,
+    told: OnLine | None = None,
+    niceness: int = _LOW,
+    memory_mb: int = 0,
+) -> None:
+    """`trader <command>` with exactly these settings; its lines go to `told`, or to our log."""
     file = settings.account_dir / "settings-in-use.json"
     log_settings = settings.log.model_copy(update={"format": "json", "file": None})  # it talks to us, not to a person
     asked = settings.model_copy(update={"log": log_settings})
@@ -72,10 +87,13 @@ async def _child(settings: Settings, command: str) -> None:
     def heard(line: str) -> None:
         if line.startswith(_COMPLAINT):
             complaints.append(line.removeprefix(_COMPLAINT))
+        elif told is not None:
+            told(line)
         else:
             relay(line, f"{command}.progress")
 
-    code = await run_child(["trader", command, "--config", str(file)], heard)
+    arguments = ["trader", command, *more, "--config", str(file)]
+    code = await run_child(arguments, heard, niceness=niceness, memory_mb=memory_mb)
     if code:
         said = "\n".join(complaints) or f"`trader {command}` ended with exit code {code} and said nothing"
         raise Misconfigured(said) if code == _MISCONFIGURED else Unavailable(said)

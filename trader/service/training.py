@@ -106,5 +106,6 @@ def _train(settings: Settings, market_id: str, material: Material, wanted: Wante
         checkpoint=root / "folds",
         is_challenger=wanted.is_challenger,
     )
-    page = files.keep_page(trained.manifest.info.model_id, card_html(trained.card))
+    # nobody waits for a challenger's page: `trader models show --html` makes it when somebody asks
+    page = None if wanted.is_challenger else files.keep_page(trained.manifest.info.model_id, card_html(trained.card))
     view.finish(trained.manifest, page)

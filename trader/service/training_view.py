@@ -55,7 +55,7 @@ class TrainingView:
         note = ", ".join(part for part in (progress.stage, progress.message, left) if part)
         self._show("training", progress.fraction, note)
 
-    def finish(self, manifest: Manifest, page: Path) -> None:
+    def finish(self, manifest: Manifest, page: Path | None) -> None:
         """The verdict, as a table a person can read."""
         if self._bars is not None:
             self._bars.stop()
@@ -70,7 +70,7 @@ class TrainingView:
             ("net of costs", f"{scores['trades']:.0f} simulated trades, mean {scores['mean_trade_bps']:+.1f} bp"),
             ("edge", "none over the base rate" if info.no_edge else "better calibrated than the base rate"),
             ("verdict", f"{info.verdict}" + (f" ({', '.join(info.reasons)})" if info.reasons else "")),
-            ("card", f"{page}, or `trader models show {info.model_id}`"),
+            ("card", f"{page or ''}{', or ' if page else ''}`trader models show {info.model_id}`"),
         ):
             table.add_row(f"[bold]{name}[/bold]", value)
         self._console.print(table)

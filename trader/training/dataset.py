@@ -12,6 +12,7 @@ from trader.domain.candle_arrays import CandleArrays, Floats, Times
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.domain.signals import CONTEXT_COLUMNS, MarketContext, Regime
+from trader.execution.costs import ASSUMED_SPREAD_FRAC, assumed_round_trip_frac
 from trader.features import Extras, FeatureSet, market_matrices
 from trader.market.bulk import fill_gaps
 from trader.models.kernels import horizon_volatility
@@ -33,11 +34,11 @@ class Costs(msgspec.Struct, frozen=True):
     """What a round trip costs before any is measured, as fractions of the position's value."""
 
     taker_fee_frac: float = 0.001
-    spread_frac: float = 0.0004  # whole spread: half is paid on the way in, half on the way out
+    spread_frac: float = ASSUMED_SPREAD_FRAC
 
     @property
     def round_trip_frac(self) -> float:
-        return 2 * self.taker_fee_frac + self.spread_frac
+        return assumed_round_trip_frac(self.taker_fee_frac, self.spread_frac)
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,13 @@
 """The registry vouches for files, survives crashes, and knows who trades."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import msgspec
 import pytest
@@ -160,6 +164,75 @@ def test_a_crash_before_the_row_leaves_a_file_nobody_vouches_for(
     assert again.load_champion("15m") is not None
     again.promote(again.register(model("b")))
     assert again.champion_id("15m") == "b"
+
+
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_death_at_any_line_leaves_the_registry_whole(files: ModelFiles, step: int) -> None:
+    """A copy of this process ends, without a word, at each line of the registry's code in turn; then all is asked."""
+    files.promote(files.register(model("a")))
+    new, lines = model("b"), 0
+    while _dies_at(lines, lambda root: _change_everything(root, new), root := files.root.with_name(f"at-{lines}")):
+        again = ModelFiles(root)
+        champion = again.load_champion("15m")
+        assert champion is not None
+        for entry in again.list():
+            assert again.load(entry.model_id).info.model_id == entry.model_id
+        assert again.succession("15m")[-1] == champion.info.model_id
+        shutil.rmtree(root)
+        lines += step
+    assert lines > 60
+
+
+def _change_everything(root: Path, new: bytes) -> None:
+    shutil.copytree(root.with_name("models"), root)
+    files = ModelFiles(root)
+    files.challenge(files.register(new, b"{}"))
+    files.promote("b", "better")
+    files.rollback("15m")
+    files.prune(1)
+
+
+def _dies_at(line: int, work: Callable[[Path], None], root: Path) -> bool:
+    """Whether a fork of this process reached that many lines of `model_files` and ended there."""
+    left = line
+
+    def traced(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.endswith("adapters/model_files.py"):
+            return None
+        if event == "line":
+            left -= 1
+            if left < 0:
+                os._exit(9)
+        return traced
+
+    pid = os.fork()
+    if pid == 0:
+        sys.settrace(traced)
+        work(root)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("schema", [0, 99])
+def test_a_model_of_another_schema_is_not_registered(files: ModelFiles, schema: int) -> None:
+    manifest = synthetic_ensemble(3, SMALL_SHAPE, (2,)).manifest
+    other = pack(synthetic_arrays(3, SMALL_SHAPE, (2,)), msgspec.structs.replace(manifest, schema=schema))
+    with pytest.raises(Misconfigured, match=f"schema {schema}, this program reads trader-model schema 1"):
+        files.register(other)
+
+
+def test_only_what_nobody_needs_is_forgotten(files: ModelFiles) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        files.register(model(name), b"{}")
+    files.promote("a")
+    files.promote("b")
+    files.challenge("c")
+    newest = files.list()[0].model_id
+    gone = files.prune(1)
+    assert set(gone) == {"d", "e"} - {newest}
+    assert not files.card_path(gone[0]).exists()
+    assert files.rollback("15m") == "a"
 
 
 def test_kill_9_at_any_moment_leaves_the_registry_whole(tmp_path: Path) -> None:

@@ -64,12 +64,12 @@ def test_a_moved_feature_is_named(reference: Any) -> None:
 
 def test_many_moved_features_shrink_then_retrain(reference: Any) -> None:
     columns = history(1_000, seed=3)
-    columns[:, 5:8] += 2
+    columns[:, 5:11] += 2
     assert watched(reference, columns).action == "shrink"
-    columns[:, 8:12] += 2
+    columns[:, 11:16] += 2
     report = watched(reference, columns)
     assert report.action == "retrain"
-    assert report.reasons[0].startswith("feature_drift 35%")
+    assert report.reasons[0].startswith("feature_drift 55%")
 
 
 def test_other_predictions_ask_for_a_retraining(reference: Any) -> None:
@@ -85,11 +85,17 @@ def test_only_the_window_counts(reference: Any) -> None:
     assert watched(reference, np.vstack((moved, usual))).action == "none"
 
 
+def test_a_part_of_the_window_says_nothing(reference: Any) -> None:
+    """A short stretch of a slow market always looks strange."""
+    assert reference.window_ms > 900 * HOUR
+    assert watched(reference, history(900, seed=7) + 5).action == "none"
+
+
 def test_few_rows_say_nothing(reference: Any) -> None:
     assert watched(reference, history(100, seed=7) + 5).action == "none"
 
 
-@pytest.mark.parametrize(("truth", "action"), [(0.55, "none"), (0.35, "paper")])
+@pytest.mark.parametrize(("truth", "action"), [(0.55, "none"), (0.35, "observe")])
 def test_promises_are_held_against_outcomes(reference: Any, truth: float, action: str) -> None:
     rng = np.random.default_rng(8)
     monitor = DriftMonitor(reference, NAMES)
