@@ -37,13 +37,13 @@ from trader.domain.events import (
     TimerFired,
 )
 from trader.domain.instrument import Instrument
-from trader.domain.orders import Approved, Order, OrderRef, OrderType, Side
+from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport, OrderType, Side
 from trader.domain.signals import ModelInfo
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.orders import OrderChanged, SimEvent, SimRequest
+from trader.simulation.orders import OrderChanged, SimEvent, SimRequest, SimTrade
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
 from trader.simulation.venue import _PAYMENTS, _fill, _payment, _report, _request
@@ -145,6 +145,7 @@ class Harness:
             )
         self.exchange = self.perpetual or SimulatedExchange(self.instruments, opening_balances=opening)
         self.exchange.subscribe(self._pushed)
+        self.states_profit = False  # whether the exchange says what each fill realised
         self.now_ms = NOW_MS
         self.memory = Memory()
         self.seen: list[d.Decision] = []  # every decision so far
@@ -218,7 +219,7 @@ class Harness:
         open_reports = [_report(order) for order in self.exchange.open_orders()]
         events: list[AnyEvent] = []
         for symbol, since_ms in scope.fills_since_ms.items():
-            events += [FillArrived(fill=_fill(t)) for t in self.exchange.trades(symbol, Window(since_ms=since_ms))]
+            events += [FillArrived(fill=self._fill(t)) for t in self.exchange.trades(symbol, Window(since_ms=since_ms))]
         if scope.payments_since_ms is not None:
             events += [PaymentArrived(payment=payment) for payment in self.payments(scope.payments_since_ms)]
         events += [OrderReported(report=report) for report in open_reports]
@@ -322,6 +323,17 @@ class Harness:
         state.restore(self.memory)
         return Engine(self.settings, state)
 
+    def _fill(self, trade: SimTrade) -> Fill:
+        """As the exchange tells it. Without `states_profit` the ledger has to find the profit for itself."""
+        fill = _fill(trade)
+        return fill if self.states_profit else msgspec.structs.replace(fill, realised=None)
+
+    def _stripped(self, report: OrderReport) -> OrderReport:
+        if self.states_profit or not report.fills:
+            return report
+        fills = tuple(msgspec.structs.replace(fill, realised=None) for fill in report.fills)
+        return msgspec.structs.replace(report, fills=fills)
+
     def _dies(self) -> bool:
         if self.crash_at is not None:
             self.crash_at -= 1
@@ -331,8 +343,8 @@ class Harness:
     def _pushed(self, event: SimEvent) -> None:
         if not isinstance(event, OrderChanged):
             return
-        if event.trade is not None and not _fill(event.trade).is_forced:
-            self._queue.append(FillArrived(fill=_fill(event.trade)))
+        if event.trade is not None and not self._fill(event.trade).is_forced:
+            self._queue.append(FillArrived(fill=self._fill(event.trade)))
         self._queue.append(OrderReported(report=_report(event.order)))
 
     def _act(self, decision: d.Decision) -> None:
@@ -382,7 +394,7 @@ class Harness:
         else:
             _, order, trades = self.exchange.replace(_request(approved), self.now_ms, client_id=replaces.client_id)
         if is_answered:
-            self._queue.append(OrderReported(report=_report(order, trades)))
+            self._queue.append(OrderReported(report=self._stripped(_report(order, trades))))
         else:
             while len(self._queue) > before:  # the stream is down too
                 self._queue.pop()
@@ -392,4 +404,4 @@ class Harness:
         if found is None:
             return OrderAbsent(client_id=ref.client_id, evidence="the test looked")
         trades = self.exchange.trades(ref.symbol, exchange_id=found.exchange_id)
-        return OrderReported(report=_report(found, trades))
+        return OrderReported(report=self._stripped(_report(found, trades)))

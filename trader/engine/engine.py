@@ -36,11 +36,12 @@ from trader.engine import account, algorithms, control, entries, exits, models, 
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
-from trader.engine.state import EngineState
+from trader.engine.state import EngineState, Market
 from trader.risk.correlation import rolling_correlations
 from trader.risk.exits import on_candle
 
-_PAYMENT_MARGIN_MS = 3_600_000  # some exchanges list them late
+_RESTART_MARGIN_MS = 24 * 3_600_000
+_PAYMENT_MARGIN_MS = 24 * 3_600_000  # some exchanges list them late
 _FILL_MARGIN_MS = 120_000  # fills are asked for again from this long before the newest known one
 
 
@@ -99,13 +100,17 @@ class Engine:
         """What the shell must ask the exchange for to know the whole account."""
         state = self.state
         since = {
-            symbol: max(0, state.last_fill_ms.get(symbol, state.opened_ms) - _FILL_MARGIN_MS)
-            for symbol in state.markets
+            symbol: max(0, state.last_fill_ms.get(symbol, state.opened_ms) - self._fill_margin_ms(market))
+            for symbol, market in state.markets.items()
         }
         paid_since = max(state.opened_ms, max(state.last_payment_ms, state.last_reconciled_ms) - _PAYMENT_MARGIN_MS)
         unended = (*state.tracker.open_orders(), *state.tracker.unsettled())
         refs = tuple(ref_of(order) for order in unended)
         return ReconcileScope(refs, since, paid_since) if state.is_opened else ReconcileScope(refs, {})
+
+    def _fill_margin_ms(self, market: Market) -> int:
+        """After a restart trades of others, heard of before and not yet booked, must be heard of again."""
+        return _FILL_MARGIN_MS if self.state.is_ready or not market.instrument.can_short else _RESTART_MARGIN_MS
 
     def is_settled(self) -> bool:
         """No order without a known state, no stop that still has to be placed."""

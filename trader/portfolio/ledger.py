@@ -162,6 +162,7 @@ class Ledger:
         position, lot = self._opened(fill)
         closed: ClosedTrade | None = None
         left, fee_left = fill.quantity, fee_quote
+        beyond = fill.realised or ZERO  # stated by an exchange whose position differs from ours, until we know why
         if position.quantity * fill.side.sign < 0:
             leaving = min(abs(position.quantity), fill.quantity)
             left = fill.quantity - leaving
@@ -176,11 +177,14 @@ class Ledger:
                 realised_quote=position.realised_quote + profit,
             )
             self._add(instrument.quote, profit)
+            beyond = ZERO
             position, closed = self._keep(_charged(position, share), lot, fill.ts_ms, reason)
         if left:
             position, lot = self._opened(fill)
             position, lot = _enter(position, lot, left, fill.price, fill.side)
+            position = msgspec.structs.replace(position, realised_quote=position.realised_quote + beyond)
             position, _ = self._keep(_charged(position, fee_left), lot, fill.ts_ms, reason)
+        self._add(instrument.quote, beyond)
         self._add(fill.fee_currency, -fill.fee)
         touched = (instrument.quote, fill.fee_currency)
         return self._change(touched, position=position, closed=closed, fee_quote=fee_quote)

@@ -325,6 +325,7 @@ def _fill(trade: SimTrade) -> Fill:
         fee_currency=trade.fee_currency,
         ts_ms=trade.ts_ms,
         is_maker=trade.is_maker,
+        realised=trade.realised if ":" in trade.symbol else None,  # perpetuals; a spot trade realises nothing
         is_forced=trade.client_id.startswith(LIQUIDATION_PREFIX),
     )
 
