@@ -61,7 +61,12 @@ def train(
 
 def bench(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="NAME", help="Only these parts; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="NAME",
+            help="Only these parts; may be repeated. Long ones run only when named: model-rivals, model-fits.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -18,11 +18,12 @@ Measured = dict[str, Any]
 
 
 def run_bench(only: list[str], *, as_json: bool) -> int:
-    """Measure the named parts (all by default) and print them as JSON or as a table."""
-    unknown = sorted(set(only) - PARTS.keys())
+    """Measure the named parts (by default all but the long ones) and print them as JSON or as a table."""
+    every = {**PARTS, **LONG_PARTS}
+    unknown = sorted(set(only) - every.keys())
     if unknown:
-        raise Misconfigured(f"bench has no part {', '.join(unknown)}; allowed: {', '.join(PARTS)}")
-    results = {name: measure() for name, measure in PARTS.items() if not only or name in only}
+        raise Misconfigured(f"bench has no part {', '.join(unknown)}; allowed: {', '.join(every)}")
+    results = {name: measure() for name, measure in every.items() if name in (only or PARTS)}
     console = Console()
     if as_json:
         console.print_json(msgspec.json.encode(results).decode())
@@ -51,9 +52,33 @@ def _features() -> Measured:
 
 
 def _models() -> Measured:
-    from trader.models.bench import measure
+    from trader.service.bench_models import measure
 
     return measure()
+
+
+def _model_rivals() -> Measured:
+    """The compiled ensemble beside the six libraries, asked one by one."""
+    from trader.service.learning import require_learning
+
+    require_learning()
+    from trader.training.bench import compare_with_libraries
+
+    return compare_with_libraries()
+
+
+def _model_fits() -> Measured:
+    """CPU seconds of one fit of every member, per profile and number of rows. Takes half an hour."""
+    from trader.service.learning import require_learning
+
+    require_learning()
+    from trader.training.bench import fit_seconds
+
+    return {
+        f"{profile}_{rows}_rows_cpu_s": fit_seconds(profile, rows)
+        for rows in (10_000, 50_000)
+        for profile in ("quick", "fast", "exact")
+    }
 
 
 def _engine() -> Measured:
@@ -96,3 +121,4 @@ PARTS: dict[str, Callable[[], Measured]] = {
     "journal": _journal,
     "live": _live,
 }
+LONG_PARTS: dict[str, Callable[[], Measured]] = {"model-rivals": _model_rivals, "model-fits": _model_fits}

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_LOWEST = 19
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -20,6 +21,8 @@ def main() -> None:
     """Become the module named in the arguments."""
     parent, niceness, memory_mb = map(int, sys.argv[1:4])
     os.nice(niceness)
+    if niceness >= _LOWEST and sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever else wakes up runs at once
     if memory_mb:
         _limit_memory(memory_mb * 1_000_000)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
