@@ -123,4 +123,7 @@ class DriftMonitor:
             ("shrink", t <= rules.shrink_calibration_t, f"calibration_t {t:.1f}<={rules.shrink_calibration_t:.1f}"),
         )
         found = [(action, reason) for action, applies, reason in checks if applies]
-        return (found[0][0] if found else "none"), tuple(reason for _, reason in found)
+        said: dict[str, str] = {}
+        for _, reason in found:  # of one quantity only the severest
+            said.setdefault(reason.partition(" ")[0], reason)
+        return (found[0][0] if found else "none"), tuple(said.values())

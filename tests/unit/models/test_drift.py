@@ -102,6 +102,7 @@ def test_promises_are_held_against_outcomes(reference: Any, truth: float, action
     for i in range(1_000):
         monitor.resolved(i * HOUR, (i + 4) * HOUR, 0.55, won=bool(rng.random() < truth))
     report = monitor.report()
+    assert len(report.reasons) == (action == "observe")  # the severest of a kind says it all
     assert report.action == action
     assert report.calibration_gap == pytest.approx(truth - 0.55, abs=0.04)
 
