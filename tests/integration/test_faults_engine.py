@@ -25,10 +25,11 @@ def _quick_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["drop_answer", *(pytest.param(k, marks=pytest.mark.slow) for k in ("truncated_body", "error"))]
+    "kind",
+    ["drop_answer", *(pytest.param(k, marks=pytest.mark.slow) for k in ("truncated_body", "empty_body", "error"))],
 )
 async def test_an_entry_without_an_answer_becomes_one_protected_position(tmp_path: Path, kind: str) -> None:
-    when = {} if kind == "truncated_body" else {"when": "after"}
+    when = {} if kind.endswith("_body") else {"when": "after"}
     async with small_daemon(tmp_path) as daemon:
         number = await daemon.faults.begin(kind, **when, **ENTRY)
         daemon.forecast()

@@ -48,3 +48,13 @@ def test_every_kind_of_fault_stands_there_with_its_parameters() -> None:
             assert fields >= _SHARED
             fields -= _SHARED
         assert told == fields, kind
+
+
+def test_every_kind_of_fault_has_a_test_of_what_the_daemon_does() -> None:
+    rows = re.findall(r"^\| ([a-z_ ]+) \| ([^|]*) \| (`test_[^|]*) \|$", PAGE.read_text(), re.MULTILINE)
+    assert {fault for fault, _, _ in rows} == {*KINDS, "restart", "all at once"}
+    assert all(reaction for fault, reaction, _ in rows if fault != "all at once")
+    folder = Path(__file__).parents[1]
+    files = [*folder.glob("integration/test_faults_*.py"), *folder.glob("scenario/test_*.py")]
+    there = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+    assert {name for _, _, tests in rows for name in re.findall(r"`(\w+)`", tests)} <= there

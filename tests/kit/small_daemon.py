@@ -18,13 +18,15 @@ from tests.kit.sandbox import eventually
 from trader.config.exchange import ExchangeSettings
 from trader.config.schema import ExecutionSettings, MarketSettings, Settings
 from trader.domain import decisions as d
-from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged
+from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged, StreamChanged, StreamState
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Order, OrderStatus, Purpose
+from trader.domain.signals import DecisionRecord
 from trader.engine.engine import Engine
 from trader.engine.inbox import Inbox
 from trader.engine.runner import Runner
 from trader.engine.state import EngineState
+from trader.ports import Clock
 
 T = TypeVar("T", bound=d.Decision)
 LATE_REQUEST_S = 1.5  # after that long "not found" is believed
@@ -52,6 +54,19 @@ class MemoryJournal:
         """Nothing is open."""
 
 
+class HeardInbox(Inbox):
+    """Remembers what was told of the streams."""
+
+    def __init__(self, clock: Clock, last_seq: int) -> None:
+        super().__init__(clock, last_seq)
+        self.streams: list[StreamChanged] = []
+
+    def put(self, event: AnyEvent) -> None:
+        if isinstance(event, StreamChanged):
+            self.streams.append(event)
+        super().put(event)
+
+
 class NoModel:
     """In the scorer's place: the test makes the forecasts."""
 
@@ -68,7 +83,7 @@ class NoModel:
 class SmallDaemon:
     """One run of the runner on a `FaultBench`."""
 
-    def __init__(self, bench: FaultBench, runner: Runner, inbox: Inbox, journal: MemoryJournal) -> None:
+    def __init__(self, bench: FaultBench, runner: Runner, inbox: HeardInbox, journal: MemoryJournal) -> None:
         self.bench = bench
         self.faults = bench.faults
         self.runner = runner
@@ -109,6 +124,20 @@ class SmallDaemon:
     def told(self, event: str) -> list[str]:
         """Messages of the notifications of that name."""
         return [notice.message for notice in self.decided(d.Notify) if notice.event == event]
+
+    def streams(self, symbol: str = BTC) -> list[StreamState]:
+        """Every condition of its market data that was told since `forget_streams`, oldest first."""
+        return [event.state for event in self._inbox.streams if event.symbol == symbol]
+
+    def forget_streams(self) -> None:
+        self._inbox.streams.clear()
+
+    async def verdict(self, symbol: str = BTC) -> DecisionRecord:
+        """What becomes of a forecast now."""
+        before = len(self.decided(d.RecordDecision))
+        self.forecast(symbol)
+        await eventually(lambda: len(self.decided(d.RecordDecision)) > before)
+        return self.decided(d.RecordDecision)[-1].record
 
     def orders(self, purpose: Purpose | None = None) -> list[Order]:
         """Every order as it is remembered now, oldest first."""
@@ -187,7 +216,7 @@ async def small_daemon(
         journal = MemoryJournal()
         state = EngineState(settings, bench.connection.instruments, ledger_id="small", speed=speed)
         state.restore(await journal.recover())
-        inbox = Inbox(bench.clock, 0)
+        inbox = HeardInbox(bench.clock, 0)
         runner = Runner(
             engine=Engine(settings, state),
             inbox=inbox,
