@@ -101,9 +101,9 @@ class ModelSettings(Section):
     """Independent stretches of time (days, or four horizons) these must be spread over."""
     shadow_hours: Annotated[float, Field(gt=0, le=87_600)] = 720.0
     """A new model that has not proven itself by then is dismissed, market hours."""
-    drift_shrink_share: Fraction = 0.25
+    drift_shrink_share: Fraction = 0.2
     """Share of features beyond their usual range from which new positions have half size."""
-    drift_retrain_share: Fraction = 0.5
+    drift_retrain_share: Fraction = 0.3
     """Share of features beyond their usual range from which a new model is trained."""
     drift_shrink_t: Annotated[float, Field(ge=-100, le=0)] = -2.0
     """t of wins minus promised wins at which new positions have half size."""

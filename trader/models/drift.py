@@ -19,8 +19,8 @@ class DriftRules(msgspec.Struct, frozen=True):
     """When to act. Shares are of all features; `calibration_t` is the t of won - said, negative = fewer wins."""
 
     fewest_rows: int = 200
-    shrink_feature_share: float = 0.25
-    retrain_feature_share: float = 0.50
+    shrink_feature_share: float = 0.20
+    retrain_feature_share: float = 0.30
     fewest_outcomes: int = 100
     shrink_calibration_t: float = -2.0
     observe_calibration_t: float = -3.0
