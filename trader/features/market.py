@@ -48,16 +48,18 @@ class MarketStream:
         """Take the candles of one close, one per symbol; rows of the symbols that are past their warm-up.
 
         A symbol without a candle is left out and does not count in ranks. Raises ValueError if the candles do not
-        open together, or if one cannot be.
+        open together, are of other symbols, or if one cannot be.
         """
         opened = {candle.open_ms for candle in candles.values()}
         if len(opened) > 1:
             raise ValueError(f"candles open at {', '.join(map(str, sorted(opened)))}; they must open together")
+        if not candles.keys() <= self.streams.keys():
+            raise ValueError(f"candles of {', '.join(sorted(candles.keys() - self.streams.keys()))} do not belong here")
         if self.leader in candles:
             self._remember(candles[self.leader])
         rows = {}
-        for symbol, candle in candles.items():
-            row = self._step(symbol, candle)
+        for symbol in self.streams:  # in their own order: sums over symbols depend on it in the last bit
+            row = self._step(symbol, candles[symbol]) if symbol in candles else None
             if row is not None:
                 rows[symbol] = row
         return self._with_ranks(rows) if "peers" in self.groups and rows else rows

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.kit.seen_rows import SeenRows
 from tests.unit.sandbox.test_generator import market as sandbox_market
 from trader.clock import SimulatedClock
 from trader.config.exchange import ExchangeSettings
@@ -17,12 +18,9 @@ from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, FundingRate, Trade
-from trader.domain.signals import Forecast, ModelInfo
+from trader.domain.signals import Forecast
 from trader.engine.scorer import Scorer
 from trader.features import Extras, FeatureSet, FundingHistory
-from trader.models.artefact import Manifest
-from trader.models.compiled import RowForecast
-from trader.models.synthetic import synthetic_ensemble
 from trader.ports import MarketSink
 from trader.sandbox.generated import EPOCH_MS
 from trader.training.dataset import Dataset, build_dataset
@@ -50,32 +48,6 @@ def settings_of(symbols: Sequence[str], market: str = "spot", *more_groups: str)
             {"horizon_candles": 1, "feature_groups": ("leader", "funding", "peers", *more_groups)}
         ),
     )
-
-
-class SeenRows:
-    """A model that remembers the rows it was asked about."""
-
-    def __init__(self, features: FeatureSet) -> None:
-        made = synthetic_ensemble(3).manifest
-        self.manifest: Manifest = msgspec.structs.replace(
-            made,
-            feature_names=features.inputs,
-            feature_groups=features.groups,
-            feature_set_hash=features.hash,
-            info=msgspec.structs.replace(made.info, timeframe=features.timeframe),
-        )
-        self.rows: list[Floats] = []
-
-    @property
-    def info(self) -> ModelInfo:
-        return self.manifest.info
-
-    def predict_rows(self, X: Floats, atr_frac: Sequence[float], /) -> list[RowForecast]:
-        assert len(X) == len(atr_frac)
-        complete = [bool(np.isfinite(row).all()) for row in X]
-        self.rows += [row for row, is_complete in zip(X, complete, strict=True) if is_complete]
-        nothing = RowForecast(np.nan, np.nan, np.nan)
-        return [RowForecast(0.0, 0.5, 1.0) if is_complete else nothing for is_complete in complete]
 
 
 def settlements(symbol: str) -> list[FundingRate]:
@@ -258,7 +230,7 @@ MARKET = from_the_sandbox()
 async def test_live_rows_equal_the_trainers_bit_for_bit_groups_included() -> None:
     async with Bench() as bench:
         for number in range(LIVE):
-            bench.close_of(number)
+            bench.close_of(number, *np.random.default_rng(number).permutation(SYMBOLS).tolist())
             await bench.has_told(4 * (number + 1))
     assert bench.features.groups == ("leader", "peers")
     assert {"beta_60", "correlation_240", "return_rank_15", "hour_of_week"} <= set(bench.features.inputs)

@@ -108,6 +108,27 @@ def test_candles_of_different_closes_are_refused() -> None:
         stream.update({"BTC": Candle("BTC", 0, 60_000, *flat), "ETH": Candle("ETH", 60_000, 120_000, *flat)})
 
 
+def test_candles_of_other_symbols_are_refused() -> None:
+    stream = MarketStream("1m", ["BTC", "ETH"])
+    with pytest.raises(ValueError, match="candles of DOGE do not belong here"):
+        stream.update({"DOGE": Candle("DOGE", 0, 60_000, 1.0, 1.0, 1.0, 1.0, 1.0)})
+
+
+def test_the_order_in_which_candles_arrive_changes_no_bit() -> None:
+    candles = market(2_010)
+    one, other = (MarketStream("1m", list(candles), GROUPS) for _ in range(2))
+    closes = [
+        {symbol: Candle(symbol, t, t + 60_000, *values) for symbol, (t, *values) in zip(candles, row, strict=True)}
+        for row in zip(
+            *(zip(*(column.tolist() for column in arrays), strict=True) for arrays in candles.values()), strict=True
+        )
+    ]
+    for close in closes:
+        rows = one.update(close)
+        turned = other.update(dict(reversed(close.items())))
+    assert all(np.array_equal(rows[symbol], turned[symbol]) for symbol in candles)
+
+
 def test_ranks_do_not_see_the_future() -> None:
     candles = market(2_200)
     before = compute_market(candles, "1m", GROUPS)
