@@ -8,7 +8,7 @@ from trader.domain.signals import ModelInfo
 from trader.models.artefact import Manifest
 from trader.models.card import Card, Curve, Rival, Share
 from trader.models.gate import GateResult, day_returns
-from trader.models.statistics import DAY_MS, rank_correlation, rank_correlation_error
+from trader.models.statistics import DAY_MS, bootstrap_lower_bound, rank_correlation, rank_correlation_error
 from trader.training.baselines import baselines
 from trader.training.dataset import REGIMES, Dataset
 from trader.training.ensemble import StackedEnsemble
@@ -27,7 +27,7 @@ def make_card(
     return Card(
         info=manifest.info,
         profile=manifest.profile,
-        summary=summary_of(manifest.info, evaluation.gate),
+        summary=summary_of(manifest.info, evaluation.gate, evaluation.model.by_rank),
         symbols=table.symbols,
         first=_day(int(table.start_ms[0])),
         last=_day(int(table.start_ms[-1])),
@@ -52,8 +52,8 @@ def make_card(
     )
 
 
-def summary_of(info: ModelInfo, gate: GateResult) -> str:
-    """Two plain sentences: does it earn its costs, and may it trade real money."""
+def summary_of(info: ModelInfo, gate: GateResult, strongest: Path) -> str:
+    """Plain sentences: does it earn its costs, do its `strongest` predictions, and may it trade real money."""
     low, high = gate.day_return_low, gate.day_return_high
     if low is None or high is None:
         earns = (
@@ -67,11 +67,24 @@ def summary_of(info: ModelInfo, gate: GateResult) -> str:
             f"{high * 1e4:+.1f} bp an active day."
         )
     if info.verdict == "trade":
-        return f"{earns} It may trade real money."
+        return f"{earns} {_strongest(strongest)}It may trade real money."
     wait = "no number of days is in sight that would change that"
     if gate.days_to_decision is not None:
         wait = f"at this mean and spread about {gate.days_to_decision:,.0f} more days would decide"
-    return f"{earns} It observes ({', '.join(info.reasons)}); {wait}."
+    return f"{earns} {_strongest(strongest)}It observes ({', '.join(info.reasons)}); {wait}."
+
+
+def _strongest(found: Path) -> str:
+    """What trading the strongest predictions, whatever they promise, would have made; 95% interval over days."""
+    _, returns = day_returns(found.trades)
+    low, high = bootstrap_lower_bound(returns, 0.025), -bootstrap_lower_bound(-returns, 0.025)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return ""
+    return (
+        f"The strongest {TOP_SHARE:.0%} of its predictions ({len(found.rows)} trades) made "
+        f"{_mean_bps(found.trades.net):+.1f} bp each after costs and {_mean_bps(found.gross):+.1f} bp before, "
+        f"{low * 1e4:+.1f} to {high * 1e4:+.1f} bp an active day. "
+    )
 
 
 def _shares(evaluation: Evaluation, names: np.ndarray[tuple[int], np.dtype[np.str_]]) -> tuple[Share, ...]:

@@ -15,7 +15,8 @@ PAGE = """<!doctype html>
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222; }}
 h1 {{ font-size: 1.3em; }} .summary {{ font-size: 1.1em; border-left: 4px solid {colour}; padding-left: 1em; }}
 pre {{ background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: 12.5px; line-height: 1.35; }}
-.plots {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(480px, 1fr)); gap: 1em; }}
+.plots {{ display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1em; }}
+@media (max-width: 900px) {{ .plots {{ grid-template-columns: minmax(0, 1fr); }} }}
 </style></head><body>
 <h1>Model {title}</h1>
 <p class="summary">{summary}</p>
@@ -24,6 +25,7 @@ pre {{ background: #f6f6f6; padding: 1em; overflow-x: auto; font-size: 12.5px; l
 <pre>{text}</pre>
 </body></html>
 """
+CONFIG = {"displayModeBar": False, "responsive": True}
 BLUE, GREY, RED, GREEN = "#2b6cb0", "#999999", "#c0392b", "#2e8b57"
 
 
@@ -38,7 +40,7 @@ def card_html(card: Card) -> str:
         _importance(card),
     ]
     parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, default_height="380px")
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, default_height="380px", config=CONFIG)
         for number, figure in enumerate(figures)
     ]
     return PAGE.format(
@@ -58,6 +60,7 @@ def _equity(card: Card) -> Any:
         figure.add_scatter(**style, y=curve.net, visible=True if is_model else "legendonly")
         if is_model:
             figure.add_scatter(**{**style, "name": f"{curve.name}: gross"}, y=curve.gross, line={"dash": "dot"})
+    figure.update_xaxes(type="date")
     figure.update_yaxes(tickformat=".1%")
     if not card.curves:
         figure.add_annotation(text="no trade was worth its costs", showarrow=False, font={"size": 16})
@@ -88,6 +91,7 @@ def _bars(title: str, shares: tuple[Share, ...]) -> Any:
         customdata=[one.rows for one in shares],
         hovertemplate="%{x}: %{y:.4f}, %{customdata} rows<extra></extra>",
     )
+    figure.update_xaxes(type="category")
     return figure
 
 
