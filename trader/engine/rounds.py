@@ -7,6 +7,9 @@ from trader.domain.market import Candle
 LONGEST_WAIT = 30
 """Closes that may wait for a symbol; then it counts as gone, and nobody waits for it until it has caught up."""
 
+PATIENCE_S = 10.0
+"""How long at least such a close waits: after an outage many candles come at once, one symbol after the other."""
+
 Round = dict[str, Candle]
 """The candles of one close."""
 
@@ -38,12 +41,13 @@ class Rounds:
         self._due.setdefault(candle.open_ms, now + self._late_s)
         return True
 
-    def take_complete(self) -> list[Round]:
+    def take_complete(self, now: float) -> list[Round]:
         """The closes that are complete, or waited for too long, oldest first; they are done now."""
         taken = []
         for open_ms in sorted(self._open):
             missing = self._awaited - self.gone - self._open[open_ms].keys()
-            if missing and len(self._open) <= LONGEST_WAIT:
+            is_given_up = len(self._open) > LONGEST_WAIT and now > self._due[open_ms] + PATIENCE_S
+            if missing and not is_given_up:
                 break
             self.gone |= missing
             taken.append(self._open.pop(open_ms))

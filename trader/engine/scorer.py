@@ -104,7 +104,7 @@ class Scorer:
             late = await self._gather()
             await self._flush()
             now = loop.time()
-            work = Work(late, self._rounds.take_complete(), self._rounds.take_overdue(now))
+            work = Work(late, self._rounds.take_complete(now), self._rounds.take_overdue(now))
             for forecast in await self._in_thread(self._scoring.score, work):
                 self._put(ForecastMade(forecast=forecast))
             if self._scoring.is_doubtful and self._symbols[0] not in self._rounds.gone:
@@ -207,7 +207,11 @@ class Scorer:
             return []
         found = [candle]
         if last_ms is not None and candle.open_ms > last_ms + self._candle_ms:
-            missing = await self._feed.candles(candle.symbol, self._timeframe, last_ms + self._candle_ms, 1000)
+            try:
+                missing = await self._feed.candles(candle.symbol, self._timeframe, last_ms + self._candle_ms, 1000)
+            except (Unavailable, Rejected) as error:  # its next candle asks again, for this one too
+                log.warning("scorer.candles_unknown", symbol=candle.symbol, error=str(error))
+                return []
             log.info("scorer.caught_up", symbol=candle.symbol, candles=len(missing))
             found = [*(older for older in missing if older.open_ms < candle.open_ms), candle]
         self._newest[candle.symbol] = candle.open_ms

@@ -14,7 +14,7 @@ from trader.clock import SimulatedClock
 from trader.config.exchange import ExchangeSettings
 from trader.config.schema import MarketSettings, ModelSettings, Settings
 from trader.domain.candle_arrays import CandleArrays
-from trader.domain.errors import Misconfigured
+from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, FundingRate, Trade
@@ -67,6 +67,7 @@ class PastFeed:
         self._clock = clock
         self._moved = moved
         self.asked: list[str] = []
+        self.fails_once = False
         self.told_funding: list[tuple[str, int]] = []
 
     async def instruments(self) -> Mapping[str, Instrument]:
@@ -76,6 +77,9 @@ class PastFeed:
         assert timeframe == "1m"
         self.asked.append(symbol)
         self._moved()
+        if self.fails_once:
+            self.fails_once = False
+            raise Unavailable("no answer")
         known = [c for c in self._candles[symbol] if since_ms <= c.open_ms and c.close_ms <= self._clock.now_ms()]
         return known[:limit]
 
@@ -310,7 +314,8 @@ async def test_without_the_leader_the_others_say_nothing_and_are_right_again_onc
     bench.assert_equal_to_training()
 
 
-async def test_a_leader_that_was_gone_for_long_is_learned_anew() -> None:
+async def test_a_leader_that_was_gone_for_long_is_learned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trader.engine.rounds.PATIENCE_S", 0.0)
     gone = 33
     async with Bench(late_s=0.0) as bench:
         for number in range(gone):
@@ -345,6 +350,21 @@ async def test_a_candle_the_stream_left_out_is_asked_for() -> None:
         bench.close_of(1, SYMBOLS[0], *SYMBOLS[2:])
         bench.close_of(2, SYMBOLS[0], *SYMBOLS[2:])
         await bench.has_told(8)
+    bench.assert_equal_to_training()
+
+
+async def test_a_hole_that_cannot_be_filled_now_is_filled_with_the_next_candle() -> None:
+    async with Bench() as bench:
+        bench.feed.fails_once = True
+        bench.close_of(1, SYMBOLS[1])  # the one before is missing, and the exchange does not answer
+        bench.close_of(0, SYMBOLS[0], *SYMBOLS[2:])
+        bench.close_of(1, SYMBOLS[0], *SYMBOLS[2:])
+        await bench.has_told(3)  # ranked among the three that are there
+        bench.events.clear()
+        bench.model.rows.clear()
+        bench.close_of(2)
+        await bench.has_told(4)
+    assert not bench.feed.fails_once
     bench.assert_equal_to_training()
 
 
