@@ -7,7 +7,7 @@ load a learning library.
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
     """`trader run`: trade until SIGTERM, Ctrl-C or `duration_s` real seconds. Returns the exit code."""
     from trader.service.lock import StateLock
 
+    _refuse_unusable(settings)
     kernels.use_cache(settings)
     kernels.without_scipy()
     with StateLock(settings.account_dir) as lock:
@@ -59,10 +60,10 @@ def train(
 
     `tuned` names a search of `trader tune` whose best parameters are used.
     """
-    from trader.service.training import train
-
     market_id = _known_market_id(settings)
     with _learning(settings):
+        from trader.service.training import train
+
         train(settings, market_id, lambda: _venue(settings), candles, is_challenger=is_challenger, tuned=tuned)
     return 0
 
@@ -91,6 +92,7 @@ def _learning(settings: Settings) -> Iterator[None]:
     from trader.service.learning import require_learning
 
     require_learning()
+    _refuse_unusable(settings.model_copy(update={"mode": "paper"}))
     kernels.use_cache(settings)
     output = configure(settings.log, _secrets(settings), stream=sys.stderr)
     try:
@@ -148,6 +150,7 @@ def model_files(settings: Settings) -> "ModelFiles":
 
 def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
     """`trader download`: candles into the store that training reads. Needs no keys in any mode."""
+    _refuse_unusable(settings.model_copy(update={"mode": "paper"}))
     output = configure(settings.log, _secrets(settings), stream=sys.stderr)
     try:
         return asyncio.run(_download(settings, wanted, tell))
@@ -179,7 +182,9 @@ async def _daemon(settings: Settings, lock: Any, output: LogOutput, duration_s: 
     if duration_s is not None:
         elapsed_s = (wall_ms() - started_ms) / 1000
         asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
-    await _trade(settings, venue, connection, model, lock, stop, started_ms)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(connection.close)
+        await _trade(settings, venue, connection, model, lock, stop, started_ms, closing)
     return 0
 
 
@@ -191,6 +196,7 @@ async def _trade(
     lock: Any,
     stop: asyncio.Event,
     started_ms: int,
+    closing: AsyncExitStack,
 ) -> None:
     from trader.adapters.sql.journal import SqlJournal
     from trader.engine.engine import Engine
@@ -206,7 +212,9 @@ async def _trade(
 
     instruments = connection.instruments
     feed, exchange = _market_and_account(settings, venue, connection, instruments)
+    closing.push_async_callback(exchange.close)
     journal = SqlJournal(ledger_path(settings))
+    closing.push_async_callback(journal.close)
     remembered = await journal.recover()
     state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
     _require_known_symbols(settings, [position.symbol for position in remembered.positions if position.quantity])
@@ -215,6 +223,8 @@ async def _trade(
     last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
     inbox = Inbox(venue.clock, last_seq)
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
+    if recorder is not None:
+        closing.push_async_callback(recorder.close)
     models = modelling(settings, venue, model, instruments, inbox.put)
     scorer = Scorer(
         models.care.watched,
@@ -249,17 +259,10 @@ async def _trade(
         recorder=recorder,
         listener=models.care.hear,
     )
-    try:
-        await until(stop, scorer.warm_up())
-        if not stop.is_set():
-            await serve(settings, venue, runner, recorder, models, scorer, lock, stop, started_ms)
-    finally:
-        scorer.close()
-        if recorder is not None:
-            await recorder.close()
-        await journal.close()
-        await exchange.close()
-        await connection.close()
+    closing.callback(scorer.close)
+    await until(stop, scorer.warm_up())
+    if not stop.is_set():
+        await serve(settings, venue, runner, recorder, models, scorer, lock, stop, started_ms)
 
 
 def _market_and_account(
@@ -283,6 +286,15 @@ def _market_and_account(
         leverage=settings.exchange.leverage,
     )
     return paper, paper
+
+
+def _refuse_unusable(settings: Settings) -> None:
+    """What can be told without asking anybody is told before anything is made: a wrong exchange, wrong keys."""
+    (require_credentials if settings.mode == "live" and settings.exchange.id != "sandbox" else credentials)(settings)
+    if settings.exchange.id != "sandbox":
+        from trader.adapters.ccxt.client import require_known
+
+        require_known(settings.exchange.id)
 
 
 async def _venue(settings: Settings) -> Venue:

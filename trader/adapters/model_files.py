@@ -82,13 +82,23 @@ class ModelFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._engine = sa.create_engine(f"sqlite:///{root / 'registry.sqlite'}", poolclass=sa.NullPool)
+        path = root / "registry.sqlite"
+        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
         sa.event.listen(self._engine, "connect", _durable)
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._prepare()
+        except OSError as error:
+            raise Misconfigured(f"{root}: cannot be made: {error.strerror}; change storage.state_dir") from error
+        except sa.exc.DBAPIError as error:
+            cure = "move the folder away, and `trader train` makes a new one; or restore a backup"
+            raise Misconfigured(f"{path}: cannot be used ({error.orig}); {cure}") from error
+
+    def _prepare(self) -> None:
         with self._engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, SCHEMA):
-                raise Misconfigured(f"model registry in {root} has schema {found}, this program reads {SCHEMA}")
+                raise Misconfigured(f"model registry in {self.root} has schema {found}, this program reads {SCHEMA}")
             _tables.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from trader.adapters.ccxt.probe import probe
+from trader.adapters.ccxt.probe import probe, require_listed
 from trader.config.credentials import credentials, require_credentials
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Rejected, Unavailable
@@ -13,7 +13,7 @@ from trader.service.doctor_state import examine_state
 from trader.service.finding import Finding, failed, passed, warned
 from trader.service.venue import Venue
 
-REACH_S = 5.0
+REACH_S, LIST_S = 5.0, 20.0
 _SANDBOX = "sandbox"
 
 Locate = Callable[[], Awaitable[Venue]]
@@ -51,7 +51,7 @@ def keys(settings: Settings, *, needs_keys: bool) -> Finding:
 
 
 async def exchange(settings: Settings, locate: Locate) -> list[Finding]:
-    """Reachable within `REACH_S`, and how far its clock is from ours."""
+    """Reachable within `REACH_S`, how far its clock is from ours, and whether it lists what is configured."""
     name = settings.exchange.id
     try:
         async with asyncio.timeout(REACH_S):
@@ -67,9 +67,24 @@ async def exchange(settings: Settings, locate: Locate) -> list[Finding]:
         return [failed("exchange", f"{name}: {error}", _unreachable(settings))]
     where = "the bundled exchange is running and answers" if name == _SANDBOX else f"{name} answers"
     if offset_ms is None:
-        return [passed("exchange", where), passed("clock", f"{name} does not tell its time")]
-    real_ms = offset_ms / venue.clock.speed
-    return [passed("exchange", where), clock(real_ms, settings.risk.max_clock_offset_ms)]
+        told = passed("clock", f"{name} does not tell its time")
+    else:
+        told = clock(offset_ms / venue.clock.speed, settings.risk.max_clock_offset_ms)
+    return [passed("exchange", where), told, await symbols(venue)]
+
+
+async def symbols(venue: Venue) -> Finding:
+    """Whether the exchange has the configured symbols and timeframe."""
+    chosen = venue.settings
+    wanted = f"{len(chosen.exchange.symbols)} symbols and {chosen.market.timeframe} candles"
+    try:
+        async with asyncio.timeout(LIST_S):
+            await require_listed(chosen.exchange, chosen.market, venue.clock)
+    except Misconfigured as error:
+        return failed("symbols", str(error), "change exchange.symbols, exchange.market or market.timeframe")
+    except (TimeoutError, Unavailable, Rejected) as error:
+        return warned("symbols", f"its list of markets did not come: {str(error) or 'no answer'}", "try again")
+    return passed("symbols", f"{wanted} are listed")
 
 
 def clock(offset_ms: float, most_ms: float) -> Finding:

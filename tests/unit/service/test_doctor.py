@@ -134,7 +134,7 @@ def test_clock_offsets(offset_ms: float, verdict: str) -> None:
     assert ("behind" if offset_ms < 0 else "ahead") in finding.found
 
 
-async def test_a_sandbox_is_asked_for_its_time(tmp_path: Path) -> None:
+async def test_a_sandbox_is_asked_for_its_time_and_its_symbols(tmp_path: Path) -> None:
     chosen = settings(tmp_path)
     async with sandbox(tmp_path / "exchange", symbols=("BTC/USDT",)) as running:
         at = {"id": "binance", "endpoint": running.endpoint, "ca_file": running.ca_file}
@@ -143,8 +143,11 @@ async def test_a_sandbox_is_asked_for_its_time(tmp_path: Path) -> None:
         async def locate() -> Venue:
             return Venue(there, market_clock(running), None, "sandbox")
 
-        findings = await doctor.exchange(chosen, locate)
-    assert [(finding.name, finding.verdict) for finding in findings] == [("exchange", "pass"), ("clock", "pass")]
+        reached, clock, symbols = await doctor.exchange(chosen, locate)
+    assert [(f.name, f.verdict) for f in (reached, clock)] == [("exchange", "pass"), ("clock", "pass")]
+    assert (symbols.name, symbols.verdict) == ("symbols", "fail")
+    assert "ETH/USDT is not at binance" in symbols.found
+    assert "BTC/USDT" not in symbols.found
 
 
 async def test_a_sandbox_that_does_not_run_only_has_to_be_able_to(tmp_path: Path) -> None:

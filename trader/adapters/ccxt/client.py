@@ -80,7 +80,7 @@ class Client:
         self._is_closed = False
         self._is_clock_doubtful = False
         self._loopback = require_loopback(settings.endpoint) if settings.endpoint else None
-        _require_known(ccxt_id)  # before anything is open that would have to be closed
+        require_known(ccxt_id)  # before anything is open that would have to be closed
         self._session = open_session(loopback=self._loopback, ca_file=settings.ca_file, traces=[trace()])
         self.raw: Any = _instance(ccxt_id, self._config(settings, credentials))
         if credentials is not None:
@@ -282,7 +282,8 @@ class Client:
         return guarded
 
 
-def _require_known(ccxt_id: str) -> None:
+def require_known(ccxt_id: str) -> None:
+    """Raises `Misconfigured`, naming similar ones, for an exchange that ccxt does not stream from."""
     known = ccxt.pro.exchanges
     if ccxt_id not in known:
         alike = ", ".join(name for name in known if name.startswith(ccxt_id[:3])) or "see ccxt's list"

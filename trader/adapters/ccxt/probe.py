@@ -1,9 +1,11 @@
-"""One question to an exchange, without keys or its list of markets: does it answer, and how late is its clock?"""
+"""Questions to an exchange, without keys: does it answer, how late is its clock, does it list what is configured?"""
 
 from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import facts_for
+from trader.adapters.ccxt.feed import CcxtFeed
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.exchange import ExchangeSettings
+from trader.config.schema import MarketSettings
 from trader.ports import Clock
 
 
@@ -18,5 +20,14 @@ async def probe(exchange: ExchangeSettings, clock: Clock) -> float | None:
             return await client.measure_clock(samples=1)
         await client.read("load_markets")
         return None
+    finally:
+        await client.close()
+
+
+async def require_listed(exchange: ExchangeSettings, market: MarketSettings, clock: Clock) -> None:
+    """Raises `Misconfigured` for symbols or a timeframe that the exchange does not have; else as `probe`."""
+    client = Client(exchange.id, facts_for(exchange.id), exchange, time=MarketTime(clock), pause=Pause())
+    try:
+        await CcxtFeed(client, exchange, market).instruments()
     finally:
         await client.close()
