@@ -1,6 +1,10 @@
 """Typer commands, one file per group: parse, call, print. No logic. Heavy imports wait inside the commands."""
 
+import errno
 import sys
+
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_REFUSES = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main() -> None:
@@ -26,11 +30,16 @@ def main() -> None:
     except BrokenPipeError:  # `trader orders | head`
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # wherever a file could not be written: a person knows what to do without a traceback
+        if error.errno not in (*_DISK_IS_FULL, *_DISK_REFUSES):
+            raise
+        _tell(f"{error.filename or 'a file of this program'}: {error.strerror}")
+        sys.exit(1 if error.errno in _DISK_IS_FULL else 2)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _tell(error: BaseException) -> None:
+def _tell(error: BaseException | str) -> None:
     for line in str(error).splitlines() or [type(error).__name__]:
         sys.stderr.write(f"trader: {line}\n")
 

@@ -53,7 +53,7 @@ def _head(status: Status) -> Table:
                 grid.add_row(name, words)
     if status["money"] is not None:
         grid.add_row("money", _money(status["money"]))
-    if status["running"]:
+    if status["running"] and status["phase"] != "starting":
         grid.add_row("recording", _recording(status["recorder"]))
     if status["note"]:
         grid.add_row("note", f"[yellow]{escape(status['note'])}[/yellow]")

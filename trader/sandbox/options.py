@@ -88,3 +88,13 @@ class SandboxOptions(msgspec.Struct, frozen=True):
         """Names what a running process serves: the market and how fast."""
         served = f"{self.market_hash()} {sorted(self.listed)} {self.speed} {self.tick_s}"
         return hashlib.blake2b(served.encode(), digest_size=8).hexdigest()
+
+
+def make_private(directory: Path) -> None:
+    """Make `directory` (0700) where it is missing. Raises `Misconfigured` where that cannot be had."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (FileExistsError, NotADirectoryError):
+        raise Misconfigured(f"{directory}: is in the way of the sandbox's directory; name another") from None
+    except OSError as error:
+        raise Misconfigured(f"{directory}: cannot be made: {error.strerror}; name a writable directory") from error

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from trader.config.schema import SandboxSettings
 from trader.domain.errors import Misconfigured, Unavailable
-from trader.sandbox.options import SandboxOptions
+from trader.sandbox.options import SandboxOptions, make_private
 from trader.sandbox.status import RunningSandbox, decode, encode, read_status, remove_status
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ async def ensure_running(
 
 
 def _options(settings: SandboxSettings, symbols: Sequence[str], timeframe: str, directory: Path) -> SandboxOptions:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(directory)
     return SandboxOptions(
         directory=directory.resolve(),
         symbols=tuple(symbols),

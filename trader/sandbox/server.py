@@ -19,7 +19,7 @@ from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_gate import HOST, Gate
 from trader.sandbox.faults_market import VenueEffects
 from trader.sandbox.faults_rest import spoil
-from trader.sandbox.options import SandboxOptions
+from trader.sandbox.options import SandboxOptions, make_private
 from trader.sandbox.rest import rest
 from trader.sandbox.status import RunningSandbox, decode, remove_status, write_status
 from trader.sandbox.streams import market_streams
@@ -49,9 +49,9 @@ class SandboxServer:
     async def start(self) -> RunningSandbox:
         """Open the state, begin the market, listen. Raises `Misconfigured`, or OSError for a port in use."""
         options = self.options
-        options.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(options.directory)
         state_dir = options.directory / options.market_hash()
-        state_dir.mkdir(exist_ok=True, mode=0o700)
+        make_private(state_dir)
         keys = _keys(options)
         certificates = certificates_in(options.directory)
         spot_store = self._stack.enter_context(contextlib.closing(SimulationStore(state_dir / "exchange.db")))
@@ -203,4 +203,7 @@ def _keys(options: SandboxOptions) -> Keys:
     if not path.exists():
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(Keys(secrets.token_hex(32), secrets.token_hex(32))))
-    return msgspec.json.decode(path.read_bytes(), type=Keys)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Keys)
+    except msgspec.DecodeError as error:
+        raise Misconfigured(f"{path}: is damaged ({error}); delete it and new keys are made") from None

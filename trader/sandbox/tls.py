@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from trader.domain.errors import Misconfigured
+
 HOSTS = ("127.0.0.1", "localhost", "::1", "binance.com", "*.binance.com", "*.binance.vision")
 
 
@@ -16,7 +18,11 @@ class Certificates(msgspec.Struct, frozen=True):
 
     def server_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.server_file)
+        try:
+            context.load_cert_chain(self.server_file)
+        except ssl.SSLError as error:
+            where = f"{self.server_file}: is damaged ({error.reason or error})"
+            raise Misconfigured(f"{where}; delete it and new certificates are made") from None
         return context
 
 

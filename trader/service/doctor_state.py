@@ -76,7 +76,7 @@ def ledger(path: Path) -> Finding:
         return failed("ledger", str(error).splitlines()[0], "keep the file, restore a backup: docs/operations.md")
     found = f"{path}: {held} open position{'' if held == 1 else 's'}, {state}"
     if reasons:
-        cure = "see `trader status`; when the reason is gone: `trader resume`"
+        cure = "docs/operations.md, When it does not trade: what clears by itself, and what waits for `trader resume`"
         return warned("ledger", f"{found} ({', '.join(reasons)})", cure)
     return passed("ledger", found)
 

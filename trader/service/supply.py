@@ -83,8 +83,11 @@ async def _child(
     asked = settings.model_copy(update={"log": log_settings})
     file.write_text(json.dumps(asked.model_dump(mode="json"), indent=1))
     complaints: list[str] = []
+    last = "nothing"
 
     def heard(line: str) -> None:
+        nonlocal last
+        last = line
         if line.startswith(_COMPLAINT):
             complaints.append(line.removeprefix(_COMPLAINT))
         elif told is not None:
@@ -95,5 +98,5 @@ async def _child(
     arguments = ["trader", command, *more, "--config", str(file)]
     code = await run_child(arguments, heard, niceness=niceness, memory_mb=memory_mb)
     if code:
-        said = "\n".join(complaints) or f"`trader {command}` ended with exit code {code} and said nothing"
+        said = "\n".join(complaints) or f"`trader {command}` ended with exit code {code}; its last line: {last}"
         raise Misconfigured(said) if code == _MISCONFIGURED else Unavailable(said)
