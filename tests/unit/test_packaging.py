@@ -5,8 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import trader
 from trader.cli.application import app
@@ -79,13 +81,59 @@ def test_the_image_calls_commands_that_exist() -> None:
     assert {"run", "health", "doctor"} <= commands
 
 
-def test_the_operators_page_names_only_commands_that_exist() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
-    named = set(re.findall(r"(?:`|    |bin/)trader ([a-z]+)", text))
-    assert {"doctor", "health", "download", "kill"} <= named
-    assert named <= {
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    }
+def command_lines(page: Path) -> Iterator[list[str]]:
+    """The words after `trader` wherever a page shows a command: in a block, in a code span, behind a container."""
+    is_block = False
+    for line in page.read_text().splitlines():
+        is_block ^= line.startswith("```")
+        for span in [line] if is_block or line.startswith("    ") else re.findall(r"`([^`]+)`", line):
+            for found in re.finditer(r"(?:^|[\s/])trader(?::full| trader)? +(?=[a-z])([^#`|]+)", span):
+                yield re.split(r"\s{2,}", found[1].strip())[0].split()
+
+
+def mistakes(words: list[str]) -> Iterator[str]:
+    command: Any = get_command(app)
+    while words and (inner := getattr(command, "commands", {}).get(words[0])) is not None:
+        command, words = inner, words[1:]
+    if command.name == "trader":
+        yield f"no command {words[0]}"
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    yield from (f"{command.name} has no {word}" for word in words if word.startswith("-") and word not in known)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_pages_show_only_commands_and_options_that_exist(page: Path) -> None:
+    assert [mistake for words in command_lines(page) for mistake in mistakes(words)] == []
+
+
+def test_the_operators_page_shows_the_commands_an_operator_needs() -> None:
+    shown = {words[0] for words in command_lines(ROOT / "docs" / "operations.md")}
+    assert {"doctor", "health", "download", "status", "run", "pause", "resume", "flatten", "kill", "train"} <= shown
+
+
+def stage_texts() -> dict[str, str]:
+    """What each stage of the image does itself."""
+    texts: dict[str, str] = {}
+    stage = ""
+    for word, rest in instructions():
+        if word == "FROM":
+            stage = rest.partition(" AS ")[2]
+            texts[stage] = ""
+        texts[stage] = f"{texts.get(stage, '')}{word} {rest}\n"
+    return texts
+
+
+def test_each_target_holds_its_own_locked_environment() -> None:
+    stages = stage_texts()
+    for target, lock in (("live", "live"), ("full", "run")):
+        assert f"COPY --from={target}-env /opt/trader /opt/trader" in stages[target]
+        assert f"COPY scripts/requirements/{lock}.txt" in stages[f"{target}-env"]
+        assert "--require-hashes" in stages[f"{target}-env"]
+    assert "libgomp1" in stages["full"]  # LightGBM links to it
+    assert "apt-get" not in stages["live"] + stages["base"]
+    assert "VOLUME /var/lib/trader" in stages["base"]
 
 
 def unit_values(key: str) -> list[str]:

@@ -64,14 +64,16 @@ def test_what_was_given_is_parquet_at_the_end(tmp_path: Path, told: Told) -> Non
 
 
 def test_a_writer_that_died_loses_nothing_it_was_given_and_the_break_is_told(tmp_path: Path, told: Told) -> None:
-    dead = Keeper(tmp_path, RecorderSettings(), Told())
-    give(dead, 1, 0, EVENTS[:20])
-    give(dead, 1, 20, EVENTS[20:30])  # and then kill -9: never closed, nothing forced out
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / f"{1:015d}-{0:012d}.spool").write_bytes(
+        packed(1, 0, EVENTS[:20]) + packed(1, 20, EVENTS[20:30]) + b"torn"
+    )
     assert progress_of(tmp_path).last_seq == max(event.seq for event in EVENTS[:30])
     same_session = Keeper(tmp_path, RecorderSettings(), told)
     give(same_session, 1, 34, EVENTS[34:40])  # four were in the pipe
     assert [fields["count"] for fields in told.of("recorder.lost")] == [4]
-    next_session = Keeper(tmp_path, RecorderSettings(), told)  # it died too, and so did the daemon
+    same_session.close()  # the daemon died: it never said that it was the end
+    next_session = Keeper(tmp_path, RecorderSettings(), told)
     give(next_session, 2, 0, EVENTS[40:])
     give(next_session, 2, 20, [])
     next_session.close()
@@ -80,8 +82,6 @@ def test_a_writer_that_died_loses_nothing_it_was_given_and_the_break_is_told(tmp
     assert losses[0].after_seq == max(event.seq for event in EVENTS[:30])
     assert losses[1].after_seq == max(event.seq for event in EVENTS[34:40])
     assert list(Recording(tmp_path).inputs(DAY)) == numbered(EVENTS[:30] + EVENTS[34:])
-    dead.close()
-    same_session.close()
 
 
 def test_a_full_disk_pauses_the_recording_and_the_gap_is_told_once_there_is_room(tmp_path: Path, told: Told) -> None:

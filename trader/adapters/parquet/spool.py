@@ -107,9 +107,13 @@ class Unpacker:
 
 
 def read_spool(path: Path) -> Iterator[Frame]:
-    """The whole frames of a spool file, up to a torn or damaged tail."""
+    """The whole frames of a spool file, up to a torn or damaged tail. None when it has just become Parquet."""
     unpacker = Unpacker()
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
         while data := file.read(1 << 20):
             try:
                 for frame, _ in unpacker.feed(data):
