@@ -21,6 +21,7 @@ from trader.domain.errors import Misconfigured
 from trader.observability.logs import LogOutput, configure
 from trader.ports import Exchange, MarketFeed
 from trader.service import kernels, supply
+from trader.service.lock import StateLock, prepare_private
 from trader.service.loop import on_signals, run_loop, until
 from trader.service.venue import Venue, clock_of
 
@@ -40,8 +41,6 @@ _MARGIN_S = 2.0  # beyond receive window and request timeout, before "not found"
 
 def run(settings: Settings, *, duration_s: float | None) -> int:
     """`trader run`: trade until SIGTERM, Ctrl-C or `duration_s` real seconds. Returns the exit code."""
-    from trader.service.lock import StateLock
-
     _refuse_unusable(settings)
     kernels.use_cache(settings)
     kernels.without_scipy()
@@ -151,6 +150,7 @@ def model_files(settings: Settings) -> "ModelFiles":
 def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
     """`trader download`: candles into the store that training reads. Needs no keys in any mode."""
     _refuse_unusable(settings.model_copy(update={"mode": "paper"}))
+    prepare_private(settings.storage.state_dir)
     output = configure(settings.log, _secrets(settings), stream=sys.stderr)
     try:
         return asyncio.run(_download(settings, wanted, tell))
