@@ -19,6 +19,12 @@ EAGER: dict[str, Any] = {
     "strategy": {"require_confirmation": False, "minimum_edge_bps": 0.0},
     "recorder": {"enabled": False},
 }
+# The same on perpetuals, in both directions.
+PERPETUAL: dict[str, Any] = {
+    "exchange": {"market": "perpetual"},
+    "sandbox": {"speed": 120.0},
+    "model": {"training_candles": 2_000},
+}
 
 
 def merged(base: Config, over: Config) -> dict[str, Any]:
@@ -28,10 +34,9 @@ def merged(base: Config, over: Config) -> dict[str, Any]:
     return {**both, **{key: {**base[key], **over[key]} for key in shared}}
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state directory with compiled kernels and a quick model of the market of `EAGER`."""
-    daemon = Daemon(tmp_path_factory.mktemp("trained"), EAGER)
+def prepared(directory: Path, config: Config) -> Path:
+    """A state directory with compiled kernels and a quick model of the market of `config`."""
+    daemon = Daemon(directory, config)
     try:
         for command in ("compile", "train"):
             done = daemon.run_command(command, timeout_s=170)
@@ -41,11 +46,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return daemon.state_dir
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the market of `EAGER`."""
+    return prepared(tmp_path_factory.mktemp("trained"), EAGER)
+
+
+@pytest.fixture(scope="session")
+def trained_perpetual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the market of `PERPETUAL`."""
+    return prepared(tmp_path_factory.mktemp("trained-perpetual"), merged(EAGER, PERPETUAL))
+
+
 @pytest.fixture
-def make_daemon(trained: Path, tmp_path: Path) -> Iterator[MakeDaemon]:
+def make_daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeDaemon]:
     """`make_daemon({"mode": "paper"}, name="a")`: a daemon of `EAGER` and these changes.
 
-    `parts` are taken from the trained directory; without "models" it trains for itself.
+    `parts` are taken from the trained directory of its market; without "models" it trains for itself.
     """
     made: list[Daemon] = []
 
@@ -55,6 +72,8 @@ def make_daemon(trained: Path, tmp_path: Path) -> Iterator[MakeDaemon]:
         daemon = Daemon(tmp_path / name, merged(EAGER, over or {}))
         made.append(daemon)
         daemon.state_dir.mkdir(mode=0o700)
+        kind = "trained_perpetual" if daemon.settings.exchange.market == "perpetual" else "trained"
+        trained: Path = request.getfixturevalue(kind)
         for part in parts:
             (daemon.state_dir / part).symlink_to(trained / part)
         return daemon

@@ -246,7 +246,7 @@ class RiskSettings(Section):
     max_order_notional_frac: Annotated[float, Field(gt=0, le=5)] = 0.5
     """An order above this share of equity is refused."""
     max_orders_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 120
-    """New orders per real minute; more is refused (exits and stops are not counted out)."""
+    """New orders per real minute, protective stops not counted; more entries are refused, exits never."""
     daily_loss_frac: Fraction = 0.05
     """Loss since 00:00 UTC on marked equity: REDUCING; twice this: HALTED."""
     drawdown_frac: Fraction = 0.15

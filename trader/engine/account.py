@@ -57,12 +57,19 @@ def on_payment(desk: Desk, payment: Payment) -> None:
 
 
 def on_balances(desk: Desk, event: BalancesReported) -> None:
+    """Balances as they change: looked at now, or once nothing is under way any more."""
+    desk.state.told_balances.update({balance.currency: balance.total for balance in event.balances})
+    check_told(desk)
+
+
+def check_told(desk: Desk) -> None:
     """A pushed balance that does not fit our ledger while nothing is under way deserves a full look."""
-    if not desk.state.is_opened or _is_moving(desk):
+    state = desk.state
+    if not state.told_balances or not state.is_opened or _is_moving(desk):
         return
-    ledger = desk.state.ledger
-    if any(ledger.total(balance.currency) != balance.total for balance in event.balances):
+    if any(state.ledger.total(currency) != total for currency, total in state.told_balances.items()):
         desk.emit(RequestReconcile("a balance changed without a fill of ours"))
+    state.told_balances.clear()
 
 
 def _open_ledger(desk: Desk, event: Reconciled) -> None:

@@ -67,7 +67,8 @@ class Desk:
             )
             return verdict.reasons
         self.keep_order(state.tracker.intend(intent, self.now_ms))
-        state.submitted_ms.append(self.now_ms)
+        if intent.purpose is not Purpose.STOP:  # protection that follows the price holds no entry back
+            state.submitted_ms.append(self.now_ms)
         state.counters["orders"] += 1
         ref = None
         if replaces is not None:

@@ -135,6 +135,7 @@ class Engine:
 
     def _on_tick(self, event: Ticked) -> None:
         control.on_tick(self._desk, event)
+        account.check_told(self._desk)
         for symbol in list(self.state.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)

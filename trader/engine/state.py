@@ -162,6 +162,7 @@ class EngineState:
         self.last_reconciled_ms = 0
         self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
         self.last_fill_ms: dict[str, int] = {}
+        self.told_balances: dict[str, Decimal] = {}  # pushed totals that were not compared yet
         self.payment_ids: dict[str, int] = {}  # of the last days -> when
         self.last_payment_ms = 0
         self.decided_ms: dict[str, int] = {}  # open time of the newest candle decided on, per symbol
