@@ -58,6 +58,7 @@ def _orders(usdm: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Orde
     for algo in usdm["algo_orders"]:
         became = ordinary.pop(int(algo["actualOrderId"] or 0), None)
         status = algo["algoStatus"] if became is None else became["status"]
+        status = "EXPIRED" if status == "REJECTED" else status  # what it would have become was refused
         found[algo["clientAlgoId"]] = OrderRow(
             names[algo["symbol"]],
             f"c{algo['algoId']}" if became is None else str(became["orderId"]),

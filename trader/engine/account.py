@@ -51,7 +51,7 @@ def on_payment(desk: Desk, payment: Payment) -> None:
         desk.emit(KeepPosition(change.position))
     for balance in change.balances:
         desk.emit(KeepBalance(balance))
-    if payment.kind is PaymentKind.LIQUIDATION:
+    if payment.kind is PaymentKind.LIQUIDATION and payment.amount < 0:
         text = f"a liquidation cost {-payment.amount} {payment.currency} beyond its fills"
         desk.notify(Level.ALERT, "account.liquidation_cost", text, symbol=payment.symbol, ref=payment.payment_id)
 
@@ -121,6 +121,8 @@ def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
     desk.notify(Level.ALERT, f"account.{discrepancy.kind}", discrepancy.text, ref=discrepancy.subject)
     if discrepancy.kind in ("transfer", "manual_trade"):
         change = state.ledger.adjust(discrepancy.subject, discrepancy.difference, discrepancy.text)
+        if discrepancy.kind == "transfer":
+            control.transferred(desk, discrepancy.subject, discrepancy.difference)
         for balance in change.balances:
             desk.emit(KeepBalance(balance))
     elif discrepancy.kind == "position":

@@ -1,6 +1,7 @@
 """People's commands, the breakers, and what the account is worth."""
 
 import re
+from decimal import Decimal
 
 import msgspec
 
@@ -50,6 +51,20 @@ def on_tick(desk: Desk, tick: Ticked) -> None:
 def halt(desk: Desk, reason: str) -> None:
     """Stop opening at once; only a command resumes."""
     _set_breakers(desk, breakers.halt(desk.state.breakers, reason))
+
+
+def transferred(desk: Desk, currency: str, amount: Decimal) -> None:
+    """Money came in from outside, or went out: what profit and loss are measured from moves with it."""
+    state = desk.state
+    worth = {market.instrument.quote: 1.0 for market in state.markets.values()}
+    worth |= {market.instrument.base: market.mid or 0.0 for market in state.markets.values()}
+    moved = float(amount) * worth.get(currency, 0.0)
+    state.breakers = breakers.transferred(state.breakers, moved)
+    desk.keep("breakers", "", state.breakers)
+    if state.equity is not None:
+        state.equity = msgspec.structs.replace(
+            state.equity, peak=max(0.0, state.equity.peak + moved), day_start=max(0.0, state.equity.day_start + moved)
+        )
 
 
 def revalue(desk: Desk) -> None:

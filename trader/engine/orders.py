@@ -12,6 +12,7 @@ from trader.domain.decisions import (
     RecordTrade,
     RequestReconcile,
 )
+from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.engine import algorithms, entries, exits
 from trader.engine.desk import Desk, ref_of
@@ -92,18 +93,23 @@ def book_foreign(desk: Desk, symbol: str) -> bool:
     On spot they are recognised by the balances. Call it only while no order's outcome is in doubt. Returns whether
     there were any.
     """
-    is_any = False
-    for fill in desk.state.tracker.disown(symbol):
-        if fill.ts_ms < desk.state.opened_ms:
-            continue  # part of what the account held when this ledger began
-        what = "liquidated" if fill.is_forced else "traded by hand"
-        text = f"{what}: {fill.side.value} {fill.quantity} at {fill.price} (order {fill.exchange_order_id})"
-        event = "position.liquidated" if fill.is_forced else "account.manual_trade"
-        desk.notify(Level.ALERT, event, text, symbol=symbol, ref=fill.fill_id)
-        exits.abort_entries(desk, symbol, what)
+    fills = [fill for fill in desk.state.tracker.disown(symbol) if fill.ts_ms >= desk.state.opened_ms]
+    for order_id in dict.fromkeys(fill.exchange_order_id for fill in fills):
+        _name_foreign(desk, symbol, [fill for fill in fills if fill.exchange_order_id == order_id])
+    for fill in fills:
         _apply(desk, fill, None)
-        is_any = True
-    return is_any
+    return bool(fills)
+
+
+def _name_foreign(desk: Desk, symbol: str, fills: list[Fill]) -> None:
+    """One line for one order of somebody else."""
+    first, quantity = fills[0], sum((fill.quantity for fill in fills), ZERO)
+    price = sum((fill.quantity * fill.price for fill in fills), ZERO) / quantity
+    what = "liquidated" if first.is_forced else "traded by hand"
+    text = f"{what}: {first.side.value} {quantity} at {price:.8g} on average (order {first.exchange_order_id})"
+    event = "position.liquidated" if first.is_forced else "account.manual_trade"
+    desk.notify(Level.ALERT, event, text, symbol=symbol, ref=first.exchange_order_id)
+    exits.abort_entries(desk, symbol, what)
 
 
 def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:

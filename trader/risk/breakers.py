@@ -54,6 +54,15 @@ def evaluate(
     return state, trading, reasons
 
 
+def transferred(state: BreakerState, amount_quote: float) -> BreakerState:
+    """Money that came from outside (or went there, below 0) is neither profit nor loss."""
+    return msgspec.structs.replace(
+        state,
+        day_start=None if state.day_start is None else max(0.0, state.day_start + amount_quote),
+        peak=None if state.peak is None else max(0.0, state.peak + amount_quote),
+    )
+
+
 def trade_closed(state: BreakerState, profit_quote: float) -> BreakerState:
     """Count a closed trade; a profit ends the row of losses."""
     losses = state.losses_in_a_row + 1 if profit_quote < 0 else 0

@@ -203,3 +203,17 @@ def test_what_a_position_may_cost_is_its_margin() -> None:
     value = float(-harness.held) * 100
     fees = 10_000 - float(state.ledger.total("USDT"))
     assert desk.free_quote("USDT") == pytest.approx(10_000 - fees - value / 5, rel=1e-3)
+
+
+def test_a_withdrawal_is_named_and_stops_no_trading() -> None:
+    harness = a_harness()
+    harness.put(Ticked())
+    harness.exchange.deposit("USDT", Decimal(-4_000), harness.now_ms)
+    harness.reconcile()
+    harness.reconcile()
+    harness.put(Ticked())
+    assert "account.transfer" in told(harness)
+    assert harness.engine.state.trading_state == "active"
+    assert harness.engine.state.equity is not None
+    assert harness.engine.state.equity.day_start == pytest.approx(6_000)
+    harness.assert_ledger_equals_exchange()

@@ -9,7 +9,7 @@ import pytest
 from tests.kit.builders import NOW_MS
 from trader.config.schema import RiskSettings
 from trader.domain.decisions import TradingState
-from trader.risk.breakers import BreakerState, BreakerView, evaluate, halt, pause, resume, trade_closed
+from trader.risk.breakers import BreakerState, BreakerView, evaluate, halt, pause, resume, trade_closed, transferred
 
 SETTINGS = RiskSettings()
 DAY = 86_400_000
@@ -122,3 +122,10 @@ def test_no_loss_is_no_trip_even_with_limits_of_zero() -> None:
 def test_the_state_survives_a_restart() -> None:
     state = trade_closed(looked(pause(START), 970.0), -1.0)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=BreakerState) == state
+
+
+def test_money_that_leaves_the_account_is_no_loss() -> None:
+    state = BreakerState(day=1, day_start=10_000.0, peak=12_000.0)
+    moved = transferred(state, -4_000.0)
+    assert (moved.day_start, moved.peak) == (6_000.0, 8_000.0)
+    assert transferred(BreakerState(), -1.0) == BreakerState()
