@@ -5,10 +5,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
 import trader
 from trader.cli.application import app
@@ -79,38 +77,6 @@ def test_the_image_calls_commands_that_exist() -> None:
     assert words["CMD"] == '["run"]'
     assert 'CMD ["trader", "health"]' in words["HEALTHCHECK"]
     assert {"run", "health", "doctor"} <= commands
-
-
-def command_lines(page: Path) -> Iterator[list[str]]:
-    """The words after `trader` wherever a page shows a command: in a block, in a code span, behind a container."""
-    is_block = False
-    for line in page.read_text().splitlines():
-        is_block ^= line.startswith("```")
-        for span in [line] if is_block or line.startswith("    ") else re.findall(r"`([^`]+)`", line):
-            for found in re.finditer(r"(?:^|[\s/])trader(?::full| trader)? +(?=[a-z])([^#`|]+)", span):
-                yield re.split(r"\s{2,}", found[1].strip())[0].split()
-
-
-def mistakes(words: list[str]) -> Iterator[str]:
-    command: Any = get_command(app)
-    while words and (inner := getattr(command, "commands", {}).get(words[0])) is not None:
-        command, words = inner, words[1:]
-    if command.name == "trader":
-        yield f"no command {words[0]}"
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
-    yield from (f"{command.name} has no {word}" for word in words if word.startswith("-") and word not in known)
-
-
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
-def test_pages_show_only_commands_and_options_that_exist(page: Path) -> None:
-    assert [mistake for words in command_lines(page) for mistake in mistakes(words)] == []
-
-
-def test_the_operators_page_shows_the_commands_an_operator_needs() -> None:
-    shown = {words[0] for words in command_lines(ROOT / "docs" / "operations.md")}
-    assert {"doctor", "health", "download", "status", "run", "pause", "resume", "flatten", "kill", "train"} <= shown
 
 
 def stage_texts() -> dict[str, str]:

@@ -114,7 +114,8 @@ def recordings(settings: Settings) -> Finding:
         found = f"paused: less than recorder.keep_free_gb {wanted.keep_free_gb:g} GB is free"
         return warned(name, found, "free some disk, or lower recorder.keep_free_gb; trading goes on without it")
     recording, size = Recording(root), size_of(root)
-    found = f"{len(days(root))} days, {size / 1e9:,.2f} of {wanted.max_disk_gb:g} GB in {root}"
+    count = len(days(root))
+    found = f"{count} day{'' if count == 1 else 's'}, {size / 1e9:,.2f} of {wanted.max_disk_gb:g} GB in {root}"
     losses = recording.losses()
     if lost := sum(loss.count or 0 for loss in losses):
         cure = f"{root / LOSSES} says where; look for `recorder.` lines in the log: slow or full disk, killed process"

@@ -27,7 +27,7 @@ from trader.service.status import RecorderStatus
 log = structlog.get_logger("recorder")
 
 FLUSH_S = 0.2
-CLOSE_S = 4.0  # what the child gets to write its last files; the spool is safe without them
+CLOSE_S = 2.5  # what the child gets to write its last files; the spool is safe without them
 RESTART_WAITS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 MOST_WAITING = 20_000  # events that wait for a child
 MOST_UNSENT = 8_000_000  # bytes that wait in the pipe
