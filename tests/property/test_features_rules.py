@@ -6,7 +6,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.features.candles import Array, Candles, random_candles, recorded_candles
-from trader.features import CATALOGUE, COLUMNS, MODEL_INPUTS, WARM_UP, FeatureStream
+from trader.domain.candle_arrays import CandleArrays
+from trader.features import (
+    CATALOGUE,
+    COLUMNS,
+    MODEL_INPUTS,
+    WARM_UP,
+    Feature,
+    FeatureStream,
+    catalogue,
+    compute_market,
+)
 
 INPUTS = [COLUMNS.index(name) for name in MODEL_INPUTS]
 
@@ -61,10 +71,11 @@ def test_the_start_is_forgotten_on_recorded_candles(name: str) -> None:
     assert dict(zip(MODEL_INPUTS, worst, strict=True)) == pytest.approx(dict.fromkeys(MODEL_INPUTS, 0.0), abs=1e-6)
 
 
-def assert_in_range(rows: Array) -> None:
+def assert_in_range(rows: Array, entries: tuple[Feature, ...] = CATALOGUE) -> None:
     """Finite, and within what the catalogue declares, up to rounding."""
     assert np.isfinite(rows).all()
-    for position, entry in enumerate(CATALOGUE):
+    assert rows.shape[1] == len(entries)
+    for position, entry in enumerate(entries):
         low, high = entry.range[0] - 1e-9, entry.range[1] + 1e-9
         column = rows[:, position]
         assert low <= column.min(), (entry.name, column.min())
@@ -85,6 +96,17 @@ def assert_in_range(rows: Array) -> None:
 )
 def test_recorded_candles_stay_in_the_declared_ranges(name: str) -> None:
     assert_in_range(recorded_candles(name).matrix(name[-2:])[WARM_UP:])
+
+
+@pytest.mark.recorded
+def test_groups_on_recorded_candles_stay_in_the_declared_ranges() -> None:
+    """Six markets through the crash of 2025-10-10 and the weeks before."""
+    symbols = ("BTCUSDT", "ETHUSDT", "SUIUSDT", "INJUSDT", "ZECUSDT", "ADAUSDT")
+    candles = {symbol: CandleArrays(*recorded_candles(f"binance/{symbol}-5m").part(-20_000)) for symbol in symbols}
+    groups = ("leader", "peers")
+    entries = catalogue(groups=groups)
+    for matrix in compute_market(candles, "5m", groups).values():
+        assert_in_range(matrix[WARM_UP:], entries)
 
 
 SHAPES = st.sampled_from(["walk", "flat", "silent", "crash", "jump", "ticks", "gaps", "holes"])
