@@ -107,6 +107,19 @@ def _journal() -> Measured:
     return {"durable_write_p50_ms": statistics.median(spent), "durable_write_p99_ms": sorted(spent)[-2]}
 
 
+def _simulation() -> Measured:
+    from trader.simulation.bench import measure
+
+    return measure()
+
+
+def _sandbox() -> Measured:
+    """A sandbox process with a listener to all of its streams."""
+    from trader.service.bench_sandbox import measure
+
+    return measure()
+
+
 def _live() -> Measured:
     """A whole daemon on the bundled sandbox: seconds to ready, memory and event-loop lag while it trades."""
     from trader.service.bench_live import measure
@@ -119,6 +132,8 @@ PARTS: dict[str, Callable[[], Measured]] = {
     "features": _features,
     "models": _models,
     "journal": _journal,
+    "simulation": _simulation,
+    "sandbox": _sandbox,
     "live": _live,
 }
 LONG_PARTS: dict[str, Callable[[], Measured]] = {"model-rivals": _model_rivals, "model-fits": _model_fits}
