@@ -266,9 +266,10 @@ def test_candles_of_before_come_from_elsewhere(quiet: Path, tmp_path: Path) -> N
     played.until(130_000)
     closes = played.symbol.series.closed[-3:, [0, 4]].tolist()
     assert closes == [[START_MS - MINUTE, 90.0], [START_MS, 90.0], [START_MS + MINUTE, 100.1]]
-    candles(START_MS - MINUTE)
-    with pytest.raises(Misconfigured, match=r"are of 2025-01-05 23:10:00 to 2025-01-05 23:59:00, but the recorded"):
-        Played(quiet, history=history)
+    for last_ms, told in ((START_MS - MINUTE, "2025-01-05 23:10:00"), (START_MS + 60 * MINUTE, "2025-01-06 00:11:00")):
+        candles(last_ms)  # they end too early, or begin too late
+        with pytest.raises(Misconfigured, match=f"are of {told} to .*, but the recorded book begins at"):
+            Played(quiet, history=history)
 
 
 def test_the_best_quote_is_the_recorded_one(quiet: Path) -> None:

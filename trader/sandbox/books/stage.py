@@ -94,15 +94,19 @@ def _history(
     if folder is None:
         return timeframe_ms("1m"), {symbol: np.empty((0, len(COLUMNS))) for symbol in recordings}
     base_ms, found = read_recordings(folder, list(recordings), timeframe)
+    history = {}
     for symbol, recording in recordings.items():
-        last_ms = int(found[symbol].open_ms[-1])
-        if last_ms < -(-recording.begins_ms // base_ms) * base_ms - base_ms:
-            first, last = _day_time(int(found[symbol].open_ms[0])), _day_time(last_ms)
+        open_ms = found[symbol].open_ms
+        whole_ms = -(-recording.begins_ms // base_ms) * base_ms
+        count = int(np.searchsorted(open_ms, whole_ms, "left"))
+        if count == 0 or open_ms[count - 1] != whole_ms - base_ms:
             raise Misconfigured(
-                f"{folder}: candles of {symbol} are of {first} to {last}, but the recorded book begins at "
-                f"{_day_time(recording.begins_ms)}: they have to reach it, or leave the history out"
+                f"{folder}: candles of {symbol} are of {_day_time(int(open_ms[0]))} to {_day_time(int(open_ms[-1]))}, "
+                f"but the recorded book begins at {_day_time(recording.begins_ms)}: they have to lead up to it, "
+                "or leave the history out"
             )
-    return base_ms, {symbol: candle_rows(recording, len(recording.open_ms)) for symbol, recording in found.items()}
+        history[symbol] = candle_rows(found[symbol], count)
+    return base_ms, history
 
 
 def _pricing(recording: BookRecording, history: Path | None, symbol: str) -> Pricing:
