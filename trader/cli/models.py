@@ -75,7 +75,7 @@ def compare(
     """Compare models side by side; compare only what was tested on the same days."""
     import msgspec
 
-    from trader.service.model_reports import card_of, known
+    from trader.service.model_reports import card_of, known, shadow_lines
 
     files = _files(config)
     entries = (
@@ -88,6 +88,8 @@ def compare(
     from trader.models.card_text import comparison_text
 
     typer.echo(comparison_text(cards))
+    for line in () if ids else shadow_lines(files):
+        typer.echo(line)
 
 
 @models.command()

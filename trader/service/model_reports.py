@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 
+from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles, RegisteredModel
 from trader.domain.errors import Misconfigured
 from trader.models.card import Card
+from trader.models.shadow import ShadowPair
 
 
 class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,26 @@ def roll_back(files: ModelFiles, timeframe: str, reason: str) -> str:
     before = files.champion_id(timeframe)
     after = files.rollback(timeframe, reason)
     return f"champion of {timeframe} is {after} again (was {before}){_caution(known(files, after))}"
+
+
+def shadow_lines(files: ModelFiles) -> list[str]:
+    """How each challenger's trial stands, in words: errors of the same forecasts, side by side."""
+    entries = files.list()
+    champions = {entry.timeframe: entry.model_id for entry in entries if entry.is_champion}
+    pairs = [(champions.get(entry.timeframe, ""), entry.model_id) for entry in entries if entry.is_challenger]
+    evidence = ModelEvidence(files.root) if pairs else None
+    return [_trial(evidence.pairs(*pair), *pair) for pair in pairs if evidence is not None]
+
+
+def _trial(pairs: list[ShadowPair], champion: str, challenger: str) -> str:
+    if not pairs:
+        return f"{challenger} shadows {champion or 'nobody'}: no forecast has come to its end yet"
+    own = sum(pair.champion_error for pair in pairs) / len(pairs)
+    other = sum(pair.challenger_error for pair in pairs) / len(pairs)
+    return (
+        f"{challenger} shadows {champion}: {len(pairs)} forecasts, root mean squared error {other**0.5 * 1e4:.1f} bp "
+        f"against {own**0.5 * 1e4:.1f} bp of the champion"
+    )
 
 
 def _caution(entry: RegisteredModel) -> str:

@@ -122,6 +122,19 @@ def test_the_card_is_shown_as_text_page_and_json(files: ModelFiles, trader: Any,
     assert len(json.loads(trader("compare", "15m-card", "--json")[1])) == 1
 
 
+def test_the_trial_of_the_challenger_is_told(files: ModelFiles, trader: Any, card: Any) -> None:
+    import msgspec
+
+    from trader.adapters.model_evidence import ModelEvidence
+    from trader.models.shadow import ShadowPair
+
+    for name in ("15m-old-1", "15m-new-2"):
+        files.card_path(name).write_bytes(msgspec.json.encode(card))
+    assert "15m-new-2 shadows 15m-old-1: no forecast has come to its end yet" in trader("compare")[1]
+    ModelEvidence(files.root).add("15m-old-1", [], "15m-new-2", [ShadowPair("A", 1, 4e-6, 1e-6)])
+    assert "1 forecasts, root mean squared error 10.0 bp against 20.0 bp of the champion" in trader("compare")[1]
+
+
 @pytest.fixture
 def card() -> Any:
     """A card without a training behind it."""
