@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trader.models.reference import BINS, Reference, stability_index
+from trader.domain.candle_arrays import Floats
+from trader.models.reference import BINS, Reference, bin_numbers, bin_shares, quantile_edges, stability_index
 from trader.models.statistics import clustered_mean_t, time_blocks
 
 Bins = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
@@ -48,19 +49,22 @@ class DriftMonitor:
         self._reference = reference
         self._names = tuple(names)
         self._rules = rules or DriftRules()
-        self._columns = np.arange(len(reference.limits))
-        self._counts = np.zeros((len(reference.limits), BINS))
-        self._rows: deque[tuple[int, Bins]] = deque()
+        self._columns = np.arange(len(self._names))
+        self._counts = np.zeros((len(self._names), BINS))
+        self._rows: deque[tuple[int, Bins, float]] = deque()
+        self._usual: Floats | None = None  # predictions of the first full window in use, ascending
         self._first_ms: int | None = None
         self._outcomes: deque[tuple[int, int, float]] = deque(maxlen=20_000)
 
     def saw(self, ts_ms: int, row: ArrayLike, prediction: float) -> None:
         """A row (n_features,) was scored; prediction in units of the label. Rows must come in time order."""
-        values = np.append(np.asarray(row, np.float64), prediction)
-        bins = (self._reference.edges < values[:, np.newaxis]).sum(axis=1)
-        self._rows.append((ts_ms, bins.astype(np.uint8)))
+        values = np.asarray(row, np.float64)
+        bins = (self._reference.edges[:-1] < values[:, np.newaxis]).sum(axis=1)
+        self._rows.append((ts_ms, bins.astype(np.uint8), prediction))
         self._counts[self._columns, bins] += 1
         self._first_ms = ts_ms if self._first_ms is None else self._first_ms
+        if self._usual is None and self.watched_share >= FULL_SHARE:
+            self._usual = np.sort([said for _, _, said in self._rows])
         while self._rows[0][0] <= ts_ms - self._reference.window_ms:
             self._counts[self._columns, self._rows.popleft()[1]] -= 1
 
@@ -80,7 +84,8 @@ class DriftMonitor:
         limits = self._reference.limits
         index = np.zeros(len(limits))
         if len(self._rows) >= self._rules.fewest_rows and self.watched_share >= FULL_SHARE:
-            index = stability_index(self._counts / len(self._rows), self._reference.shares)
+            index[:-1] = stability_index(self._counts / len(self._rows), self._reference.shares[:-1])
+            index[-1] = self._prediction_index()
         beyond = index > limits
         share = float(beyond[:-1].mean())
         gap, t = self._calibration()
@@ -98,6 +103,18 @@ class DriftMonitor:
             action=action,
             reasons=reasons,
         )
+
+    def _prediction_index(self) -> float:
+        """Of the window against the first one in use: out-of-fold predictions of training come from smaller fits,
+        whose spread says nothing about this model's. The limit is how far those strayed all the same.
+        """
+        if self._usual is None or len(self._usual) < self._rules.fewest_rows:
+            return 0.0
+        now = np.array([said for _, _, said in self._rows])
+        columns = np.concatenate((self._usual, now))[:, np.newaxis]
+        numbers = bin_numbers(columns, quantile_edges(self._usual[:, np.newaxis]))
+        before, after = bin_shares(numbers[: len(self._usual)]), bin_shares(numbers[len(self._usual) :])
+        return float(stability_index(after, before)[0])
 
     def _calibration(self) -> tuple[float, float]:
         if len(self._outcomes) < self._rules.fewest_outcomes:

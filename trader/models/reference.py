@@ -22,14 +22,18 @@ class Reference(msgspec.Struct, frozen=True):
 
 def make_reference(columns: Floats, start_ms: Times) -> Reference:
     """columns (n, C) with the prediction last, start_ms (n,) ascending."""
-    quantiles = np.linspace(0, 1, BINS + 1)[1:-1]
-    edges = np.quantile(columns, quantiles, axis=0).T.copy()
+    edges = quantile_edges(columns)
     numbers = bin_numbers(columns, edges)
     shares = bin_shares(numbers)
     window_ms = max(1, int(start_ms[-1] - start_ms[0]) // CHUNKS)
     chunk = (start_ms - start_ms[0]) // window_ms
     found = [stability_index(bin_shares(numbers[chunk == k]), shares) for k in np.unique(chunk) if k < CHUNKS]
     return Reference(edges, shares, np.maximum(USUAL_LIMIT, np.max(found, axis=0)), window_ms)
+
+
+def quantile_edges(columns: Floats) -> Floats:
+    """(C, BINS - 1) between which each column (n, C) has a tenth of its rows."""
+    return np.asarray(np.quantile(columns, np.linspace(0, 1, BINS + 1)[1:-1], axis=0).T.copy(), np.float64)
 
 
 def bin_numbers(columns: Floats, edges: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -73,10 +73,17 @@ def test_many_moved_features_shrink_then_retrain(reference: Any) -> None:
 
 
 def test_other_predictions_ask_for_a_retraining(reference: Any) -> None:
-    columns = history(1_000, seed=4)
-    columns[:, -1] *= 4
-    report = watched(reference, columns)
+    usual, other = history(1_000, seed=4), history(1_000, seed=9)
+    assert watched(reference, np.vstack((usual, other))).action == "none"
+    other[:, -1] *= 4
+    report = watched(reference, np.vstack((usual, other)))
     assert (report.action, report.feature_share) == ("retrain", 0)
+
+
+def test_another_spread_than_the_smaller_fits_of_training_is_no_drift(reference: Any) -> None:
+    columns = history(3_000, seed=4)
+    columns[:, -1] = 0.3 * columns[:, -1] + 0.1
+    assert watched(reference, columns).action == "none"
 
 
 def test_only_the_window_counts(reference: Any) -> None:
