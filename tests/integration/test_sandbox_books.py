@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.kit.recorded_books import START_MS, quiet_minutes
-from tests.kit.sandbox import ccxt_binance, eventually_true, sandbox, truth
+from tests.kit.recorded_books import START_MS, lively_minutes, quiet_minutes
+from tests.kit.sandbox import ccxt_binance, eventually, eventually_true, sandbox, truth
+from tests.kit.small_daemon import small_daemon
 from tests.kit.usdm import ccxt_usdm
+from trader.domain.events import CommandName
 from trader.sandbox.status import RunningSandbox
 
 SPOT, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"
@@ -58,6 +60,21 @@ async def test_a_recorded_book_is_served_traded_and_ends(tmp_path: Path, symbol:
         rows = await exchange.fetch_ohlcv(symbol, "1m")
         assert [row[0] - START_MS for row in rows] == [60_000, 120_000, 180_000, 600_000]
         assert rows[0][1:] == [99.9, 100.1, 99.9, 100.1, 6.0]
+
+
+async def test_a_daemon_trades_on_a_recorded_book(tmp_path: Path) -> None:
+    """It enters, is protected at the exchange, and both agree, while the recorded market goes on as it was."""
+    folder = tmp_path / "books"
+    folder.mkdir()
+    for seed, market_id in enumerate(("BTCUSDT", "ETHUSDT")):
+        lively_minutes(20, seed=seed).write(folder, market_id)
+    async with small_daemon(tmp_path / "box", replay=folder) as daemon:
+        daemon.forecast()
+        await daemon.is_entered()
+        await daemon.assert_agrees_with_exchange()
+        await daemon.command(CommandName.FLATTEN)
+        await eventually(lambda: daemon.held() == 0)
+        await daemon.assert_agrees_with_exchange()
 
 
 def quotes(name: str) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """Writes small recordings of order books, in the files that recorders leave."""
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,29 @@ def quiet_minutes(*, is_futures: bool = False, minutes: int = 3) -> Recorder:
         made.diff(at + 100, update + 1, update + 2, [("bid", 99.8, 2.0 + number / 10)])
         update += 2
     return made
+
+
+def lively_minutes(minutes: int, *, seed: int, price: float = 100.0) -> Recorder:
+    """A deep book that wanders, an update and a trade every half second, begun on a minute with its snapshot."""
+    made, draw = Recorder(), random.Random(seed)
+    bid = round(price * 10)
+    book = _around(bid)
+    made.snapshot(0, 100, [(side, level / 10, size) for (side, level), size in book.items()])
+    for number in range(minutes * 120):
+        at, update = 100 + number * 500, 101 + number
+        bid += draw.choice((-1, 0, 0, 1))
+        moved = _around(bid, draw.random())
+        gone = [(side, level / 10, 0.0) for side, level in book.keys() - moved.keys()]
+        made.diff(at, update, update, [*((side, level / 10, size) for (side, level), size in moved.items()), *gone])
+        is_buy = draw.random() < 0.5
+        made.trade(
+            at + 50, (bid + 1 if is_buy else bid) / 10, round(0.5 + draw.random(), 1), "buy" if is_buy else "sell"
+        )
+        book = moved
+    return made
+
+
+def _around(bid: int, share: float = 0.5) -> dict[tuple[str, int], float]:
+    """Thirty levels a side, prices in tenths."""
+    bids = {("bid", bid - level): round(20 + level * share, 1) for level in range(30)}
+    return bids | {("ask", bid + 1 + level): round(20 + level * share, 1) for level in range(30)}
