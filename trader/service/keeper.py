@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import msgspec
 from trader.adapters.parquet import recording_files
 from trader.adapters.parquet.recording_tables import day_of
 from trader.adapters.parquet.recordings import LOSSES, Loss
-from trader.adapters.parquet.spool import Frame, new_spool, note_progress, progress_of, spool_files
+from trader.adapters.parquet.spool import Frame, Progress, new_spool, note_progress, progress_of, spool_files
 from trader.config.schema import RecorderSettings
 
 SYNC_S = 1.0  # the most a power cut loses
@@ -138,8 +139,9 @@ class Keeper:
         if now_s - self._looked_s < SYNC_S and not self._trouble:
             return ""
         self._looked_s = now_s
-        free = self._free(self._root)
-        if free >= self._settings.keep_free_gb * _GB:
+        if recording_files.size_of(self._root / "spool") > self._settings.max_disk_gb * _GB:
+            return f"the spool alone takes recorder.max_disk_gb {self._settings.max_disk_gb:g} GB of {self._root}"
+        if self._free(self._root) >= self._settings.keep_free_gb * _GB:
             return ""
         return f"less than recorder.keep_free_gb {self._settings.keep_free_gb:g} GB is free on the disk of {self._root}"
 
@@ -188,20 +190,34 @@ class Keeper:
             self._file = None
         self._turning = self._worker.submit(self._keep, list(spool_files(self._root)), self._progress)
 
-    def _keep(self, spools: list[Path], progress: Any) -> None:
+    def _keep(self, spools: list[Path], progress: Progress) -> None:
+        """What fails here does not keep the next step from being done; at the next turn it is tried again."""
+        steps: tuple[Callable[[], None], ...] = (
+            *(partial(self._keep_spool, spool, progress) for spool in spools),
+            lambda: recording_files.join_days(self._root, day_of(progress.at_ms)),
+            self._limit,
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception as error:  # edge: of the worker
+                self._tell("recorder.not_kept", "error", error=f"{type(error).__name__}: {error}")
+        self._disk_bytes = recording_files.size_of(self._root)
+
+    def _keep_spool(self, spool: Path, progress: Progress) -> None:
         try:
-            for spool in spools:
-                recording_files.keep_spool(self._root, spool)
-                note_progress(self._root, progress)
-                spool.unlink()
-            recording_files.join_days(self._root, day_of(progress.at_ms))
-            most = int(self._settings.max_disk_gb * _GB)
-            gone = recording_files.limit(self._root, retention_days=self._settings.retention_days, max_bytes=most)
-            if gone:
-                self._tell("recorder.pruned", "info", removed=len(gone), first=gone[0], last=gone[-1])
-            self._disk_bytes = recording_files.size_of(self._root)
-        except Exception as error:  # edge: of the worker; the spools stay and are tried again at the next turn
-            self._tell("recorder.not_kept", "error", error=f"{type(error).__name__}: {error}")
+            recording_files.keep_spool(self._root, spool)
+        except msgspec.DecodeError as error:  # another version wrote it
+            aside = spool.rename(spool.with_suffix(".unreadable"))
+            self._tell("recorder.unreadable", "error", error=str(error), file=str(aside))
+        note_progress(self._root, progress)
+        spool.unlink(missing_ok=True)
+
+    def _limit(self) -> None:
+        most = int(self._settings.max_disk_gb * _GB)
+        gone = recording_files.limit(self._root, retention_days=self._settings.retention_days, max_bytes=most)
+        if gone:
+            self._tell("recorder.pruned", "info", removed=len(gone), first=gone[0], last=gone[-1])
 
 
 def _words(loss: Loss) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.market_inputs import DAY, MIDNIGHT_MS, market_inputs, numbered, packed
 from trader.adapters.parquet.recordings import Recording
-from trader.adapters.parquet.spool import Recorded, Unpacker, progress_of, spool_files
+from trader.adapters.parquet.spool import Recorded, Unpacker, pack, progress_of, spool_files
 from trader.config.schema import RecorderSettings
 from trader.service.keeper import Keeper
 
@@ -114,6 +114,25 @@ def test_a_disk_without_room_for_parquet_keeps_the_spool_until_there_is(tmp_path
     assert spool_files(tmp_path) == []
     assert list(tmp_path.rglob("*.tmp")) == []
     assert list(Recording(tmp_path).inputs(DAY)) == numbered(many)
+
+
+def test_a_spool_and_a_part_that_cannot_be_read_hold_nothing_up(tmp_path: Path, told: Told) -> None:
+    (tmp_path / "spool").mkdir()
+    stranger = pack(1, 0, [{"type": "FromAnotherVersion"}], last_seq=1, at_ms=1)  # type: ignore[list-item]
+    (tmp_path / "spool" / f"{1:015d}-{0:012d}.spool").write_bytes(stranger)
+    broken = tmp_path / DAY / "books" / "AAA%2FUSDT" / "part.parquet"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"no table")
+    keeper = Keeper(tmp_path, RecorderSettings(), told)
+    give(keeper, 2, 0, EVENTS)
+    give(keeper, 2, 60, market_inputs(8, first_seq=1_000, start_ms=MIDNIGHT_MS + 86_400_000))
+    give(keeper, 2, 68, [])
+    keeper.close()
+    assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".unreadable"]
+    assert len(told.of("recorder.unreadable")) == 1
+    assert "Parquet" in told.of("recorder.not_kept")[-1]["error"]
+    assert (tmp_path / DAY / "books" / "BTC%2FUSDT.parquet").is_file()  # the others were joined
+    assert list(Recording(tmp_path).books("BTC/USDT", DAY))
 
 
 def test_the_last_gigabyte_is_left_to_the_ledger(tmp_path: Path, told: Told) -> None:

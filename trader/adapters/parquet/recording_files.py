@@ -33,11 +33,20 @@ def keep_spool(root: Path, spool: Path) -> None:
 
 
 def join_days(root: Path, before: str) -> None:
-    """Make one file of the parts of every day earlier than `before`."""
+    """Make one file of the parts of every day earlier than `before`.
+
+    Raises OSError or ValueError, once the others are done, for a folder with a part that cannot be read.
+    """
+    failure: Exception | None = None
     for day in days(root):
         if day < before:
             for folder in sorted(path for path in (root / day).glob("*/*") if path.is_dir()):
-                _join(folder)
+                try:
+                    _join(folder)
+                except (OSError, ValueError) as error:  # pyarrow's "not Parquet" is a ValueError
+                    failure = error
+    if failure is not None:
+        raise failure
 
 
 def table_files(target: Path) -> list[Path]:
