@@ -16,7 +16,6 @@ from tests.scenario.test_kill import (
     between_slices,
     goes_on_with,
     is_entry,
-    while_the_exchange_has_not_read_the_order,
 )
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
@@ -49,7 +48,6 @@ KILLS = [
     pytest.param(between_slices, id="between slices"),
     pytest.param(as_the_first_slice_is_sent, id="first slice", marks=pytest.mark.slow),
     pytest.param(as_a_stop_follows_a_fill, id="stop on its way", marks=pytest.mark.slow),
-    pytest.param(while_the_exchange_has_not_read_the_order, id="order on the wire", marks=pytest.mark.slow),
 ]
 
 

@@ -47,6 +47,7 @@ _TEXT_CODES = (  # said more plainly in the text than in ccxt's class
     ("insufficient balance", "insufficient_funds"),
     ("immediately match", "would_match"),
     ("trigger immediately", "would_trigger"),
+    ("immediately trigger", "would_trigger"),
     ("Unknown order", "unknown_order"),
 )
 _QUERY = re.compile(r"\?[^\s\"']*")
