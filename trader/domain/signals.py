@@ -51,6 +51,7 @@ class Forecast(msgspec.Struct, frozen=True):
     model_id: str
     feature_hash: str  # of the row the model saw
     context: MarketContext
+    missing: tuple[str, ...] = ()  # inputs that were not there: the model says nothing, its numbers here mean nothing
 
 
 class ModelInfo(msgspec.Struct, frozen=True):

@@ -119,6 +119,10 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     )
     if model is None or book is None:
         return _because(record, "no model" if model is None else "no book yet")
+    if forecast.missing:
+        verdict = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
+        reasons = (f"no forecast: {', '.join(forecast.missing)} missing",)
+        return msgspec.structs.replace(record, verdict=verdict, reasons=reasons)
     if models.is_of_another(forecast, model):
         return _because(record, f"forecast of {forecast.model_id}, the model is {model.model_id} now")
     cost = round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market.instrument, model))

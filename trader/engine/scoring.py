@@ -62,7 +62,8 @@ class Scoring:
         names = self.features.columns
         self._context = [names.index(name) for name in CONTEXT_COLUMNS]
         self._inputs = np.array([names.index(name) for name in self.features.inputs])
-        self._of_leader = [i for i, column in enumerate(self.features.catalogue) if column.group == "leader"]
+        self._group_of = [column.group or "candles" for column in self.features.catalogue]
+        self._of_leader = [i for i, group in enumerate(self._group_of) if group == "leader"]
         self._has_leader = "leader" in self.features.groups
         self._model = model
         self._told: dict[str, int] = {}  # symbol -> open time of the candle of its newest forecast
@@ -119,7 +120,10 @@ class Scoring:
                 stream.on_trade(event)
 
     def score(self, work: Work) -> list[Forecast]:
-        """One forecast for the newest candle of each symbol that is warm and has every input."""
+        """One forecast for the newest candle of each symbol that is warm.
+
+        Where inputs are missing it says so instead, once nothing more can come for that close.
+        """
         rows: dict[str, tuple[Candle, Floats]] = {}
         for candle in work.late:
             row = self._market.follow(candle.symbol, [candle])
@@ -128,12 +132,19 @@ class Scoring:
         for one in work.complete:
             self.is_doubtful |= self._has_leader and self.features.symbols[0] not in one
             rows |= self._seen(self._market.update(one), [one])
+        final = dict(rows)
         if work.overdue:
             rows |= self._seen(self._market.peek(work.overdue), work.overdue)
-        new = {symbol: found for symbol, found in rows.items() if found[0].open_ms > self._told.get(symbol, -1)}
-        made = forecasts(self._model, self._inputs, self._context, new)
+        made = [
+            self._silent(*found) for symbol, found in final.items() if self._is_new(*found) and self._lacks(found[1])
+        ]
+        new = {symbol: found for symbol, found in rows.items() if self._is_new(*found)}
+        made += forecasts(self._model, self._inputs, self._context, new)
         self._told |= {forecast.symbol: forecast.candle_open_ms for forecast in made}
         return made
+
+    def _is_new(self, candle: Candle, _row: Floats) -> bool:
+        return candle.open_ms > self._told.get(candle.symbol, -1)
 
     def _seen(self, rows: Mapping[str, Floats], closes: Sequence[Round]) -> dict[str, tuple[Candle, Floats]]:
         """The rows with their candles; where the leader's candle is missing, what is said of it is masked."""
@@ -142,6 +153,25 @@ class Scoring:
             close = next(close for close in reversed(closes) if symbol in close)
             found[symbol] = (close[symbol], self._masked(row, has_leader=self.features.symbols[0] in close))
         return found
+
+    def _lacks(self, row: Floats) -> tuple[str, ...]:
+        """The groups of the inputs that are not there."""
+        absent = self._inputs[~np.isfinite(row[self._inputs])]
+        return tuple(dict.fromkeys(self._group_of[i] for i in absent.tolist())) if len(absent) else ()
+
+    def _silent(self, candle: Candle, row: Floats) -> Forecast:
+        return Forecast(
+            symbol=candle.symbol,
+            candle_open_ms=candle.open_ms,
+            candle_close_ms=candle.close_ms,
+            prediction=0.0,
+            win_probability=0.0,
+            confidence=0.0,
+            model_id=self._model.info.model_id,
+            feature_hash="",
+            context=MarketContext(*row[self._context].tolist()),
+            missing=self._lacks(row),
+        )
 
     def _masked(self, row: Floats, *, has_leader: bool) -> Floats:
         if self._has_leader and (self.is_doubtful or not has_leader):

@@ -35,8 +35,9 @@ trained beside, and the live scorer computes exactly what its model asks for.
   live and recorded alike.
 - `books` come from books and trades as they arrived, live or recorded.
 - A close waits for candles of other symbols at most `market.late_candle_s`. Then what is missing is masked (NaN), and a
-  model says nothing about a row with a masked input. Ranks are taken among the symbols that are there. A candle that
-  comes later still is put in its place, so that later rows are not changed by it.
+  model says nothing about a row with a masked input: the decision names the groups that were missing. Ranks are taken
+  among the symbols that are there. A candle that comes later still is put in its place, so that later rows are not
+  changed by it.
 """
 
 

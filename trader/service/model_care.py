@@ -139,7 +139,7 @@ class ModelCare:
                 kept += found.kept
                 pairs += found.pairs
             elif type(event) is ForecastMade and event.forecast.model_id == watch.model.info.model_id:
-                row = self._rows.pop(event.forecast.feature_hash, None)
+                row = self._rows.pop(event.forecast.feature_hash, None)  # None where inputs were missing
                 if row is not None:
                     watch.forecast(event.forecast, row)
         if kept or pairs:

@@ -2,13 +2,23 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from tests.kit.builders import SYMBOL, a_book, a_model
+from tests.kit.builders import SYMBOL, a_book, a_forecast, a_model
 from tests.kit.harness import Harness
 from trader.config import Settings
 from trader.domain.decisions import Level, Notify, RecordDecision, RecordExecution, RecordTrade, SubmitOrder
-from trader.domain.events import BookUpdated, CandleClosed, CommandName, StreamChanged, StreamState, Ticked, TimerFired
+from trader.domain.events import (
+    BookUpdated,
+    CandleClosed,
+    CommandName,
+    ForecastMade,
+    StreamChanged,
+    StreamState,
+    Ticked,
+    TimerFired,
+)
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Purpose
 from trader.domain.signals import Verdict
@@ -46,6 +56,30 @@ def test_every_order_was_reviewed_and_written_before_it_was_sent() -> None:
         position = harness.seen.index(submit)
         kept = [d for d in harness.seen[:position] if getattr(d, "order", None) is not None]
         assert any(d.order.client_id == submit.approved.intent.client_id for d in kept)  # type: ignore[attr-defined]  # filtered by hasattr
+
+
+def test_a_forecast_without_its_inputs_decides_nothing_and_is_recorded() -> None:
+    harness = Harness()
+    harness.start()
+    silent = msgspec.structs.replace(
+        a_forecast(prediction=0.0, win_probability=0.0, candle_open_ms=harness.now_ms // 60_000 * 60_000 - 60_000),
+        missing=("leader", "peers"),
+    )
+    harness.put(ForecastMade(forecast=silent))
+    record = last_record(harness).record
+    assert (record.verdict, record.reasons) == (Verdict.SKIP, ("no forecast: leader, peers missing",))
+    assert not harness.decided(SubmitOrder)
+
+
+def test_a_position_is_kept_through_a_forecast_without_its_inputs() -> None:
+    harness = entered()
+    held, orders = harness.held, len(harness.decided(SubmitOrder))
+    silent = a_forecast(prediction=0.0, candle_open_ms=harness.now_ms // 60_000 * 60_000)
+    harness.put(ForecastMade(forecast=msgspec.structs.replace(silent, missing=("leader",))))
+    record = last_record(harness).record
+    assert (record.verdict, record.reasons) == (Verdict.HOLD, ("no forecast: leader missing",))
+    assert harness.held == held
+    assert len(harness.decided(SubmitOrder)) == orders
 
 
 def test_nothing_is_opened_before_the_account_is_reconciled() -> None:

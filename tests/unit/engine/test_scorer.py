@@ -171,7 +171,15 @@ class Bench:
 
     @property
     def forecasts(self) -> list[Forecast]:
-        return [event.forecast for event in self.events if isinstance(event, ForecastMade)]
+        """Those that say something."""
+        made = [event.forecast for event in self.events if isinstance(event, ForecastMade)]
+        return [forecast for forecast in made if not forecast.missing]
+
+    @property
+    def silent(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(symbol, missing groups) of the others."""
+        made = [event.forecast for event in self.events if isinstance(event, ForecastMade)]
+        return [(forecast.symbol, forecast.missing) for forecast in made if forecast.missing]
 
     async def has_told(self, count: int) -> None:
         """Wait for the `count`-th forecast; no more may come."""
@@ -263,12 +271,14 @@ async def test_live_rows_know_the_same_of_the_books_as_rows_made_from_recorded_o
             bench.close_of(number)
             await bench.has_told(3 * number)
         bench.close_of(3)  # no books: masked, so the model says nothing
+        await bench.until(lambda: len(bench.silent) == 6)
         bench.trading_in(4)
         bench.close_of(4)
         bench.trading_in(5)
         bench.close_of(5)
         await bench.has_told(9)
     assert bench.features.groups == ("leader", "books", "peers")
+    assert bench.silent == [(symbol, ("books",)) for symbol in SYMBOLS[:3]] * 2
     assert {f.candle_open_ms for f in bench.forecasts} == {
         bench.candles["BTC/USDT"][n - LIVE].open_ms for n in (1, 2, 5)
     }
@@ -306,6 +316,7 @@ async def test_without_the_leader_the_others_say_nothing_and_are_right_again_onc
         bench.close_of(0, *SYMBOLS[1:])
         await asyncio.sleep(0.1)
         assert bench.forecasts == []  # what the model knows of the leader is masked
+        assert bench.silent == []  # it may still come
         bench.close_of(0, SYMBOLS[0])
         await bench.has_told(4)
         for number in range(1, 5):
@@ -321,6 +332,8 @@ async def test_a_leader_that_was_gone_for_long_is_learned_anew(monkeypatch: pyte
         for number in range(gone):
             bench.close_of(number, *SYMBOLS[1:])
             await asyncio.sleep(0.005)
+        assert {(symbol, ("leader",)) for symbol in SYMBOLS[1:]} <= set(bench.silent)
+        assert bench.forecasts == []
         bench.feed.asked.clear()
         for number in range(gone):
             bench.close_of(number, SYMBOLS[0])
