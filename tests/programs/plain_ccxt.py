@@ -225,6 +225,11 @@ async def spot(directory: str) -> None:
                 found = await exchange.fetch_order(waiting["id"], PAIR)
                 assert (found["status"], found["triggerPrice"]) == ("open", next(iter(params.values())))
                 await exchange.cancel_order(waiting["id"], PAIR)
+        for kind, price in (("market", None), ("limit", low)):
+            follows = {"trailingPercent": 5, "stopLossOrTakeProfit": "stopLoss"}
+            waiting = await exchange.create_order(PAIR, kind, "sell", 0.001, price, follows)
+            assert (await exchange.fetch_order(waiting["id"], PAIR))["info"]["trailingDelta"] == 500
+            await exchange.cancel_order(waiting["id"], PAIR)
         await rest_and_find(exchange, PAIR, 0.001, round(bid * 0.97, 1))
         await over_websocket(exchange, PAIR, 0.001, round(bid * 0.97, 1))
         await past(exchange, PAIR, bought)

@@ -13,6 +13,7 @@ ORDER_TYPES = (
 )  # fmt: skip
 MOST_OPEN_ORDERS = 200  # per symbol
 MOST_OPEN_STOPS = 5
+LEAST_TRAIL, MOST_TRAIL = 10, 2_000  # trailingDelta, hundredths of a percent
 
 
 def exchange_info(venue: Venue, params: Params) -> object:
@@ -103,7 +104,7 @@ def _symbol(venue: Venue, market: SymbolMarket) -> dict[str, object]:
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
         "amendAllowed": False,
         "pegInstructionsAllowed": False,
@@ -126,6 +127,10 @@ def _filters(instrument: Instrument) -> list[dict[str, object]]:
         {
             "filterType": "NOTIONAL", "minNotional": text(instrument.min_notional), "applyMinToMarket": True,
             "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5,
+        },
+        {
+            "filterType": "TRAILING_DELTA", "minTrailingAboveDelta": LEAST_TRAIL, "maxTrailingAboveDelta": MOST_TRAIL,
+            "minTrailingBelowDelta": LEAST_TRAIL, "maxTrailingBelowDelta": MOST_TRAIL,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": MOST_OPEN_ORDERS},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MOST_OPEN_STOPS},

@@ -1,12 +1,15 @@
 """Signed REST of Binance spot: orders, their queries, trades, balances. The ws-api answers with the same functions."""
 
+from decimal import Decimal
+
 from trader.domain.errors import Rejected
+from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.sandbox.errors import BinanceError, as_binance, missing, refuse
 from trader.sandbox.params import Params
-from trader.sandbox.rest_market import MOST_OPEN_ORDERS, MOST_OPEN_STOPS, ORDER_TYPES
+from trader.sandbox.rest_market import LEAST_TRAIL, MOST_OPEN_ORDERS, MOST_OPEN_STOPS, MOST_TRAIL, ORDER_TYPES
 from trader.sandbox.venue import Venue
-from trader.sandbox.wire import account_trade, canceled_order, new_id, placed_order, queried_order
+from trader.sandbox.wire import BIPS, account_trade, canceled_order, new_id, placed_order, queried_order
 from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
@@ -165,8 +168,9 @@ def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
         raise BinanceError(-1106, _NOT_USED.format("timeInForce"))
     if force is None and has_force:
         raise missing("timeInForce")
+    trail_frac = _trail(params) if is_stop else ZERO
     for name, wanted in (("price", is_limit), ("stopPrice", is_stop)):
-        if params.optional(name) is None and wanted:
+        if params.optional(name) is None and wanted and not (name == "stopPrice" and trail_frac):
             raise missing(name)
         if params.optional(name) is not None and not wanted:
             raise BinanceError(-1106, _NOT_USED.format(name))
@@ -176,7 +180,7 @@ def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
     if quantity is not None and quote_quantity is not None:
         raise BinanceError(-1106, _NOT_USED.format("quoteOrderQty"))
     for name in ("trailingDelta", "icebergQty", "reduceOnly"):
-        if params.optional(name) is not None:
+        if params.optional(name) is not None and not (name == "trailingDelta" and is_stop):
             raise BinanceError(-1106, _NOT_USED.format(name))
     return SimRequest(
         symbol=symbol,
@@ -190,7 +194,16 @@ def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
         post_only=kind == "LIMIT_MAKER",
         quote_quantity=quote_quantity,
         trigger="take_profit" if kind.startswith("TAKE_PROFIT") else "stop",
+        trail_frac=trail_frac,
     )
+
+
+def _trail(params: Params) -> Decimal:
+    """`trailingDelta`, in hundredths of a percent, as a fraction; 0 without one."""
+    delta = params.integer("trailingDelta")
+    if delta is not None and not LEAST_TRAIL <= delta <= MOST_TRAIL:
+        raise BinanceError(-1013, "Filter failure: TRAILING_DELTA")
+    return Decimal(delta or 0) / BIPS
 
 
 def _replace_error(code: int, *, cancel: object, new: object, status: int) -> BinanceError:

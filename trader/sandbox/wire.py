@@ -18,6 +18,7 @@ STATUS = {
     OrderStatus.EXPIRED: "EXPIRED",
     OrderStatus.REJECTED: "REJECTED",
 }
+BIPS = 10_000  # of what trailingDelta counts
 _EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED"}
 
 
@@ -60,7 +61,18 @@ def queried_order(order: SimOrder) -> dict[str, object]:
         "isWorking": not order.is_waiting,
         "workingTime": -1 if order.is_waiting else order.updated_ms,
         "selfTradePreventionMode": "NONE",
+        **_trailing(order, "trailingDelta", "trailingTime"),
     }
+
+
+def _trailing(order: SimOrder, delta: str, since: str) -> dict[str, object]:
+    """Of a stop that follows the price: by how much, and since when if it has begun."""
+    told: dict[str, object] = {}
+    if order.trail_frac:
+        told[delta] = int(order.trail_frac * BIPS)
+        if order.best is not None:
+            told[since] = order.follows_since_ms
+    return told
 
 
 def placed_order(order: SimOrder, trades: Iterable[SimTrade], response_type: str) -> dict[str, object]:
@@ -78,6 +90,7 @@ def placed_order(order: SimOrder, trades: Iterable[SimTrade], response_type: str
     }
     if order.stop_price is not None:
         answer["stopPrice"] = text(order.stop_price)
+        answer |= _trailing(order, "trailingDelta", "trailingTime")
     if response_type == "FULL":
         answer["fills"] = [
             {
@@ -155,6 +168,7 @@ def execution_report(
         "W": order.created_ms,
         "V": "NONE",
         **reason,
+        **_trailing(order, "d", "D"),
     }
 
 

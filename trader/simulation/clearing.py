@@ -100,6 +100,7 @@ class Clearing:
             stop_price=request.stop_price,
             trigger=request.trigger,
             reduce_only=request.reduce_only,
+            trail_frac=request.trail_frac,
             status=OrderStatus.OPEN,
             filled=ZERO,
             filled_quote=ZERO,
@@ -155,6 +156,11 @@ class Clearing:
         after = altered(order, quantity=quantity, price=price, updated_ms=self.now_ms)
         self._change(order, after, None, "amended")
         return after
+
+    def keep(self, order: SimOrder) -> None:
+        """What nobody is told of an open order changed: stored with the next commit."""
+        self._track(order)
+        self.batch.orders[order.exchange_id] = order
 
     def keep_conditional(self, conditional: Conditional) -> None:
         """A conditional order changed: stored and told with the next commit."""

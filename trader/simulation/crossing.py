@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace as altered
+
 from trader.domain.instrument import ZERO, exact
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
@@ -14,10 +16,10 @@ from trader.simulation.matching import (
     SymbolMarket,
     Take,
     floor_to,
-    is_reached,
     queue_at_placement,
 )
 from trader.simulation.orders import SimOrder, SimRequest, SimTrade
+from trader.simulation.trailing import followed, is_due, trail_level
 
 
 class Crossing:
@@ -65,7 +67,7 @@ class Crossing:
         left = exact(candle.volume)
         rested = [*market.buys, *market.sells]
         for stop in list(market.stops):
-            price = stop_fill_price(market.instrument, stop, candle, slippage_frac)
+            price = stop_fill_price(market.instrument, self._at_level(stop), candle, slippage_frac)
             if price is not None and left > 0:
                 is_limit = stop.type is OrderType.LIMIT
                 market.opposite(stop.side).show(() if is_limit else ((price, float(left)),))
@@ -73,6 +75,16 @@ class Crossing:
         for resting in rested:
             if is_traded_through(resting.order, candle):
                 left -= self._fill(resting, left)
+        for price in (candle.low, candle.high):
+            for stop in list(market.stops):
+                self._followed(stop, price)
+
+    def _at_level(self, stop: SimOrder) -> SimOrder:
+        """One that follows the price, as the plain stop that it is until the candle is over."""
+        if not stop.trail_frac or stop.is_triggered:
+            return stop
+        level = trail_level(stop)
+        return altered(stop, stop_price=level, trigger="stop")
 
     def stops(self) -> None:
         """Stops that the newest price reaches become market or limit orders."""
@@ -80,9 +92,15 @@ class Crossing:
         if not market.stops or market.reference is None:
             return
         for stop in list(market.stops):
-            assert stop.stop_price is not None
-            if stop.is_triggered or is_reached(stop.side, stop.stop_price, market.reference, stop.trigger):
-                self._trigger(stop)
+            moved = self._followed(stop, market.reference)
+            if is_due(moved, market.reference):
+                self._trigger(moved)
+
+    def _followed(self, stop: SimOrder, price: float) -> SimOrder:
+        moved = followed(stop, price, self._clearing.now_ms)
+        if moved is not stop:
+            self._market.follow(moved)
+        return moved
 
     def _trigger(self, stop: SimOrder) -> Decimal:
         """Execute a stop; without anything displayed it waits, triggered. Returns what it filled."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace as altered
 
 from trader.domain.account import Balance
 from trader.domain.errors import Rejected
-from trader.domain.instrument import ZERO, Instrument
+from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderStatus, OrderType, TimeInForce
 from trader.simulation.account import Account, SpotAccount
@@ -25,6 +25,7 @@ from trader.simulation.filters import check_quantity, check_request
 from trader.simulation.matching import Resting, SymbolMarket, Take, is_reached, queue_at_placement
 from trader.simulation.orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
 from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides, Window
+from trader.simulation.trailing import from_now
 
 EVERYTHING = Window()
 AccountOpener = Callable[[Mapping[str, Instrument], Resumed, Sequence[Balance]], Account]
@@ -263,13 +264,17 @@ class SimulatedExchange:
         check_request(self.instrument(request.symbol), request, self._markets[request.symbol].reference)
 
     def _accept(self, request: SimRequest) -> tuple[SimOrder, list[SimTrade]]:
-        request = self._fitted(request)
+        follows = request.trail_frac and request.stop_price is None
+        request = self._fitted(self._from_now(request) if follows else request)
         takes = self._plan(request)
         quantity = request.quantity
         if quantity is None:
             quantity = sum((take.quantity for take in takes), ZERO)
             check_quantity(self._listed[request.symbol], quantity)
         order = self._clearing.draft(request, quantity)
+        if follows:
+            best = exact(self._price_to_follow(request.symbol))
+            order = altered(order, best=best, follows_since_ms=self._clearing.now_ms)
         is_market = order.type is OrderType.MARKET
         cost = sum((take.price * take.quantity for take in takes), ZERO) if is_market else ZERO
         self._clearing.account.admit(order, cost)
@@ -281,6 +286,16 @@ class SimulatedExchange:
             return self._clearing.end(order, OrderStatus.EXPIRED), trades
         self._place(order, queue_at_placement(order, self._markets[order.symbol].own(order.side)))
         return order, trades
+
+    def _price_to_follow(self, symbol: str) -> float:
+        newest = self._markets[symbol].reference
+        if newest is None:
+            raise Rejected(f"there is no price of {symbol} to follow yet", code="no_liquidity")
+        return newest
+
+    def _from_now(self, request: SimRequest) -> SimRequest:
+        """A stop that follows the price from now on."""
+        return from_now(request, self._listed[request.symbol], self._price_to_follow(request.symbol))
 
     def _fitted(self, request: SimRequest) -> SimRequest:
         """An order that may only reduce, cut to what there is to reduce. One with a stop price is not looked at yet."""
@@ -294,6 +309,8 @@ class SimulatedExchange:
     def _plan(self, request: SimRequest) -> list[Take]:
         """What the request would take at once; raises `Rejected` where the market forbids it."""
         market = self._markets[request.symbol]
+        if request.trail_frac:
+            return []
         if request.stop_price is not None:
             newest = market.reference
             if newest is not None and is_reached(request.side, request.stop_price, newest, request.trigger):
@@ -327,6 +344,9 @@ class SimulatedExchange:
             self._markets[order.symbol].remove(order)
             self._clearing.end(order, OrderStatus.EXPIRED)
         for market in self._markets.values():
+            for stop in market.stops:
+                if stop.best is not None and self._clearing.open.get(stop.exchange_id) != stop:
+                    self._clearing.keep(stop)
             self._clearing.batch.queues.update(market.moved_queues())
             if market.has_moved_taken():
                 symbol, taken = market.instrument.symbol, TakenSides(market.bids.taken, market.asks.taken)

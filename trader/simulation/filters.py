@@ -30,7 +30,9 @@ def _check_shape(request: SimRequest) -> None:
         raise _bad(f"quote_quantity is allowed only for a market order, not for {kind.value}")
     if (request.price is not None) != (kind is OrderType.LIMIT):
         raise _bad(f"price is needed for a limit order and only there, not for {kind.value}")
-    has_stop_price = request.stop_price is not None
+    if not 0 <= request.trail_frac < 1:
+        raise _bad(f"trail_frac {request.trail_frac} must be from 0 to below 1")
+    has_stop_price = request.stop_price is not None or bool(request.trail_frac)
     if (kind is OrderType.STOP_MARKET and not has_stop_price) or (kind is OrderType.MARKET and has_stop_price):
         raise _bad(f"stop_price is needed for a stop order and allowed for a limit order, not for {kind.value}")
     if request.trigger == "take_profit" and not has_stop_price:

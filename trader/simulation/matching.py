@@ -206,6 +206,10 @@ class SymbolMarket:
         """An order that waits for its stop price, or for anything at all to be offered to it."""
         insort(self.stops, stop, key=lambda other: other.exchange_id)
 
+    def follow(self, stop: SimOrder) -> None:
+        """A waiting order is this one now."""
+        self.stops = [stop if each.exchange_id == stop.exchange_id else each for each in self.stops]
+
     def moved_queues(self) -> dict[int, Decimal | None]:
         """exchange_id -> quantity ahead, for the orders where it changed since the last call."""
         moved = {}

@@ -26,7 +26,8 @@ class SimRequest(msgspec.Struct, frozen=True):
     Exactly one of `quantity` and `quote_quantity` is set; the latter (spend or receive so much quote) only for a
     MARKET order. With a `stop_price` the order waits for that price; it then becomes a market order (STOP_MARKET)
     or a limit order (LIMIT). An empty `client_id` is given one by the exchange. `reduce_only`: of a margined account,
-    never more than what is left of the position.
+    never more than what is left of the position. With a `trail_frac` it waits for a move of that size against it from
+    the best price seen (`simulation.trailing`); the stop price may be left out then.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class SimRequest(msgspec.Struct, frozen=True):
     quote_quantity: Decimal | None = None
     trigger: Trigger = "stop"
     reduce_only: bool = False
+    trail_frac: Decimal = ZERO
 
 
 class SimOrder(msgspec.Struct, frozen=True):
@@ -64,6 +66,9 @@ class SimOrder(msgspec.Struct, frozen=True):
     is_triggered: bool = False  # its stop price was reached
     trigger: Trigger = "stop"
     reduce_only: bool = False
+    trail_frac: Decimal = ZERO
+    best: Decimal | None = None  # the best price since it follows; None: it does not yet, or never will
+    follows_since_ms: int = 0
 
     @property
     def remaining(self) -> Decimal:
