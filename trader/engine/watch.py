@@ -39,12 +39,14 @@ class Evidence(NamedTuple):
 
 
 class Watch:
-    """Of one model in use. `costs`: round trip per symbol, fraction. One writer."""
+    """Of one model in use. `costs`: round trip per symbol, fraction, where the model does not say what it was charged.
+    One writer.
+    """
 
     def __init__(self, model: CompiledEnsemble, settings: Settings, costs: Mapping[str, float]) -> None:
         self.model = model
         self._settings = settings
-        self._costs = costs
+        self._costs = {**costs, **model.manifest.costs}
         self._horizon_ms = model.info.horizon_candles * timeframe_ms(model.info.timeframe)
         self._is_two_sided = bool(model.manifest.constants["two_sided"])
         self._drift = DriftMonitor(model.reference, model.feature_names, drift_rules(settings.model))

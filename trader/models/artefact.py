@@ -46,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     stack: str  # "ridge", "non_negative" or "mean"
     constants: dict[str, float]
     window: TrainingWindow
+    costs: dict[str, float] = {}  # round trip per symbol that outcomes were charged, fraction
     scores: dict[str, float] = {}
     libraries: dict[str, str] = {}
     importance: dict[str, float] = {}

@@ -13,6 +13,7 @@ from trader.features import Extras
 from trader.service import training_session
 from trader.service.history import download, funding, recorded, recorded_books, recorded_funding
 from trader.service.loop import run_loop
+from trader.service.measured_costs import costs_of
 from trader.service.places import recordings_path
 from trader.service.searches import tuned_profile
 from trader.service.supply import models_dir
@@ -74,7 +75,7 @@ async def _train_there(settings: Settings, locate: Locate, wanted: Wanted) -> in
 
 
 async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: TrainingView) -> Material:
-    """Candles until `until_ms`, and what the exchange charges."""
+    """Candles until `until_ms`, and what trading there costs."""
     connection = await connect(venue.settings.exchange, venue.settings.market, venue.clock)
     try:
         store = settings.storage.state_dir / "candles" / venue.market_id
@@ -82,7 +83,7 @@ async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: T
         paid = await funding(connection.feed, settings, until_ms)
     finally:
         await connection.close()
-    costs = {s: Costs(taker_fee_frac=instrument.taker_fee_frac) for s, instrument in connection.instruments.items()}
+    costs = costs_of(settings, connection.instruments)
     books = recorded_books(recordings_path(settings), settings, until_ms)
     return Material(candles, costs, Extras(paid, books))
 

@@ -162,6 +162,7 @@ def package(
             last_open_ms=int(table.start_ms[-1]),
             rows=len(table.y),
         ),
+        costs={symbol: float(table.cost[table.symbol == i].mean()) for i, symbol in enumerate(table.symbols)},
         scores=_scores(ensemble, evaluation),
         libraries=_libraries(),
         importance={table.feature_names[int(name[1:])]: share for name, share in ensemble.feature_importance().items()},
