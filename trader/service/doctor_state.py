@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -24,14 +24,22 @@ _ENOUGH_BYTES, _LEAST_BYTES = 2_000_000_000, 200_000_000
 def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
     """Directory, disk, ledger, lock, kernels, log file, recordings, model."""
     directory = settings.storage.state_dir
-    yield state_directory(directory)
-    yield free_disk(directory, shutil.disk_usage(_existing(directory)).free)
-    yield ledger(ledger_path(settings))
-    yield lock_holder(settings.account_dir)
-    yield compiled_kernels(settings)
-    yield log_file(settings.log.file)
-    yield recordings(settings)
-    yield model(settings, market_id)
+    looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("state directory", lambda: state_directory(directory)),
+        ("disk", lambda: free_disk(directory, shutil.disk_usage(_existing(directory)).free)),
+        ("ledger", lambda: ledger(ledger_path(settings))),
+        ("lock holder", lambda: lock_holder(settings.account_dir)),
+        ("kernels", lambda: compiled_kernels(settings)),
+        ("log file", lambda: log_file(settings.log.file)),
+        ("recordings", lambda: recordings(settings)),
+        ("model", lambda: model(settings, market_id)),
+    )
+    for name, look in looks:
+        try:
+            yield look()
+        except OSError as error:  # one thing that cannot be looked at hides no other
+            cure = "run as the user that runs the daemon"
+            yield failed(name, f"{error.filename or directory}: {error.strerror}", cure)
 
 
 def state_directory(directory: Path) -> Finding:

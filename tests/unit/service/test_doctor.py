@@ -74,6 +74,26 @@ def test_a_state_directory_open_to_others_or_in_the_way(tmp_path: Path) -> None:
     assert doctor_state.state_directory(tmp_path / "file" / "below").verdict == "fail"
 
 
+async def test_what_may_not_be_looked_at_is_one_finding_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "var/ledger.sqlite")
+
+    async def locate() -> Venue:
+        raise PermissionError(13, "Permission denied", "var/running.json")
+
+    monkeypatch.setattr(doctor_state, "ledger", forbidden)
+    findings = list(doctor_state.examine_state(settings(tmp_path), "nowhere-spot"))
+    assert [(f.name, f.found) for f in findings if f.verdict == "fail"] == [
+        ("ledger", "var/ledger.sqlite: Permission denied")
+    ]
+    assert len(findings) == 8
+    (reached,) = await doctor.exchange(settings(tmp_path), locate)
+    assert (reached.verdict, reached.found) == ("fail", "var/running.json: Permission denied")
+    assert reached.cure == "run as the user that runs the daemon"
+
+
 @pytest.mark.parametrize(("free", "verdict"), [(10**10, "pass"), (10**9, "warn"), (10**8, "fail")])
 def test_free_disk(free: int, verdict: str) -> None:
     assert doctor_state.free_disk(Path("var"), free).verdict == verdict
