@@ -18,13 +18,14 @@ from trader.adapters.sql import SqlJournal, SqlLedgerReader, writer
 from trader.adapters.sql import schema as tables
 from trader.adapters.sql.database import open_for_writing
 from trader.adapters.sql.writing import DURABLE_INPUTS
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.decisions import (
     ClosedTrade,
     EquitySnapshot,
     ExecutionReport,
     KeepFill,
     KeepOrder,
+    KeepPayment,
     KeepTradingState,
     RecordDecision,
     RecordEquity,
@@ -32,7 +33,16 @@ from trader.domain.decisions import (
     TradingState,
 )
 from trader.domain.errors import InvariantBroken, Misconfigured
-from trader.domain.events import AnyEvent, BookUpdated, CandleClosed, CommandName, CommandReceived, Ticked, TimerFired
+from trader.domain.events import (
+    AnyEvent,
+    BookUpdated,
+    CandleClosed,
+    CommandName,
+    CommandReceived,
+    PaymentArrived,
+    Ticked,
+    TimerFired,
+)
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Approved, Fill, Order, OrderIntent, OrderStatus, Side
 from trader.domain.signals import DecisionRecord
@@ -181,6 +191,28 @@ async def test_fill_ids_go_back_from_each_symbols_own_last_fill(tmp_path: Path) 
     await journal.close()
     assert remembered.fill_ids == {("BTC/USDT", "new"), ("XRP/USDT", "rare"), ("XRP/USDT", "rarer")}
     assert remembered.last_fill_ms == {"BTC/USDT": NOW_MS, "XRP/USDT": long_ago}
+
+
+async def test_a_payment_told_twice_is_one_row_and_is_remembered(tmp_path: Path) -> None:
+    paid = Payment("f-1", PaymentKind.FUNDING, "BTC/USDT:USDT", "USDT", Decimal("-0.12500000"), NOW_MS)
+    old = Payment("f-0", PaymentKind.LIQUIDATION, "BTC/USDT:USDT", "USDT", Decimal(-3), NOW_MS - 8 * DAY_MS)
+    journal = SqlJournal(file_of(tmp_path))
+    for seq in (1, 2):
+        step = (PaymentArrived(payment=paid, seq=seq), [KeepPayment(paid), KeepPayment(old)])
+        await journal.write([step], durable=True)
+    remembered = await journal.recover()
+    await journal.close()
+    assert (remembered.payment_ids, remembered.last_payment_ms) == (frozenset({"f-1"}), NOW_MS)
+    assert SqlLedgerReader(file_of(tmp_path)).payments(limit=9) == [paid, old]
+
+
+async def test_what_a_fill_realised_is_kept_and_may_be_missing_in_older_rows(tmp_path: Path) -> None:
+    journal = SqlJournal(file_of(tmp_path))
+    forced = msgspec.structs.replace(a_fill("f1"), realised=Decimal("-1.5"), is_forced=True)
+    await journal.write([(Ticked(seq=1), [KeepFill(forced), KeepFill(a_fill("f2", ts_ms=NOW_MS - 1))])], durable=True)
+    await journal.close()
+    change(file_of(tmp_path), "UPDATE fills SET is_forced = NULL WHERE fill_id = 'f2'")
+    assert SqlLedgerReader(file_of(tmp_path)).fills(limit=9) == [forced, a_fill("f2", ts_ms=NOW_MS - 1)]
 
 
 async def test_the_newest_candle_decided_on_is_remembered_per_symbol(tmp_path: Path) -> None:
@@ -469,6 +501,7 @@ def test_every_field_of_what_is_kept_has_its_column() -> None:
     pairs: list[tuple[str, tuple[type[msgspec.Struct], ...]]] = [
         ("orders", (Order, OrderIntent)),
         ("fills", (Fill,)),
+        ("payments", (Payment,)),
         ("positions", (Position,)),
         ("balances", (Balance,)),
         ("decisions", (DecisionRecord,)),
