@@ -1,12 +1,14 @@
 """What the model sees live, over the wire, is what the trainer makes of the candles the exchange tells afterwards."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tests.kit.sandbox import eventually, market_clock, sandbox
+from tests.kit.sandbox import FaultControl, eventually, fault_control, market_clock, sandbox
 from tests.kit.seen_rows import SeenRows
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.feed import CcxtFeed
@@ -24,6 +26,8 @@ SYMBOLS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
 MINUTE, DAY = 60_000, 86_400_000
 CLOSES = 4
 
+Disturb = Callable[[], Awaitable[None]]
+
 
 def settings_at(endpoint: str, ca_file: Path | None) -> Settings:
     values = {"id": "binance", "market": "perpetual", "symbols": SYMBOLS, "endpoint": endpoint, "ca_file": ca_file}
@@ -34,8 +38,10 @@ def settings_at(endpoint: str, ca_file: Path | None) -> Settings:
     )
 
 
-async def scored(feed: CcxtFeed, clock: Clock, features: FeatureSet, model: SeenRows) -> list[Forecast]:
-    """The forecasts of some closes; `model` has seen their rows in the same order."""
+async def scored(
+    feed: CcxtFeed, clock: Clock, features: FeatureSet, model: SeenRows, disturb: Disturb
+) -> list[Forecast]:
+    """The forecasts of some closes, half of them after `disturb`; `model` has seen their rows in the same order."""
     events: list[AnyEvent] = []
     scorer = Scorer(
         model, feed, clock, events.append, features=features, history_candles=2_050, told_candles=1, late_candle_s=1.5
@@ -51,7 +57,10 @@ async def scored(feed: CcxtFeed, clock: Clock, features: FeatureSet, model: Seen
     try:
         await scorer.warm_up()
         tasks = [asyncio.create_task(work) for work in (scorer.run(), feed.run(on_market))]
-        await eventually(lambda: len(forecasts()) >= CLOSES * len(SYMBOLS))
+        await eventually(lambda: len(forecasts()) >= CLOSES // 2 * len(SYMBOLS))
+        await disturb()
+        seen = len(forecasts())
+        await eventually(lambda: len(forecasts()) >= seen + CLOSES // 2 * len(SYMBOLS))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -74,9 +83,28 @@ async def trained_on(feed: CcxtFeed, settings: Settings, first_ms: dict[str, int
     return build_dataset(candles, settings, extras=Extras(funding=funding))
 
 
-async def test_live_rows_equal_the_trainers_bit_for_bit(tmp_path: Path) -> None:
+Trouble = Callable[[FaultControl], Awaitable[None]]
+
+
+async def nothing(faults: FaultControl) -> None:
+    """An undisturbed market."""
+
+
+async def leader_is_silent_then_all_sockets_are_cut(faults: FaultControl) -> None:
+    silence = await faults.begin("silence", stream="btcusdt@kline_1m", for_s=3.0)
+    await asyncio.sleep(3.0)
+    assert await faults.acted(silence) > 0
+    cut = await faults.begin("drop_sockets")
+    assert await faults.acted(cut) > 0
+
+
+@pytest.mark.parametrize(
+    "trouble", [nothing, pytest.param(leader_is_silent_then_all_sockets_are_cut, marks=pytest.mark.slow)]
+)
+async def test_live_rows_equal_the_trainers_bit_for_bit(tmp_path: Path, trouble: Trouble) -> None:
+    """Whatever comes late: with three symbols there are no ranks among fewer, so every forecast is a complete one."""
     history = {"history_candles": 9_000, "speed": 60.0}  # funding reaches as far back as candles do
-    async with sandbox(tmp_path, symbols=SYMBOLS, **history) as running:
+    async with sandbox(tmp_path, symbols=SYMBOLS, **history) as running, fault_control(running) as faults:
         clock, settings = market_clock(running), settings_at(running.endpoint, running.ca_file)
         connection = await connect(settings.exchange, settings.market, clock)
         feed, features = connection.feed, FeatureSet.of(settings)
@@ -92,7 +120,7 @@ async def test_live_rows_equal_the_trainers_bit_for_bit(tmp_path: Path) -> None:
 
         feed.candles = noting  # type: ignore[method-assign]
         try:
-            made = await scored(feed, clock, features, model)
+            made = await scored(feed, clock, features, model, lambda: trouble(faults))
             feed.candles = ask  # type: ignore[method-assign]
             await eventually(lambda: clock.now_ms() > made[-1].candle_close_ms + 3 * MINUTE)  # its label has ended
             table = await trained_on(feed, settings, first_ms)
