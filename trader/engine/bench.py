@@ -15,8 +15,8 @@ from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 
 SYMBOLS = tuple(f"C{n:02d}/USDT" for n in range(20))
-_NOW_MS = 1_700_000_000_000
-_MODEL = ModelInfo("bench", "1m", 16, 1.0, 5.0, 0.5, 0.02, 0.01, False, "trade")
+NOW_MS = 1_700_000_000_000
+MODEL = ModelInfo("bench", "1m", 16, 1.0, 5.0, 0.5, 0.02, 0.01, False, "trade")
 _CONTEXT = MarketContext(100.0, 0.1, 15.0, 0.3, 100.0, 100.0, 100.0, 30.0, 0.02, 0.02, 1.0, 1.0, 1.0)
 
 
@@ -24,7 +24,7 @@ def measure(rounds: int = 30) -> dict[str, float]:
     """Medians over fresh engines, so that every close decides on entries, not on positions held already."""
     closes, singles, orders = [], [], 0
     for number in range(rounds):
-        engine = _ready_engine()
+        engine = ready_engine()
         began = default_timer()
         decided = [d for forecast in _forecasts(number) for d in engine.process(forecast)]
         closes.append(default_timer() - began)
@@ -42,39 +42,40 @@ def measure(rounds: int = 30) -> dict[str, float]:
 
 def _single(engine: Engine, events: int = 2_000) -> float:
     """Seconds per book update, positions being guarded or not as they are."""
-    updates = [BookUpdated(book=_book(SYMBOLS[n % len(SYMBOLS)], n), ts_ms=_NOW_MS + n) for n in range(events)]
+    updates = [BookUpdated(book=_book(SYMBOLS[n % len(SYMBOLS)], n), ts_ms=NOW_MS + n) for n in range(events)]
     began = default_timer()
     for update in updates:
         engine.process(update)
     return (default_timer() - began) / events
 
 
-def _ready_engine() -> Engine:
+def ready_engine() -> Engine:
+    """An engine that may trade all `SYMBOLS` and holds nothing."""
     settings = Settings()
     engine = Engine(settings, EngineState(settings, {s: _instrument(s) for s in SYMBOLS}, ledger_id="bench"))
     for symbol in SYMBOLS:
-        engine.process(StreamChanged(symbol=symbol, state=StreamState.LIVE, reason="bench", ts_ms=_NOW_MS))
-        engine.process(BookUpdated(book=_book(symbol, 0), ts_ms=_NOW_MS))
-    engine.process(ModelChanged(model=_MODEL, ts_ms=_NOW_MS))
-    engine.process(Reconciled(balances=(Balance("USDT", Decimal(1_000_000)),), is_startup=True, ts_ms=_NOW_MS))
-    engine.process(Ticked(ts_ms=_NOW_MS))
+        engine.process(StreamChanged(symbol=symbol, state=StreamState.LIVE, reason="bench", ts_ms=NOW_MS))
+        engine.process(BookUpdated(book=_book(symbol, 0), ts_ms=NOW_MS))
+    engine.process(ModelChanged(model=MODEL, ts_ms=NOW_MS))
+    engine.process(Reconciled(balances=(Balance("USDT", Decimal(1_000_000)),), is_startup=True, ts_ms=NOW_MS))
+    engine.process(Ticked(ts_ms=NOW_MS))
     return engine
 
 
 def _forecasts(number: int) -> list[ForecastMade]:
-    open_ms = _NOW_MS - 60_000
+    open_ms = NOW_MS - 60_000
     made = [
-        Forecast(s, open_ms, _NOW_MS, 0.02 if (n + number) % 3 == 0 else 0.001, 0.7, 0.9, "bench", "hash", _CONTEXT)
+        Forecast(s, open_ms, NOW_MS, 0.02 if (n + number) % 3 == 0 else 0.001, 0.7, 0.9, "bench", "hash", _CONTEXT)
         for n, s in enumerate(SYMBOLS)
     ]
-    return [ForecastMade(forecast=forecast, ts_ms=_NOW_MS) for forecast in made]
+    return [ForecastMade(forecast=forecast, ts_ms=NOW_MS) for forecast in made]
 
 
 def _book(symbol: str, step: int) -> Book:
     mid = 100.0 + 0.01 * (step % 7)
     bids = tuple((round(mid - 0.01 * (n + 1), 2), 500.0) for n in range(20))
     asks = tuple((round(mid + 0.01 * (n + 1), 2), 500.0) for n in range(20))
-    return Book(symbol, _NOW_MS, bids, asks)
+    return Book(symbol, NOW_MS, bids, asks)
 
 
 def _instrument(symbol: str) -> Instrument:

@@ -87,6 +87,12 @@ def _engine() -> Measured:
     return measure()
 
 
+def _close() -> Measured:
+    from trader.engine.bench_close import measure
+
+    return measure()
+
+
 def _journal() -> Measured:
     """One durable write of a small batch: what an order waits for before it is sent."""
     from trader.adapters.sql.journal import SqlJournal
@@ -129,6 +135,7 @@ def _live() -> Measured:
 
 PARTS: dict[str, Callable[[], Measured]] = {
     "engine": _engine,
+    "close": _close,
     "features": _features,
     "models": _models,
     "journal": _journal,
