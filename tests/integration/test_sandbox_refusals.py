@@ -40,6 +40,7 @@ REFUSALS: list[tuple[str, Request, type[Exception], str]] = [
     ("bad type", raw(quantity="0.001", type="GUESS"), ccxt.BadRequest, "-1116"),
     ("bad time in force", raw(quantity="0.001", timeInForce="SOON"), ccxt.BadRequest, "-1115"),
     ("unwanted parameter", raw(quantity="0.001", stopPrice="1"), ccxt.BadRequest, "-1106"),
+    ("attached stop", limit(0.001, 0.98, stopLoss={"triggerPrice": 1.0}), ccxt.BadRequest, "-1104"),
     ("unknown symbol", raw(quantity="0.001", symbol="NOPEUSDT"), ccxt.BadSymbol, "-1121"),
     ("no such order", lambda e, _: e.fetch_order("999", BTC), ccxt.OrderNotFound, "-2013"),
     ("nothing to cancel", lambda e, _: e.cancel_order("999", BTC), ccxt.OrderNotFound, "-2011"),

@@ -18,6 +18,15 @@ class Params:
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
 
+    def require_known(self, names: frozenset[str]) -> None:
+        """Raise `BinanceError` for a parameter that nobody reads."""
+        known = len(self.values.keys() & names)
+        if known < len(self.values):
+            sent = len(self.values)
+            raise BinanceError(
+                -1104, f"Not all sent parameters were read; read '{known}' parameter(s) but was sent '{sent}'."
+            )
+
     def text(self, name: str) -> str:
         """Mandatory."""
         value = self.values.get(name, "")

@@ -14,6 +14,15 @@ from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
 _LONGEST_SPAN_MS = 86_400_000
+_PARAMETERS = frozenset(
+    {
+        "symbol", "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "newClientOrderId", "strategyId",
+        "strategyType", "stopPrice", "trailingDelta", "icebergQty", "newOrderRespType", "selfTradePreventionMode",
+        "reduceOnly", "computeCommissionRates", "cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId",
+        "cancelNewClientOrderId", "cancelRestrictions", "orderRateLimitExceededMode", "returnRateLimits", "apiKey",
+        "recvWindow", "timestamp", "signature",
+    }
+)  # fmt: skip
 _RESPONSE_TYPES = frozenset({"ACK", "RESULT", "FULL"})
 
 
@@ -156,6 +165,7 @@ def _response_type(params: Params, request: SimRequest) -> str:
 
 def _request(venue: Venue, params: Params, client_id: str | None) -> SimRequest:
     """The order that the parameters describe; everything Binance checks about their form."""
+    params.require_known(_PARAMETERS)
     symbol = venue.symbol(params).symbol
     side = params.choice("side", frozenset({"BUY", "SELL"}), BinanceError(-1117, "Invalid side."))
     kind = params.choice("type", frozenset(ORDER_TYPES), BinanceError(-1116, "Invalid orderType."))
