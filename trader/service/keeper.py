@@ -121,6 +121,7 @@ class Keeper:
                 path = new_spool(self._root, frame)
                 self._file = FileIO(path, "xb")
                 self._size, self._opened_s = 0, self._now_s()
+                _sync_folder(path.parent)
             rest = memoryview(raw)
             while rest:  # a disk that fills up takes a part first, and says why at the next
                 rest = rest[self._file.write(rest) :]
@@ -218,6 +219,15 @@ class Keeper:
         gone = recording_files.limit(self._root, retention_days=self._settings.retention_days, max_bytes=most)
         if gone:
             self._tell("recorder.pruned", "info", removed=len(gone), first=gone[0], last=gone[-1])
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that a new file in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _words(loss: Loss) -> str:

@@ -8,6 +8,7 @@ the disk.
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,10 @@ class Recorder:
     # --- the child ----------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        self._process = await start_child(self._arguments, niceness=_NICENESS, stdin=asyncio.subprocess.PIPE)
+        # it is told what it needs; the account's keys are none of its business
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("TRADER_")}
+        pipe = asyncio.subprocess.PIPE
+        self._process = await start_child(self._arguments, niceness=_NICENESS, environ=environ, stdin=pipe)
         assert self._process.stdout is not None
         self._hearing = asyncio.ensure_future(relay_lines(self._process.stdout, self._heard))
 

@@ -52,6 +52,10 @@ def child_of(root: Path) -> int:
     raise AssertionError("no recording process")
 
 
+def environment_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
 async def test_everything_is_on_disk_after_a_clean_end(tmp_path: Path) -> None:
     events = market_inputs(1_000, step_ms=50)
     async with running(Recorder(tmp_path, RecorderSettings())) as recorder:
@@ -81,11 +85,14 @@ async def test_a_killed_child_is_started_again_and_what_it_had_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "RESTART_WAITS_S", (0.01,))
+    monkeypatch.setenv("TRADER_API_SECRET", "hush-hush")
     events = market_inputs(90)
     async with running(Recorder(tmp_path, RecorderSettings())) as recorder:
         recorder.record(events[:30])
         await eventually(lambda: progress_of(tmp_path).following == 30)
-        os.kill(child_of(tmp_path), signal.SIGKILL)
+        child = child_of(tmp_path)
+        assert b"hush-hush" not in environment_of(child)
+        os.kill(child, signal.SIGKILL)
         recorder.record(events[30:60])
         await eventually(lambda: recorder.status().restarts == 1)
         recorder.record(events[60:])
