@@ -52,7 +52,8 @@ async def scored(
             scorer.offer(event.candle)
 
     def forecasts() -> list[Forecast]:
-        return [event.forecast for event in events if isinstance(event, ForecastMade)]
+        made = [event.forecast for event in events if isinstance(event, ForecastMade)]
+        return [forecast for forecast in made if not forecast.missing]
 
     try:
         await scorer.warm_up()
