@@ -62,6 +62,13 @@ def trades(
     _list("trades", config, json, {"limit": limit, "symbol": symbol})
 
 
+def payments(
+    config: ConfigOption = None, json: JsonOption = False, limit: LimitOption = 20, symbol: SymbolOption = None
+) -> None:
+    """List funding, and what liquidations cost (perpetuals)."""
+    _list("payments", config, json, {"limit": limit, "symbol": symbol})
+
+
 def balances(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List what the ledger holds of each currency."""
     _list("balances", config, json, {})

@@ -107,6 +107,14 @@ _TRADES = (
     Column("fees", lambda row: amount(row["fees_quote"]), is_number=True),
     Column("why closed", _of("reason"), grows=True),
 )
+_PAYMENTS = (
+    Column("time", lambda row: moment(row["ts_ms"])),
+    Column("symbol", _of("symbol")),
+    Column("for", _of("kind")),
+    Column("amount", lambda row: signed(float(row["amount"]), row["amount"]), is_number=True),
+    Column("currency", _of("currency")),
+    Column("id", _of("payment_id"), grows=True),
+)
 _BALANCES = (
     Column("currency", _of("currency")),
     Column("free", _exact("free"), is_number=True),
@@ -118,6 +126,7 @@ _LAYOUTS = {
     "decisions": _DECISIONS,
     "fills": _FILLS,
     "trades": _TRADES,
+    "payments": _PAYMENTS,
     "balances": _BALANCES,
 }
 

@@ -19,7 +19,7 @@ from trader.service.status import MoneyStatus, PositionStatus, StatusSnapshot
 
 Snapshot = Callable[[], StatusSnapshot]
 
-READS = ("status", "positions", "orders", "decisions", "fills", "trades", "balances", "equity")
+READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances", "equity")
 MOST_ROWS = 5_000
 
 
@@ -64,6 +64,8 @@ class Reports:
                 return _of_symbol(self._ledger.fills(limit=_wider(asked)), asked)
             case "trades":
                 return _of_symbol(self._ledger.trades(limit=_wider(asked)), asked)
+            case "payments":
+                return _of_symbol(self._ledger.payments(limit=_wider(asked)), asked)
             case "balances":
                 return list(self._ledger.balances())
             case "equity":

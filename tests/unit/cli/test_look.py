@@ -18,13 +18,14 @@ import pytest
 from tests.kit.ledger import NOW_MS, a_record, an_order
 from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.cli import main
-from trader.domain.account import Balance, Position
+from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.decisions import (
     ClosedTrade,
     EquitySnapshot,
     KeepBalance,
     KeepFill,
     KeepOrder,
+    KeepPayment,
     KeepPosition,
     KeepTradingState,
     RecordDecision,
@@ -74,6 +75,7 @@ TRADE = ClosedTrade(
     fees_quote=Decimal("1.52"),
     reason="take profit",
 )
+PAYMENT = Payment("FUNDING_FEE-9-BTCUSDT", PaymentKind.FUNDING, "BTC/USDT:USDT", "USDT", Decimal("-0.25074286"), NOW_MS)
 SNAPSHOT = StatusSnapshot(
     running=True,
     mode="paper",
@@ -161,6 +163,7 @@ async def _filled(path: Path) -> None:
         RecordDecision(enter),
         RecordTrade(TRADE),
         KeepPosition(Position("BTC/USDT", Decimal("0.001"), Decimal("50000.10"), NOW_MS)),
+        KeepPayment(PAYMENT),
         KeepBalance(Balance("USDT", Decimal("9950.00"), Decimal("1.5"))),
         KeepBalance(Balance("ETH", Decimal(0))),
         RecordEquity(EquitySnapshot(NOW_MS, 10_000.5, 9_951.5, 49.0, 10_100.0, 9_990.0)),
@@ -223,7 +226,7 @@ def trader(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     return Told(capsys, monkeypatch)
 
 
-LISTS = ("positions", "orders", "decisions", "fills", "trades", "balances")
+LISTS = ("positions", "orders", "decisions", "fills", "trades", "payments", "balances")
 
 
 def test_every_list_is_a_list_of_objects_with_the_same_keys_from_both_sources(
@@ -306,6 +309,7 @@ def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
         "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1 below cost 24.0"),
         "fills": ("0.050 USDT", "maker", "50.00"),
         "trades": ("ETH/USDT", "3,030.00", "13.48", "take profit"),
+        "payments": ("BTC/USDT:USDT", "funding", "-0.25074286", "USDT", "FUNDING_FEE-9-BTCUSDT"),
         "balances": ("USDT", "9950 ", "1.5"),
     }.items():
         assert trader(command) == 0
