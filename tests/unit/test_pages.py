@@ -38,9 +38,7 @@ def mistakes(words: list[str]) -> Iterator[str]:
     yield from (f"{command.name} has no {word}" for word in words if word.startswith("-") and word not in known)
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_show_only_commands_and_options_that_exist(page: Path) -> None:
     assert [mistake for words in command_lines(page) for mistake in mistakes(words)] == []
 

@@ -56,7 +56,10 @@ def download(
     from trader.service.download import Wanted
 
     chosen = settings(config)
-    names = tuple(name.strip() for name in symbols.split(",") if name.strip()) if symbols is not None else None
+    names = None
+    if symbols is not None:  # checked and named as in the configuration, which itself stays what it is
+        asked = [name.strip() for name in symbols.split(",") if name.strip()]
+        names = settings(config, {"exchange": {"symbols": asked}}).exchange.symbols
     wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until is not None else None)
     from trader.app import download as start
     from trader.cli.progress import DownloadBars

@@ -61,6 +61,20 @@ def test_what_is_asked_for_and_a_complete_answer(
     assert json.loads(capsys.readouterr().out)[0]["stored"] == 47
 
 
+def test_symbols_are_named_as_in_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRADER__EXCHANGE__MARKET", "perpetual")
+    assert download(["--symbols", "BTC/USDT"], (), monkeypatch)[1].symbols == ("BTC/USDT:USDT",)
+    for wrong, words in ((",", "symbols is empty"), ("BTC/USDT,BTC/USDT", "symbols has repetitions: BTC/USDT")):
+        monkeypatch.setattr(sys, "argv", ["trader", "download", "--symbols", wrong])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 2
+        assert words in capsys.readouterr().err
+
+
 def test_missing_candles_are_told_and_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
