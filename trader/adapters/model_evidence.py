@@ -1,4 +1,5 @@
-"""What forecasts have come to, kept beside the registry: kept promises per model, errors side by side per challenge.
+"""What forecasts were made from and have come to, kept beside the registry: rows and kept promises per model, errors
+side by side per challenge.
 
 Losing the newest rows in a power cut costs a little evidence and nothing else, so writes do not wait for the disk.
 """
@@ -9,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from trader.domain.errors import Misconfigured
+from trader.models.drift import SeenRow
 from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair
 
@@ -34,6 +36,15 @@ _pairs = sa.Table(
     sa.Column("start_ms", sa.BigInteger, primary_key=True),
     sa.Column("champion_error", sa.Float, nullable=False),
     sa.Column("challenger_error", sa.Float, nullable=False),
+)
+_rows = sa.Table(
+    "rows",
+    _tables,
+    sa.Column("model_id", sa.Text, primary_key=True),
+    sa.Column("ts_ms", sa.BigInteger, primary_key=True),
+    sa.Column("symbol", sa.Text, primary_key=True),
+    sa.Column("bins", sa.LargeBinary, nullable=False),
+    sa.Column("prediction", sa.Float, nullable=False),
 )
 
 
@@ -61,6 +72,20 @@ class ModelEvidence:
                 rows = [{"champion": model_id, "challenger": challenger, **one._asdict()} for one in pairs]
                 connection.execute(sa.insert(_pairs).prefix_with("OR REPLACE"), rows)
 
+    def add_rows(self, model_id: str, rows: Sequence[tuple[str, SeenRow]]) -> None:
+        """(symbol, row) that `model_id` has scored."""
+        with self._engine.begin() as connection:
+            values = [{"model_id": model_id, "symbol": symbol, **row._asdict()} for symbol, row in rows]
+            connection.execute(sa.insert(_rows).prefix_with("OR REPLACE"), values)
+
+    def rows(self, model_id: str, since_ms: int) -> list[SeenRow]:
+        """Rows of one model from `since_ms` on, oldest first; older ones are forgotten."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_rows).where(_rows.c.model_id == model_id, _rows.c.ts_ms < since_ms))
+            query = sa.select(_rows).where(_rows.c.model_id == model_id).order_by(_rows.c.ts_ms, _rows.c.symbol)
+            found = connection.execute(query).all()
+        return [SeenRow(row.ts_ms, row.bins, row.prediction) for row in found]
+
     def outcomes(self, model_id: str) -> list[Kept]:
         """Of one model, oldest first; the newest `MOST_ROWS`."""
         query = sa.select(_outcomes).where(_outcomes.c.model_id == model_id)
@@ -83,6 +108,7 @@ class ModelEvidence:
         with self._engine.begin() as connection:
             connection.execute(sa.delete(_outcomes).where(_outcomes.c.model_id.not_in(keep)))
             connection.execute(sa.delete(_pairs).where(gone))
+            connection.execute(sa.delete(_rows).where(_rows.c.model_id.not_in(keep)))
 
 
 def _patient(connection: object, _record: object) -> None:

@@ -14,7 +14,7 @@ from trader.engine.scoring import feature_hash
 from trader.models import CompiledEnsemble
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
-from trader.models.drift import DriftMonitor, DriftReport, DriftRules
+from trader.models.drift import DriftMonitor, DriftReport, DriftRules, SeenRow
 from trader.models.kernels import horizon_volatility
 from trader.models.outcomes import Kept, Promise, Promises
 from trader.models.shadow import Shadow, ShadowPair, ShadowResult, ShadowRules
@@ -61,10 +61,17 @@ class Watch:
     def challenger(self) -> CompiledEnsemble | None:
         return self._challenger
 
-    def remember(self, kept: Iterable[Kept]) -> None:
-        """How earlier promises of this model ended."""
+    def remember(self, kept: Iterable[Kept], rows: Iterable[SeenRow] = ()) -> None:
+        """How earlier promises of this model ended, and the rows it has scored."""
         for one in kept:
             self._drift.resolved(one.start_ms, one.end_ms, one.win_probability, won=one.won)
+        for row in rows:
+            self._drift.remember(row)
+
+    @property
+    def window_ms(self) -> int:
+        """How long rows count."""
+        return self.model.reference.window_ms
 
     def compare_with(self, challenger: CompiledEnsemble | None, seen: Iterable[ShadowPair] = ()) -> None:
         """Let `challenger` forecast beside the model; `seen` is what a comparison before a restart has shown."""
@@ -82,17 +89,18 @@ class Watch:
         pairs = self._shadow.closed(candle.symbol, candle.close_ms, candle.close) if self._shadow else []
         return Evidence(tuple(kept), tuple(pairs))
 
-    def forecast(self, forecast: Forecast, row: Floats) -> None:
+    def forecast(self, forecast: Forecast, row: Floats) -> SeenRow:
         """The model's forecast and the inputs (n_features,) it was made from."""
         context = forecast.context
         atr_frac = context.atr_14 / context.close
         scale = float(horizon_volatility(np.array([atr_frac]), self.model.info.horizon_candles)[0])
-        self._drift.saw(forecast.candle_close_ms, row, forecast.prediction / scale)
+        seen = self._drift.saw(forecast.candle_close_ms, row, forecast.prediction / scale)
         self._promises.made(self._promise(forecast, atr_frac))
         if self._challenger is not None and self._shadow is not None:
             own = RowForecast(forecast.prediction, forecast.win_probability, forecast.confidence)
             other = self._challenger.predict_row(row, atr_frac=atr_frac)
             self._shadow.saw(forecast.symbol, forecast.candle_close_ms, context.close, own, other)
+        return seen
 
     def drift(self) -> DriftReport:
         """The state of the model in use."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from trader.domain.candle_arrays import Floats
 from trader.models.reference import BINS, Reference, bin_numbers, bin_shares, quantile_edges, stability_index
 from trader.models.statistics import clustered_mean_t, time_blocks
 
-Bins = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+Bins = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 FULL_SHARE = 0.95  # of the window that must have been watched before its rows are judged
 
@@ -42,6 +43,14 @@ class DriftReport(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
+class SeenRow(NamedTuple):
+    """A scored row as drift remembers it. `bins`: a byte per feature."""
+
+    ts_ms: int
+    bins: bytes
+    prediction: float
+
+
 class DriftMonitor:
     """Counts into which bins the rows of one window fell, and remembers resolved win probabilities. One writer."""
 
@@ -56,11 +65,20 @@ class DriftMonitor:
         self._first_ms: int | None = None
         self._outcomes: deque[tuple[int, int, float]] = deque(maxlen=20_000)
 
-    def saw(self, ts_ms: int, row: ArrayLike, prediction: float) -> None:
+    def saw(self, ts_ms: int, row: ArrayLike, prediction: float) -> SeenRow:
         """A row (n_features,) was scored; prediction in units of the label. Rows must come in time order."""
         values = np.asarray(row, np.float64)
-        bins = (self._reference.edges[:-1] < values[:, np.newaxis]).sum(axis=1)
-        self._rows.append((ts_ms, bins.astype(np.uint8), prediction))
+        bins = (self._reference.edges[:-1] < values[:, np.newaxis]).sum(axis=1).astype(np.uint8)
+        seen = SeenRow(ts_ms, bins.tobytes(), prediction)
+        self.remember(seen)
+        return seen
+
+    def remember(self, seen: SeenRow) -> None:
+        """A row that was seen, now or before a restart; rows of other features are left out."""
+        ts_ms, bins = seen.ts_ms, np.frombuffer(seen.bins, np.uint8)
+        if len(bins) != len(self._columns):
+            return
+        self._rows.append((ts_ms, bins, seen.prediction))
         self._counts[self._columns, bins] += 1
         self._first_ms = ts_ms if self._first_ms is None else self._first_ms
         if self._usual is None and self.watched_share >= FULL_SHARE:

@@ -18,7 +18,7 @@ from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatc
 from trader.domain.signals import HealthAction, ModelHealth
 from trader.engine.watch import Floats, Watch, WatchedModel
 from trader.models import CompiledEnsemble
-from trader.models.drift import FULL_SHARE, DriftReport
+from trader.models.drift import FULL_SHARE, DriftReport, SeenRow
 from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair, ShadowResult
 from trader.ports import Clock
@@ -125,14 +125,16 @@ class ModelCare:
     # --- learning -----------------------------------------------------------------------------------------
 
     async def _remember(self) -> None:
-        kept = await asyncio.to_thread(self._evidence.outcomes, self.model.info.model_id)
-        self._watch.remember(kept)
+        model_id, since_ms = self.model.info.model_id, self._clock.now_ms() - self._watch.window_ms
+        kept = await asyncio.to_thread(self._evidence.outcomes, model_id)
+        self._watch.remember(kept, await asyncio.to_thread(self._evidence.rows, model_id, since_ms))
 
     def _learn(self, heard: Sequence[CandleClosed | ForecastMade]) -> None:
         """In a thread; nothing else touches the watch meanwhile."""
         watch = self._watch
         kept: list[Kept] = []
         pairs: list[ShadowPair] = []
+        seen: list[tuple[str, SeenRow]] = []
         for event in heard:
             if type(event) is CandleClosed:
                 found = watch.closed(event.candle)
@@ -141,10 +143,12 @@ class ModelCare:
             elif type(event) is ForecastMade and event.forecast.model_id == watch.model.info.model_id:
                 row = self._rows.pop(event.forecast.feature_hash, None)  # None where inputs were missing
                 if row is not None:
-                    watch.forecast(event.forecast, row)
+                    seen.append((event.forecast.symbol, watch.forecast(event.forecast, row)))
         if kept or pairs:
             challenger = watch.challenger.info.model_id if watch.challenger else ""
             self._evidence.add(watch.model.info.model_id, kept, challenger, pairs)
+        if seen:
+            self._evidence.add_rows(watch.model.info.model_id, seen)
         self.drift, self.shadow = watch.drift(), watch.shadow()
 
     # --- acting -------------------------------------------------------------------------------------------

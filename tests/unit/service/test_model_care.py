@@ -135,8 +135,10 @@ async def test_what_was_seen_survives_a_restart(tmp_path: Path) -> None:
     bench.files.challenge(bench.files.register(model("new")))
     await bench.candles(20)
     again = Bench(tmp_path)
+    again.clock.advance_to(bench.clock.now_ms())
     await again.care._remember()
     await again.care.turn()
+    assert again.care.watched_share == bench.care.watched_share > 0.3
     assert again.care.shadow is not None
     assert again.care.shadow.forecasts == 17
     assert len(again.evidence.outcomes("old")) >= 17
