@@ -43,7 +43,9 @@ def sandbox(
     recording: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Which of several recorded books. Default: the newest.", rich_help_panel=_MARKET
+            metavar="NAME",
+            help="Which of several recorded books or days. Default: the newest.",
+            rich_help_panel=_MARKET,
         ),
     ] = "",
     history: Annotated[

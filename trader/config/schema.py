@@ -22,9 +22,9 @@ class SandboxSettings(Section):
     edge: Annotated[float, Field(ge=0, le=5)] = 1.0
     """Strength of the generated market's predictable component; 0 = none. Real markets are near 0."""
     replay: Path | None = None
-    """A folder of recorded candles or of recorded order books (Parquet) to replay instead of the generated market."""
+    """A folder of recorded candles, order books or days of the recorder to replay instead of the generated market."""
     recording: str = ""
-    """Which of several recorded order books; empty: the newest one that holds all symbols."""
+    """Which of several recorded order books or days; empty: the newest one that holds all symbols."""
     history: Path | None = None
     """A folder of candles of the time before a recorded order book."""
     quote_balance: Positive = 10_000.0

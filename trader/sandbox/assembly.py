@@ -11,6 +11,8 @@ from trader.domain.errors import Misconfigured
 from trader.domain.instrument import Instrument
 from trader.domain.market import timeframe_ms
 from trader.sandbox.auth import Authenticator
+from trader.sandbox.books.recorder import RecorderShelf
+from trader.sandbox.books.shelf import FileShelf
 from trader.sandbox.books.stage import RecordedStage
 from trader.sandbox.faults_active import Faults
 from trader.sandbox.faults_market import SpoiledMatching
@@ -19,7 +21,7 @@ from trader.sandbox.hub import Hub
 from trader.sandbox.listing import Listing, is_perpetual, listings_for
 from trader.sandbox.market import Market
 from trader.sandbox.options import SandboxOptions
-from trader.sandbox.recordings import holds_books, read_funding
+from trader.sandbox.recordings import kind_of, read_funding
 from trader.sandbox.replay import ReplayedMarket
 from trader.sandbox.stage import PlannedStage, Stage
 from trader.sandbox.usdm.desk import UsdmDesk
@@ -74,12 +76,15 @@ def build(
 def _stage(options: SandboxOptions, store: SimulationStore) -> Stage:
     symbols = options.listed
     perpetuals = [symbol for symbol in symbols if is_perpetual(symbol)]
-    if options.replay is not None and holds_books(options.replay, symbols):
-        return RecordedStage(
-            options.replay, symbols, options.timeframe, history=options.history, name=options.recording
-        )
-    if options.history is not None or options.recording:
-        raise Misconfigured("sandbox history and recording: are for the replay of recorded books; leave them out")
+    kind = None if options.replay is None else kind_of(options.replay, symbols)
+    if options.history is not None and kind != "books":
+        raise Misconfigured("sandbox history: is for the replay of recorded books; leave it out")
+    if options.replay is not None and kind in ("books", "days"):
+        own = kind == "days"
+        shelf = RecorderShelf(options.replay) if own else FileShelf(options.replay, options.history)
+        return RecordedStage(shelf, symbols, options.timeframe, name=options.recording)
+    if options.recording:
+        raise Misconfigured("sandbox recording: is for the replay of recorded books; leave it out")
     if options.replay is not None:
         replayed = ReplayedMarket(options.replay, symbols, options.timeframe, options.replay_offset_candles)
         recorded = {s: PremiumPricing(RecordedPremium(read_funding(options.replay, s))) for s in perpetuals}

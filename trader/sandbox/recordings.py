@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -48,11 +49,15 @@ def read_recordings(folder: Path, symbols: Sequence[str], timeframe: str) -> tup
     return base_ms, found
 
 
-def holds_books(folder: Path, symbols: Sequence[str]) -> bool:
-    """Whether recorded books are in `folder`, and not candles.
+Kind = Literal["candles", "books", "days"]
 
-    Raises `Misconfigured` for a folder with neither, or with both: it would not say what is to be replayed.
+
+def kind_of(folder: Path, symbols: Sequence[str]) -> Kind:
+    """What is recorded in `folder`: candles, order books, or days of the daemon's own recorder.
+
+    Raises `Misconfigured` for a folder with neither, or with more: it would not say what is to be replayed.
     """
+    days = sorted(path.name for path in folder.glob("????-??-??") if path.is_dir())
     homes = {folder_of(folder, symbol) for symbol in symbols}
     names = sorted(path.name for home in homes for path in home.glob("*.parquet"))
     candles = [name for name in names if _CANDLES.search(name)]
@@ -62,12 +67,18 @@ def holds_books(folder: Path, symbols: Sequence[str]) -> bool:
             f"{folder} holds candles ({candles[0]}, ...) and recorded books ({books[0]}, ...): "
             "only one kind can be replayed; keep them in folders of their own"
         )
-    if not candles and not books:
+    if days and (candles or books):
+        raise Misconfigured(
+            f"{folder} holds recorded days ({days[0]}, ...) and {(candles or books)[0]}, ...: "
+            "only one kind can be replayed; keep them in folders of their own"
+        )
+    if not candles and not books and not days:
         raise Misconfigured(
             f"{folder} holds neither candles (<SYMBOL>-<timeframe>.parquet) nor recorded books "
-            f"(<SYMBOL>-<name>-l2.parquet); it has {', '.join(names) or 'no Parquet file'}"
+            "(<SYMBOL>-<name>-l2.parquet), nor days of a recorder (2026-01-31/books/...); "
+            f"it has {', '.join(names) or 'no Parquet file'}"
         )
-    return bool(books)
+    return "days" if days else "books" if books else "candles"
 
 
 def _base_timeframe(folder: Path, symbols: Sequence[str], timeframe: str) -> str:
@@ -144,12 +155,21 @@ def _table(path: Path, columns: Sequence[str], what: str) -> tuple[Ints, Floats]
 def _listing(symbol: str, values: Floats) -> Listing:
     """The symbol's listing with the tick its recorded prices have."""
     usual = listing_for(symbol)
-    tick = Decimal(1).scaleb(-listed_decimals(values[:, :4]))
+    tick = Decimal(1).scaleb(-_decimals(values[:, :4]))
     instrument = msgspec.structs.replace(usual.instrument, price_tick=tick)
     return msgspec.structs.replace(usual, instrument=instrument, base_price=float(values[0, 0]))
 
 
-def listed_decimals(prices: Floats) -> int:
+def with_steps(usual: Listing, prices: Floats, sizes: Floats) -> Listing:
+    """The listing with the tick and the step that recorded levels have."""
+    tick, step = (Decimal(1).scaleb(-_decimals(values)) for values in (prices, sizes))
+    instrument = msgspec.structs.replace(
+        usual.instrument, price_tick=tick, quantity_step=step, min_quantity=max(step, usual.instrument.min_quantity)
+    )
+    return msgspec.structs.replace(usual, instrument=instrument, base_price=float(prices[0]))
+
+
+def _decimals(prices: Floats) -> int:
     """The fewest decimals that express every price (or quantity) up to float noise."""
     for count in range(MAX_DECIMALS):
         scaled = prices * math.pow(10.0, count)

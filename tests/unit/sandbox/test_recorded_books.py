@@ -18,10 +18,11 @@ from trader.domain.errors import Misconfigured
 from trader.domain.orders import OrderType, Side
 from trader.sandbox.books.book import RecordedBook
 from trader.sandbox.books.files import read_book
+from trader.sandbox.books.shelf import FileShelf
 from trader.sandbox.books.stage import RecordedStage
 from trader.sandbox.market import Market
 from trader.sandbox.playback import Playback
-from trader.sandbox.recordings import holds_books
+from trader.sandbox.recordings import kind_of
 from trader.sandbox.symbol_market import SymbolMarket
 from trader.sandbox.usdm.mark import mark_price
 from trader.sandbox.usdm.market import UsdmMarket
@@ -55,8 +56,10 @@ class Matching(Listener):
 class Played:
     """A recording on its way."""
 
-    def __init__(self, folder: Path, now_ms: int | None = None, *, balance: int = 10_000, **options: Any) -> None:
-        stage = RecordedStage(folder, [BTC], "1m", **options)
+    def __init__(
+        self, folder: Path, now_ms: int | None = None, *, balance: int = 10_000, history: Path | None = None
+    ) -> None:
+        stage = RecordedStage(FileShelf(folder, history), [BTC], "1m")
         self.start_ms = stage.start_ms
         self.exchange = SimulatedExchange(
             {BTC: stage.listings[BTC].instrument}, opening_balances={"USDT": D(balance), "BTC": D(10)}
@@ -140,28 +143,28 @@ def test_a_recording_that_cannot_be_rebuilt_is_refused(
     spoil(made)
     made.write(tmp_path, "BTCUSDT")
     with pytest.raises(Misconfigured, match=complaint):
-        RecordedStage(tmp_path, [BTC], "1m")
+        RecordedStage(FileShelf(tmp_path, None), [BTC], "1m")
 
 
 def test_folders_say_what_they_hold(quiet: Path, tmp_path: Path) -> None:
-    assert holds_books(quiet, [BTC])
+    assert kind_of(quiet, [BTC]) == "books"
     quiet_minutes().write(quiet, "BTCUSDT", "20250105T0000")
-    assert RecordedStage(quiet, [BTC], "1m").name == "20250106T0000"  # the newest
-    assert RecordedStage(quiet, [BTC], "1m", name="20250105T0000").name == "20250105T0000"
-    with pytest.raises(Misconfigured, match="no recording 'x' of BTC/USDT; it has 20250105T0000, 20250106T0000"):
-        RecordedStage(quiet, [BTC], "1m", name="x")
+    assert RecordedStage(FileShelf(quiet, None), [BTC], "1m").name == "20250106T0000"  # the newest
+    assert RecordedStage(FileShelf(quiet, None), [BTC], "1m", name="20250105T0000").name == "20250105T0000"
+    with pytest.raises(Misconfigured, match="no recording 'x' of BTC/USDT, only 20250105T0000, 20250106T0000"):
+        RecordedStage(FileShelf(quiet, None), [BTC], "1m", name="x")
     with pytest.raises(Misconfigured, match=r"no recorded book of ETH/USDT .*BTCUSDT-20250106T0000-l2"):
-        RecordedStage(quiet, [BTC, "ETH/USDT"], "1m")
+        RecordedStage(FileShelf(quiet, None), [BTC, "ETH/USDT"], "1m")
     quiet_minutes().write(quiet, "ETHUSDT", "20240101T0000")
     with pytest.raises(Misconfigured, match="no recording holds all of BTC/USDT, ETH/USDT"):
-        RecordedStage(quiet, [BTC, "ETH/USDT"], "1m")
+        RecordedStage(FileShelf(quiet, None), [BTC, "ETH/USDT"], "1m")
     write_candles(quiet, "BTCUSDT-1m", 5)
     with pytest.raises(Misconfigured, match=r"holds candles \(BTCUSDT-1m.parquet, ...\) and recorded books"):
-        holds_books(quiet, [BTC])
+        kind_of(quiet, [BTC])
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(Misconfigured, match=r"neither candles .* nor recorded books .* no Parquet file"):
-        holds_books(empty, [BTC])
+        kind_of(empty, [BTC])
 
 
 # --- what is told ---
@@ -199,7 +202,7 @@ def test_trades_are_told_as_they_were_recorded(tmp_path: Path) -> None:
     made.trade(231_500, 123.4, 9.0, "buy", matched=231_400, kind="INSURANCE_FUND")
     made.trade(232_000, 99.9, 0.5, "sell", matched=231_800)
     made.write(tmp_path, "BTCUSDT")
-    stage = RecordedStage(tmp_path, [PERPETUAL], "1m")
+    stage = RecordedStage(FileShelf(tmp_path, None), [PERPETUAL], "1m")
     listener = Listener()
     exchange = PerpetualExchange(
         {PERPETUAL: stage.listings[PERPETUAL].instrument}, opening_balances={"USDT": D(1)},
@@ -287,7 +290,7 @@ def test_marks_and_funding_are_the_recorded_ones(tmp_path: Path) -> None:
     made.mark(232_000, 101.6, 101.1, 0.0003, due)
     made.mark(233_000, 101.7, 101.2, 0.0001, due + 8 * 3_600_000)
     made.write(tmp_path, "BTCUSDT")
-    pricing = RecordedStage(tmp_path, [PERPETUAL], "1m").pricings[PERPETUAL]
+    pricing = RecordedStage(FileShelf(tmp_path, None), [PERPETUAL], "1m").pricings[PERPETUAL]
     assert pricing.mark_and_index(100.0, START_MS + 230_000) == (100.0, 100.0)  # before the first
     price = mark_price(100.0, pricing, START_MS + 232_900)
     assert (price.mark, price.index, price.rate) == (101.6, 101.1, D("0.0003"))

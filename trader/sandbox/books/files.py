@@ -6,7 +6,6 @@ the order in which they arrived.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,7 @@ import numpy as np
 from trader.domain.errors import Misconfigured
 from trader.sandbox.books.columns import NO_NUMBER, Columns, optional_columns, read_columns
 from trader.sandbox.listing import Listing, is_perpetual, listing_for
-from trader.sandbox.recordings import folder_of, listed_decimals, market_id
+from trader.sandbox.recordings import folder_of, market_id, with_steps
 from trader.sandbox.source import Bools, Floats, Ints
 
 _L2 = ("msg", "ts_recv_ns", "ts_exch_ms", "first_update_id", "last_update_id", "is_snapshot", "side", "price", "size")
@@ -119,7 +118,7 @@ def read_book(folder: Path, symbol: str, name: str) -> BookRecording:
     frames = {"msg": position, **{name: l2[name][begins[chosen]] for name in ("ts_recv_ns", "ts_exch_ms")}}
     times = _times([frames, tape, *(table for table in (quotes, marks) if table)])
     return BookRecording(
-        listing=_listing(symbol, l2),
+        listing=with_steps(listing_for(symbol), l2["price"], l2["size"]),
         begins_ms=int(min(times[0][0], times[1][0])),
         frames=_frames(l2, begins, chosen, position, times[0]),
         tape=_tape(tape, times[1]),
@@ -222,13 +221,3 @@ def _marks(marks: Columns, time_ms: Ints) -> Marks:
         rate=marks["funding_rate"],
         next_funding_ms=marks["next_funding_ms"],
     )
-
-
-def _listing(symbol: str, l2: Columns) -> Listing:
-    """The symbol's listing with the tick and the step that the recorded levels have."""
-    usual = listing_for(symbol)
-    tick, step = (Decimal(1).scaleb(-listed_decimals(l2[name])) for name in ("price", "size"))
-    instrument = msgspec.structs.replace(
-        usual.instrument, price_tick=tick, quantity_step=step, min_quantity=max(step, usual.instrument.min_quantity)
-    )
-    return msgspec.structs.replace(usual, instrument=instrument, base_price=float(l2["price"][0]))
