@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, assert_never
 from urllib.parse import quote
@@ -18,7 +19,6 @@ KINDS: tuple[Kind, ...] = ("candles", "books", "trades", "events")
 """`events`: stream states, changed instruments, ticks. All but trades carry the engine's number (`seq`)."""
 
 NO_SYMBOL = "-"  # ticks belong to none
-_SIDES = ("bid_prices", "bid_quantities", "ask_prices", "ask_quantities")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Recorded).decode
@@ -124,19 +124,29 @@ class Columns:
 
 def events_of(kind: Kind, symbol: str, table: Any) -> Iterator[Recorded]:
     """The events that `table` was made of, in its order."""
-    if kind == "events":
-        yield from (_decode(body) for body in table.column("body").to_pylist())
-        return
-    for row in table.to_pylist():
-        match kind:
-            case "candles":
+    match kind:
+        case "events":
+            yield from (_decode(body) for body in table.column("body").to_pylist())
+        case "books":
+            yield from _books(symbol, table)
+        case "candles":
+            for row in table.to_pylist():
                 yield CandleClosed(seq=row.pop("seq"), ts_ms=row.pop("ts_ms"), candle=Candle(symbol, **row))
-            case "trades":
-                yield TradePrinted(trade=Trade(symbol, **row))
-            case "books":
-                book = Book(symbol, row["book_ms"], _side(row, *_SIDES[:2]), _side(row, *_SIDES[2:]))
-                yield BookUpdated(seq=row["seq"], ts_ms=row["ts_ms"], book=book)
+        case "trades":
+            yield from (TradePrinted(trade=Trade(symbol, **row)) for row in table.to_pylist())
 
 
-def _side(row: dict[str, Any], prices: str, quantities: str) -> Levels:
-    return tuple(zip(row[prices], row[quantities], strict=True))
+def _books(symbol: str, table: Any) -> Iterator[Recorded]:
+    """By column: row by row it takes three times as long."""
+    numbers, times, book_times = (table.column(name).to_pylist() for name in ("seq", "ts_ms", "book_ms"))
+    bids, asks = (_levels_of(table, side) for side in ("bid", "ask"))
+    for seq, ts_ms, book_ms, bid, ask in zip(numbers, times, book_times, bids, asks, strict=True):
+        yield BookUpdated(seq=seq, ts_ms=ts_ms, book=Book(symbol, book_ms, bid, ask))
+
+
+def _levels_of(table: Any, side: str) -> Iterator[Levels]:
+    prices, quantities = (table.column(f"{side}_{what}").combine_chunks() for what in ("prices", "quantities"))
+    levels = list(zip(prices.flatten().to_numpy().tolist(), quantities.flatten().to_numpy().tolist(), strict=True))
+    offsets = prices.offsets.to_pylist()
+    for first, last in pairwise(offsets):
+        yield tuple(levels[first - offsets[0] : last - offsets[0]])

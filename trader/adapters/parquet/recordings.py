@@ -5,6 +5,7 @@ What still waits in the spool is read too, so a recording is complete while it i
 
 import heapq
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -46,14 +47,19 @@ class Recording:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @cached_property
+    def _waiting_places(self) -> frozenset[Place]:
+        """Tables with rows that still wait in the spool, as of the first look: reading it takes a second."""
+        return frozenset(place for _, place in self._waiting())
+
     def days(self) -> list[str]:
         """Days with recorded market time, oldest first (2026-01-31)."""
-        waiting = (place.day for _, place in self._waiting())
+        waiting = (place.day for place in self._waiting_places)
         return sorted({*days(self._root), *waiting})
 
     def symbols(self, day: str, kind: Kind) -> list[str]:
         stored = (path.name.removesuffix(".parquet") for path in (self._root / day / kind).glob("*"))
-        waiting = (place.symbol for _, place in self._waiting() if place[:2] == (day, kind))
+        waiting = (place.symbol for place in self._waiting_places if place[:2] == (day, kind))
         return sorted({*map(unquote, stored), *waiting})
 
     def candles(self, symbol: str, day: str) -> list[Candle]:
@@ -72,7 +78,9 @@ class Recording:
         """The engine's numbered inputs of a day, by number."""
         kinds: list[Kind] = [kind for kind in KINDS if kind != "trades"]
         places = [Place(day, kind, symbol) for kind in kinds for symbol in self.symbols(day, kind)]
-        waiting = (e for e, place in self._waiting() if place.day == day and place.kind != "trades")
+        is_waiting = any(place.day == day for place in self._waiting_places)
+        spooled = self._waiting() if is_waiting else ()
+        waiting = (e for e, place in spooled if place.day == day and place.kind != "trades")
         return heapq.merge(*map(self._written, places), waiting, key=_number)
 
     def losses(self) -> list[Loss]:
@@ -85,7 +93,8 @@ class Recording:
 
     def _table(self, place: Place) -> Iterator[Recorded]:
         yield from self._written(place)
-        yield from (event for event, its_place in self._waiting() if its_place == place)
+        if place in self._waiting_places:
+            yield from (event for event, its_place in self._waiting() if its_place == place)
 
     def _written(self, place: Place) -> Iterator[Recorded]:
         import pyarrow as pa
