@@ -110,3 +110,19 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+async def test_memory_and_threads_are_limited(tmp_path: Path, modules: dict[str, str]) -> None:
+    (tmp_path / "greedy.py").write_text(
+        "import os\n"
+        "idle = os.sched_getscheduler(0) == os.SCHED_IDLE\n"
+        "print('threads', os.environ['OMP_NUM_THREADS'], 'idle', idle, flush=True)\n"
+        "kept = bytearray(50_000_000)\n"
+        "print('enough', flush=True)\n"
+        "more = bytearray(500_000_000)\n"
+    )
+    lines: list[str] = []
+    assert await run_child(["greedy"], lines.append, niceness=19, memory_mb=300, environ=modules) == 1
+    assert lines[:2] == ["threads 1 idle True", "enough"]
+    assert lines[-1] == "MemoryError"
