@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit.ccxt_bench import approved
 from tests.kit.sandbox import eventually, fault_control, market_clock, sandbox, truth
+from trader.adapters.ccxt import account
 from trader.adapters.ccxt.connect import Connection, connect
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
@@ -166,6 +167,23 @@ async def test_an_account_stream_whose_key_ended_is_opened_with_a_new_one(tmp_pa
         assert one.exchange._account.raw.options["linear"]["listenKey"] != key
         await one.exchange.submit(order("after", Side.SELL))
         await eventually(lambda: len(one.fills("after")) > 0)
+
+
+async def test_a_subscription_lost_without_a_word_is_noticed_by_the_next_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "TELLS_WITHIN_S", 1.0)
+    async with bench(tmp_path) as one, fault_control(one.running) as faults:
+        await one.exchange.submit(order("before", Side.SELL))
+        await eventually(lambda: OrderStatus.FILLED in one.statuses("before"))
+        await faults.begin("lose_subscription", stream="account")
+        await one.exchange.submit(order("unheard", Side.SELL))
+        await eventually(lambda: len(one.lost()) >= 2)
+        assert "no word of order" in one.lost()[0]
+        assert "back after" in one.lost()[1]
+        await one.exchange.submit(order("after", Side.SELL))
+        await eventually(lambda: OrderStatus.FILLED in one.statuses("after"))
+        assert len(one.lost()) == 2
 
 
 async def test_settings_the_account_cannot_have_are_told_plainly(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from trader.domain.decisions import (
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.engine import algorithms, entries, exits
-from trader.engine.desk import Desk, ref_of
+from trader.engine.desk import Desk, ref_of, was_not_judged
 from trader.engine.protection import protect
 from trader.engine.state import DustKept
 from trader.risk.breakers import trade_closed
@@ -51,6 +51,9 @@ def on_fill(desk: Desk, fill: Fill) -> None:
 def on_refused(desk: Desk, client_id: str, code: str, reason: str) -> None:
     order = desk.state.tracker.refused(client_id, code, reason, desk.now_ms)
     _outcome(desk, client_id, order)
+    is_exit = order is not None and order.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
+    if is_exit and order is not None and not was_not_judged(order.reason):
+        desk.emit(RequestReconcile("an exit was refused: there may be nothing left to close"))
 
 
 def on_lost(desk: Desk, client_id: str, reason: str) -> None:

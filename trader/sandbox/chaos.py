@@ -58,7 +58,7 @@ async def chaos(
     mine: set[int] = set()
     async with _session(running) as session:
         state = await _ask(session, directory, "GET", "state")
-        faults = plan(seed, sorted(state["symbols"]), pause_s=pause_s)
+        faults = plan(seed, sorted([*state["symbols"], *state["usdm"]["symbols"]]), pause_s=pause_s)
         try:
             for wait_s, fault in faults:
                 if loop.time() + wait_s >= until:

@@ -8,7 +8,7 @@ from tests.kit.builders import a_perpetual
 from tests.kit.harness import FUNDING_RATE, Harness
 from trader.config import Settings
 from trader.domain.account import PaymentKind
-from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, SubmitOrder
+from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, RequestReconcile, SubmitOrder
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderType, Purpose, Side
 from trader.simulation.orders import OrderChanged, SimEvent
@@ -217,3 +217,11 @@ def test_a_withdrawal_is_named_and_stops_no_trading() -> None:
     assert harness.engine.state.equity is not None
     assert harness.engine.state.equity.day_start == pytest.approx(6_000)
     harness.assert_ledger_equals_exchange()
+
+
+def test_a_refused_exit_asks_for_the_truth() -> None:
+    harness = a_harness()
+    harness.forecast(-0.02)
+    harness.fault = lambda decision: "refused" if isinstance(decision, SubmitOrder) else None
+    harness.command(CommandName.FLATTEN)
+    assert any("an exit was refused" in asked.reason for asked in harness.decided(RequestReconcile))

@@ -5,6 +5,7 @@ it is back, because only a reconciliation made after that closes the hole.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,12 +22,15 @@ from trader.adapters.ccxt.translate import BrokenAnswer, balances_of, client_id_
 from trader.domain.account import Balance
 from trader.domain.errors import TraderError, Unavailable
 from trader.domain.events import AccountUnreachable, BalancesReported, FillArrived, OrderReported
+from trader.domain.orders import OrderReport
 from trader.ports import AccountSink
 
 log = structlog.get_logger("ccxt.account")
 
 SUBSCRIBE_S = 15.0
+TELLS_WITHIN_S = 10.0  # longest from an order's placing to the stream's word of it
 _CONNECTED_POLL_S = 0.05
+_SEEN = 2_000
 STABLE_S = 60.0  # a stream that lived so long starts over with the shortest wait
 
 
@@ -40,6 +44,8 @@ class AccountStream:
         self._client_ids = client_ids
         self._sink = sink
         self._told: dict[str, Balance] = {}
+        self._seen: OrderedDict[str, None] = OrderedDict()  # ids of orders it told of, the newest last
+        self._expected: dict[frozenset[str], float] = {}  # names of orders it should tell of -> until when (loop time)
         self._lost_at: float | None = None  # loop time
         self._broken: asyncio.Future[None] | None = None
         self._unclear: asyncio.Queue[Any] = asyncio.Queue()
@@ -69,9 +75,16 @@ class AccountStream:
         finally:
             self._client.unhook()
 
+    def expect(self, report: OrderReport) -> None:
+        """An order was just placed: the stream must tell of it, or it is silent without anybody knowing."""
+        names = frozenset({report.client_id, report.exchange_id})
+        if self._raw.has.get("watchOrders") and not names & self._seen.keys():
+            self._expected[names] = asyncio.get_running_loop().time() + TELLS_WITHIN_S
+
     async def _subscribe(self) -> None:
         """Log in, and open the stream where that is one step, within `SUBSCRIBE_S`."""
         self._broken = asyncio.get_running_loop().create_future()
+        self._expected.clear()
         self._raw.orders = AccountTap(self._on_order)
         self._raw.myTrades = AccountTap(self._on_trade)
         if hasattr(self._raw, "triggerOrders"):
@@ -87,6 +100,7 @@ class AccountStream:
         async with asyncio.TaskGroup() as group:
             group.create_task(_awaited(broken), name="account broken")
             group.create_task(self._watch_connection(), name="account connection")
+            group.create_task(self._watch_expected(), name="account expected")
             group.create_task(self._clear_up(), name="account unclear")
             group.create_task(self._watch_balances(), name="account balances")
             for ability, method in (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades")):
@@ -112,6 +126,24 @@ class AccountStream:
         if self._lost_at is not None:
             self._unreachable(f"back after {loop.time() - self._lost_at:.1f} s; what happened meanwhile is unknown")
             self._lost_at = None
+
+    async def _watch_expected(self) -> None:
+        """A subscription can be lost while its socket stands: then what was placed is never told of."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TELLS_WITHIN_S / 10)
+            late = [names for names, until in self._expected.items() if until < loop.time()]
+            if late:
+                order = " ".join(sorted(late[0]))
+                raise Unavailable(f"no word of order {order} within {TELLS_WITHIN_S:g} s of its placing")
+
+    def _note_seen(self, report: OrderReport) -> None:
+        told = {report.client_id, report.exchange_id}
+        for names in [names for names in self._expected if names & told]:
+            del self._expected[names]
+        self._seen.update(dict.fromkeys(told))
+        while len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
 
     def _forget_listen_key(self) -> None:
         """ccxt would go on with a key that may have ended; asked anew, the exchange gives the one that is valid."""
@@ -141,6 +173,7 @@ class AccountStream:
         forced = self._client.facts.forced_prefixes
         if forced and report.client_id.startswith(forced) and report.filled:
             self._unreachable(f"the exchange itself traded in {report.symbol} (order {report.client_id})")
+        self._note_seen(report)
         self._client_ids.learn(report.symbol, report.exchange_id, report.client_id)
         self._sink(OrderReported(report=report))
 

@@ -49,6 +49,7 @@ _TEXT_CODES = (  # said more plainly in the text than in ccxt's class
     ("trigger immediately", "would_trigger"),
     ("immediately trigger", "would_trigger"),
     ("Unknown order", "unknown_order"),
+    ("ReduceOnly", "reduce_only"),
 )
 _QUERY = re.compile(r"\?[^\s\"']*")
 _LONGEST = 300

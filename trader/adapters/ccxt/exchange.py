@@ -47,6 +47,7 @@ class CcxtExchange:
         self._fill_history = FillHistory(account, self._client_ids)
         self._payments = PaymentHistory(account, self._symbols)
         self._is_margined = is_margined
+        self._stream: AccountStream | None = None
         self._on_refused = on_refused
 
     @property
@@ -158,7 +159,11 @@ class CcxtExchange:
             raise Unavailable(str(error)) from None
 
     async def run_account(self, sink: AccountSink) -> None:
-        await AccountStream(self._account, self._symbols, self._client_ids, sink).run()
+        self._stream = AccountStream(self._account, self._symbols, self._client_ids, sink)
+        try:
+            await self._stream.run()
+        finally:
+            self._stream = None
 
     async def clock_offset_ms(self) -> float:
         return await self._account.measure_clock()
@@ -190,6 +195,8 @@ class CcxtExchange:
         except BrokenAnswer as error:
             raise OutcomeUnknown(f"order {client_id}: {error}") from None
         self._client_ids.learn(symbol, report.exchange_id, client_id)
+        if self._stream is not None:
+            self._stream.expect(report)
         return report
 
     def _ended(self, flight: Flight, old: OrderRef) -> OrderReport:
