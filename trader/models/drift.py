@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from trader.domain.candle_arrays import Floats
 from trader.models.reference import BINS, Reference, bin_numbers, bin_shares, quantile_edges, stability_index
-from trader.models.statistics import clustered_mean_t, time_blocks
+from trader.models.statistics import clustered_mean_t, normal_equivalent, time_blocks
 
 Bins = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -18,12 +18,15 @@ FULL_SHARE = 0.95  # of the window that must have been watched before its rows a
 
 
 class DriftRules(msgspec.Struct, frozen=True):
-    """When to act. Shares are of all features; `calibration_t` is the t of won - said, negative = fewer wins."""
+    """When to act. Shares are of all features; `calibration_t` is the t of won - said (negative = fewer wins), brought
+    to the scale of the normal distribution.
+    """
 
     fewest_rows: int = 200
     shrink_feature_share: float = 0.20
     retrain_feature_share: float = 0.30
     fewest_outcomes: int = 100
+    fewest_blocks: int = 10  # independent stretches of time (days, or four horizons) they must be spread over
     shrink_calibration_t: float = -2.0
     observe_calibration_t: float = -3.0
 
@@ -138,7 +141,11 @@ class DriftMonitor:
         if len(self._outcomes) < self._rules.fewest_outcomes:
             return 0.0, 0.0
         start, end, gap = (np.array(column) for column in zip(*self._outcomes, strict=True))
-        return float(gap.mean()), clustered_mean_t(gap, time_blocks(start, float(np.median(end - start))))
+        block = time_blocks(start, float(np.median(end - start)))
+        blocks = len(np.unique(block))
+        if blocks < self._rules.fewest_blocks:
+            return float(gap.mean()), 0.0
+        return float(gap.mean()), normal_equivalent(clustered_mean_t(gap, block), blocks - 1)
 
     def _decide(self, share: float, prediction_moved: bool, index: float, t: float) -> tuple[str, tuple[str, ...]]:
         rules = self._rules

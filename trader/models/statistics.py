@@ -66,6 +66,14 @@ def clustered_mean_t(values: ArrayLike, block: ArrayLike) -> float:
     return float(x.mean()) / error if error > 0 else 0.0
 
 
+def normal_equivalent(t: float, degrees: int) -> float:
+    """The standard normal value as unlikely as Student's `t` with so many degrees of freedom, nearly (Wallace 1959).
+
+    With few blocks a large t is common: 3 blocks give -30 by chance where a normal value would never.
+    """
+    return t * (1 - 1 / (4 * degrees)) / math.sqrt(1 + t**2 / (2 * degrees)) if degrees > 0 else 0.0
+
+
 def average_ranks(values: ArrayLike) -> Floats:
     """Ranks 1..n, ties share their mean rank."""
     _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)

@@ -119,3 +119,16 @@ def test_repeated_outcomes_of_one_moment_are_one_piece_of_evidence(reference: An
     for i in range(2_000):
         monitor.resolved(i // 1_000 * HOUR, (i // 1_000 + 4) * HOUR, 0.55, won=False)
     assert monitor.report().action == "none"
+
+
+def test_a_few_bad_hours_are_not_yet_a_broken_promise(reference: Any) -> None:
+    """In few blocks of time a large t comes by chance."""
+    monitor = DriftMonitor(reference, NAMES)
+    for i in range(900):
+        monitor.resolved(i * HOUR // 100, i * HOUR // 100 + HOUR // 10, 0.55, won=i % 3 == 0)
+    assert monitor.report().outcomes == 900
+    assert monitor.report().action == "observe"
+    few = DriftMonitor(reference, NAMES)
+    for i in range(900):
+        few.resolved(i * HOUR // 300, i * HOUR // 300 + HOUR // 10, 0.55, won=i % 3 == 0)
+    assert few.report().action == "none"

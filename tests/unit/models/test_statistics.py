@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr  # type: ignore[import-untyped] # an oracle, ships no types
+from scipy.stats import norm, spearmanr  # type: ignore[import-untyped] # an oracle, ships no types
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from trader.models.statistics import (
@@ -11,6 +12,7 @@ from trader.models.statistics import (
     average_ranks,
     bootstrap_lower_bound,
     clustered_slope,
+    normal_equivalent,
     rank_correlation,
     rank_correlation_error,
     shrunk_slope,
@@ -34,6 +36,13 @@ def test_the_slope_is_least_squares() -> None:
     found = clustered_slope(x, y, np.arange(400))
     assert (found.slope, found.intercept) == pytest.approx(np.polyfit(x, y, 1))
     assert clustered_slope(np.ones(10), y[:10], np.arange(10)).t == 0
+
+
+@pytest.mark.parametrize("degrees", [9, 20, 100])
+def test_student_values_are_brought_to_the_normal_scale(degrees: int) -> None:
+    for probability in (0.001, 0.01, 0.05, 0.3):
+        found = normal_equivalent(float(student.ppf(probability, degrees)), degrees)
+        assert found == pytest.approx(norm.ppf(probability), rel=0.06)
 
 
 def test_repeating_observations_inside_a_block_adds_no_evidence() -> None:
