@@ -89,12 +89,14 @@ def assert_in_range(rows: Array, entries: tuple[Feature, ...] = CATALOGUE) -> No
         *(f"binance/{symbol}-5m" for symbol in ("BTCUSDT", "ETHUSDT", "SUIUSDT", "INJUSDT", "ZECUSDT", "ADAUSDT")),
         "binance/BTCUSDT-1m",
         "binance_2020_2021/XRPUSDT-5m",
+        "binance_2024/SOLUSDT-5m",
         "binance_usdm/DOGEUSDT-5m",
         "binanceus_202303/BTCUSDC-1m",
         "binanceus_202303/BTCUSD-1m",
     ],
 )
 def test_recorded_candles_stay_in_the_declared_ranges(name: str) -> None:
+    """Together more than 800,000 rows past their warm-up."""
     assert_in_range(recorded_candles(name).matrix(name[-2:])[WARM_UP:])
 
 

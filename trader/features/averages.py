@@ -15,7 +15,7 @@ for _n in (9, 12, 21, 26, 50, 200):
     COLUMNS.published(f"ema_{_n}", f"exponential mean of close, weight 2 / ({_n} + 1)", _n, low=0)
 for _n in (5, 10, 20, 50, 100, 200):
     COLUMNS.model_input(f"sma_dist_{_n}", f"close / sma_{_n} - 1", _n, low=-1)
-COLUMNS.model_input("ema_dist_21", "close / state.ema_21 - 1", 21, low=-1)
+COLUMNS.model_input("ema_dist_21", "close / ema_21 - 1", 21, low=-1)
 COLUMNS.model_input("ema_cross", "(ema_9 - ema_21) / atr_14; 0 if flat", 21, "ATRs")
 COLUMNS.model_input(
     "ma_alignment", "sum over neighbours of sma 5, 10, 20, 50, 100, 200 of sign(shorter - longer)", 200, "count", -5, 5

@@ -6,6 +6,9 @@ from math import inf
 import msgspec
 import numpy as np
 
+ELEMENTARY = "elementary"
+"""The source of columns that nobody had to invent: returns, shares, means, the calendar."""
+
 
 class Feature(msgspec.Struct, frozen=True):
     """One column: how it is made, how far it looks back, what values it takes and who uses it."""
@@ -17,14 +20,14 @@ class Feature(msgspec.Struct, frozen=True):
     unit: str
     range: tuple[float, float]  # inclusive; infinite = unbounded by definition
     is_input: bool  # False: published for people and rules, never seen by a model
-    source: str
+    source: str  # who defined it; ELEMENTARY where the formula says all there is
     group: str = ""  # the optional group it belongs to; "" = always there
 
 
 class Family:
     """Collects the columns of one family in the order its kernel's record has them."""
 
-    def __init__(self, name: str, source: str = "", group: str = "") -> None:
+    def __init__(self, name: str, source: str = ELEMENTARY, group: str = "") -> None:
         self.name = name
         self.source = source
         self.group = group

@@ -7,7 +7,7 @@ import numpy as np
 
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade, timeframe_ms
-from trader.features.batch import FundingHistory, IntArray, compute_matrix
+from trader.features.batch import FloatArray, FundingHistory, IntArray, compute_matrix
 from trader.features.book_stream import book_matrix
 from trader.features.catalogue import check_higher, column_names
 from trader.features.cross_section import LOOKED_AT, ranked
@@ -52,9 +52,12 @@ def compute_features(
     if peers is not None:
         at = [column_names().index(name) for name in LOOKED_AT]
         every = [(own.open_ms, matrix[:, at])]
-        for frame in peers.values():
-            arrays = candle_arrays(frame)
-            rows = compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)
+        for symbol, frame in peers.items():
+            try:
+                arrays = candle_arrays(frame)
+                rows = compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)
+            except ValueError as error:
+                raise ValueError(f"peer {symbol}: {error}") from None
             every.append((arrays.open_ms, rows[:, at]))
         matrix = np.hstack((matrix, ranked(every)[0]))
     given = (("leader", leader), ("funding", funding), ("books", books), ("peers", peers))
@@ -66,17 +69,21 @@ def compute_features(
 def candle_arrays(candles: "pd.DataFrame") -> CandleArrays:
     """The columns of `candles` as arrays of shape (n,)."""
     return CandleArrays(
-        times_ms(candles),
-        candles["open"].to_numpy(np.float64),
-        candles["high"].to_numpy(np.float64),
-        candles["low"].to_numpy(np.float64),
-        candles["close"].to_numpy(np.float64),
-        candles["volume"].to_numpy(np.float64),
+        times_ms(candles), *(_numbers(candles, name) for name in ("open", "high", "low", "close", "volume"))
     )
 
 
 def _funding(frame: "pd.DataFrame") -> FundingHistory:
-    return FundingHistory(times_ms(frame), frame["funding_rate"].to_numpy(np.float64))
+    return FundingHistory(times_ms(frame), _numbers(frame, "funding_rate"))
+
+
+def _numbers(frame: "pd.DataFrame", name: str) -> FloatArray:
+    """One column; what is no number becomes NaN, which is refused with its row later."""
+    import pandas as pd
+
+    if name not in frame.columns:
+        raise ValueError(f"column {name!r} is missing; there are {', '.join(map(str, frame.columns)) or 'none'}")
+    return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
 
 
 def times_ms(frame: "pd.DataFrame") -> IntArray:

@@ -22,6 +22,7 @@ strategy's rules: levels of price and volume, and sums that depend on where the 
 - Missing candles are stepped through as flat ones at the last close, without volume.
 - Multiplying all prices or all volumes by a power of two changes no bit of any model input.
 - Where a denominator is zero the formula says which value stands instead.
+- The source names who defined a column; `elementary` stands where the formula says all there is.
 
 ## Groups
 
@@ -53,12 +54,18 @@ def range_text(limits: tuple[float, float]) -> str:
     return f"{low:g} to {high:g}"
 
 
+def family_title(family: str, group: str) -> str:
+    """What stands above the columns of one family."""
+    return f"{family.capitalize()} (group `{group}`)" if group else family.capitalize()
+
+
 def page() -> str:
     """The whole page, Markdown."""
     parts = [_HEAD]
     for (family, group), entries in groupby(catalogue(groups=GROUPS), key=lambda entry: (entry.family, entry.group)):
-        heading = f"{family.capitalize()} (group `{group}`)" if group else family.capitalize()
-        parts.append(f"\n## {heading}\n\n| name | use | formula | lookback | unit | range | source |\n")
+        parts.append(
+            f"\n## {family_title(family, group)}\n\n| name | use | formula | lookback | unit | range | source |\n"
+        )
         parts.append("| --- | --- | --- | ---: | --- | --- | --- |\n")
         for entry in entries:
             use = "input" if entry.is_input else "published"

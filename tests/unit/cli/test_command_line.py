@@ -1,5 +1,6 @@
 """Help, mistakes and exit codes."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import typer
 from trader.cli import main
 from trader.cli.options import seconds
 from trader.domain.errors import InvariantBroken, Unavailable
+from trader.features import GROUPS, catalogue
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -101,6 +103,21 @@ def test_each_wrong_setting_has_its_line(
         'trader: config.yaml:1: mode: given "demo"; allowed: paper or live',
         "trader: config.yaml:3: sandbox.speed: given 0; allowed: a number from 1 to 600",
     ]
+
+
+def test_features_are_told_to_programs_and_to_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [feature.name for feature in catalogue(groups=GROUPS)]
+    assert run(["features", "--json"], monkeypatch) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == names
+    wanted = {"name", "family", "formula", "lookback", "unit", "range", "is_input", "source", "group"}
+    assert all(row.keys() == wanted for row in rows)
+    assert run(["features"], monkeypatch) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert set(names) <= {word for line in lines for word in line.split()[:1]}
 
 
 def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,16 @@ def test_candles_that_cannot_be_are_refused_with_row_and_reason(
     assert stream.snapshot() == before
 
 
+def test_what_is_no_candle_frame_is_refused_by_name() -> None:
+    frame = pd.DataFrame([GOOD, GOOD, GOOD], index=pd.Index([0, 60_000, 120_000]))
+    with pytest.raises(ValueError, match="column 'volume' is missing"):
+        compute_features(frame.drop(columns="volume"), "1m")
+    with pytest.raises(ValueError, match=r"row 1 .*not finite"):
+        compute_features(frame.assign(close=[100.5, "a word", 100.5]), "1m")
+    with pytest.raises(ValueError, match=r"peer ETH: candle in row 2 .*not above 0"):
+        compute_features(frame, "1m", peers={"ETH": frame.assign(low=[99.5, 99.5, -1.0])})
+
+
 def test_a_frame_keeps_its_index_and_takes_times_from_index_or_column() -> None:
     candles = random_candles(2_010)
     matrix = candles.matrix("1m")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trader.features import CATALOGUE, COLUMNS, GROUPS, MODEL_INPUTS, column_names
+from trader.features import COLUMNS, GROUPS, MODEL_INPUTS, catalogue, column_names
 from trader.features.page import page
 
 
@@ -37,7 +37,11 @@ def test_the_names_that_people_and_other_programs_rely_on_exist() -> None:
 def test_every_column_is_described() -> None:
     assert len(set(COLUMNS)) == len(COLUMNS)
     assert set(MODEL_INPUTS) < set(COLUMNS)
-    for entry in CATALOGUE:
+    for entry in catalogue(groups=GROUPS):
         assert entry.formula, entry.name
+        assert "state." not in entry.formula, entry.name
+        assert entry.family, entry.name
+        assert entry.unit, entry.name
+        assert entry.source, entry.name
         assert entry.lookback >= 1, entry.name
         assert entry.range[0] < entry.range[1], entry.name
