@@ -67,7 +67,7 @@ async def exchange(settings: Settings, locate: Locate) -> list[Finding]:
         return [failed("exchange", f"{name}: {error}", _unreachable(settings))]
     except OSError as error:  # where the bundled exchange keeps its address
         found = f"{error.filename or name}: {error.strerror or error}"
-        return [failed("exchange", found, "run as the user that runs the daemon")]
+        return [failed("exchange", found, "look at that path; run as the user that runs the daemon")]
     where = "the bundled exchange is running and answers" if name == _SANDBOX else f"{name} answers"
     if offset_ms is None:
         told = passed("clock", f"{name} does not tell its time")

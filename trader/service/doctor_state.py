@@ -38,7 +38,7 @@ def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
         try:
             yield look()
         except OSError as error:  # one thing that cannot be looked at hides no other
-            cure = "run as the user that runs the daemon"
+            cure = "look at that path; run as the user that runs the daemon"
             yield failed(name, f"{error.filename or directory}: {error.strerror}", cure)
 
 
