@@ -127,4 +127,4 @@ class TestRecorded:
             kept = state["usdm"] if symbol == PERPETUAL else state
             assert kept["orders"][0]["clientOrderId"] == order["clientOrderId"]
             assert len(kept["fills"]) >= 1
-            await eventually_true(lambda: has_ended(running))
+            assert not state["finished"]
