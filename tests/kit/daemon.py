@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -253,8 +254,10 @@ class Daemon:
     def stop_sandbox(self) -> None:
         """End the sandbox, if one runs; its state stays."""
         running = read_status(self.sandbox_dir)
-        if running is not None:
-            asyncio.run(sandbox_process.stop(self.sandbox_dir, running))
+        if running is None:
+            return
+        with ThreadPoolExecutor(1) as aside:  # the test's own loop may be running here
+            aside.submit(asyncio.run, sandbox_process.stop(self.sandbox_dir, running)).result()
 
 
 def seconds(line: Line) -> float:
