@@ -403,3 +403,29 @@ def test_in_a_real_book_nothing_fills_before_the_queue_ahead_is_gone() -> None:
             played.exchange.cancel(BTC, played.exchange.now_ms, exchange_id=order)
     assert 5 < filled < 55
     assert waited
+
+
+@pytest.mark.recorded
+@pytest.mark.skipif("TRADER_DATA" not in os.environ, reason="TRADER_DATA is not set")
+def test_a_position_pays_the_recorded_funding_at_the_recorded_mark_price() -> None:
+    """The recording of 2023-04-04 runs over midnight UTC, when funding was settled."""
+    import pyarrow.parquet as pq
+
+    folder = Path(os.environ["TRADER_DATA"]) / "books" / "binance_usdm"
+    stage = RecordedStage(FileShelf(folder, None), [PERPETUAL], "1m", name="20230404T2358")
+    exchange = PerpetualExchange(
+        {PERPETUAL: stage.listings[PERPETUAL].instrument}, opening_balances={"USDT": D(10_000)},
+        funding_rates=lambda symbol, due_ms: stage.pricings[symbol].rate(due_ms),
+    )  # fmt: skip
+    matching = Matching(exchange)
+    symbols = stage.begin(stage.start_ms)
+    market = UsdmMarket(symbols, matching, matching, stage.base_ms, marks=exchange, pricings=stage.pricings)
+    playback = stage.playback([market], ScaledClock(0, stage.start_ms, 1.0), stage.start_ms)
+    exchange.submit(SimRequest(PERPETUAL, "", Side.BUY, OrderType.MARKET, D("0.5")), stage.start_ms)
+    for passed in range(0, 120_000, 2_000):
+        playback.tick(stage.start_ms + passed)
+    [paid] = exchange.incomes(kind="funding")
+    told = pq.read_table(folder / "BTCUSDT-20230404T2358-mark.parquet").to_pylist()
+    assert paid.ts_ms == 1_680_652_800_000
+    settled = [row for row in told if row["next_funding_ms"] == paid.ts_ms][-1]
+    assert float(paid.amount) == pytest.approx(-0.5 * settled["mark_price"] * settled["funding_rate"], rel=1e-3)
