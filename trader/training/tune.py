@@ -4,7 +4,11 @@ Searching is comparing: the best of many trials looks good by luck alone. The re
 score (Bailey and Lopez de Prado 2014) and the number of trials, by which the gate divides its level.
 """
 
+import ctypes
 import math
+import os
+import signal
+import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +29,7 @@ from trader.training.learn import Sample, fit_member
 from trader.training.profiles import Member, Profile, profile_named
 from trader.training.splits import PurgedWalkForward
 
+_PR_SET_PDEATHSIG = 1
 EULER = 0.5772156649015329
 PRUNE_AFTER_TRIALS = 5
 MOST_SCORE = 50.0  # a spread of zero would give an infinite one
@@ -143,7 +148,17 @@ def tune_in_parallel(
 def _work(
     table: Dataset, rules: Rules, base: str, trials: int, storage: Path, name: str, seed: int, worker: int
 ) -> None:
+    _end_with(os.getppid())
     tune(table, rules, base=base, trials=trials, storage=storage, name=name, seed=seed, worker=worker)
+
+
+def _end_with(parent: int) -> None:
+    """Ask Linux to end this process when the one that started it is killed."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        sys.exit(1)
 
 
 def open_study(storage: Path, name: str, seed: int) -> optuna.Study:
