@@ -4,7 +4,7 @@ Every answer is `{"rows": [...]}` of flat objects, or the status object. Money a
 times are ms UTC of the market.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 from trader.domain.account import Position
 from trader.domain.decisions import EquitySnapshot
 from trader.domain.errors import Rejected
-from trader.domain.orders import Order
+from trader.domain.orders import Order, Purpose
 from trader.ports import LedgerReader
 from trader.service.status import MoneyStatus, PositionStatus, StatusSnapshot
 
@@ -136,8 +136,10 @@ def order_report(order: Order) -> OrderReportRow:
     )
 
 
-def position_status(position: Position) -> PositionStatus:
-    """A position as the ledger alone knows it: without prices and protection."""
+def position_status(position: Position, open_orders: Iterable[Order]) -> PositionStatus:
+    """A position and the stop that rests for it, as the ledger alone knows them: without prices and plan."""
+    stops = [order.intent.stop_price for order in open_orders if order.intent.purpose is Purpose.STOP]
+    resting = next((price for price in stops if price is not None), None)
     return PositionStatus(
         symbol=position.symbol,
         side="long" if position.quantity > 0 else "short",
@@ -146,6 +148,7 @@ def position_status(position: Position) -> PositionStatus:
         opened_ms=position.opened_ms,
         realised_quote=format(position.realised_quote, "f"),
         fees_quote=format(position.fees_quote, "f"),
+        stop_price=None if resting is None else format(resting, "f"),
     )
 
 
@@ -153,6 +156,7 @@ def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: s
     """The status of a daemon that does not run: what its ledger last knew."""
     state, reasons = ledger.trading_state()
     newest = next(iter(ledger.equity(limit=1)), None)
+    open_orders = ledger.orders(limit=MOST_ROWS, open_only=True)
     return StatusSnapshot(
         running=False,
         mode=mode,
@@ -162,8 +166,11 @@ def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: s
         trading_reasons=reasons,
         market_ms=newest.ts_ms if newest is not None else None,
         money=_money(newest) if newest is not None else None,
-        positions=tuple(position_status(position) for position in ledger.positions()),
-        open_orders=len(ledger.orders(limit=MOST_ROWS, open_only=True)),
+        positions=tuple(
+            position_status(position, (order for order in open_orders if order.symbol == position.symbol))
+            for position in ledger.positions()
+        ),
+        open_orders=len(open_orders),
         note="the daemon is not running; this is what its ledger last knew",
     )
 

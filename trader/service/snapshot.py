@@ -7,7 +7,6 @@ import msgspec
 from trader import __version__
 from trader.config.schema import Settings
 from trader.domain.account import Position
-from trader.domain.orders import Purpose
 from trader.engine.state import EngineState, Market
 from trader.execution.algorithms.state import AlgorithmState
 from trader.service.reports import position_status
@@ -100,14 +99,11 @@ def _position(state: EngineState, position: Position) -> PositionStatus:
     mid = state.markets[position.symbol].mid
     plan = state.plans.get(position.symbol)
     quantity = float(position.quantity)
-    stops = [o for o in state.tracker.open_orders(position.symbol) if o.intent.purpose is Purpose.STOP]
-    resting = next((o.intent.stop_price for o in stops if o.intent.stop_price is not None), None)
     return msgspec.structs.replace(
-        position_status(position),
+        position_status(position, state.tracker.open_orders(position.symbol)),
         last_price=mid,
         value_quote=None if mid is None else quantity * mid,
         unrealised_quote=None if mid is None else quantity * (mid - float(position.entry_price)),
-        stop_price=None if resting is None else format(resting, "f"),
         take_profit=plan.take_profit_price if plan else None,
         stage="" if plan is None else "trailing" if plan.trailing else "partial" if plan.partial_done else "initial",
     )

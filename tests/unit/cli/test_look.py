@@ -34,7 +34,7 @@ from trader.domain.decisions import (
     TradingState,
 )
 from trader.domain.events import CommandName, Ticked
-from trader.domain.orders import Fill, OrderStatus, Side
+from trader.domain.orders import Fill, Order, OrderStatus, OrderType, Purpose, Side
 from trader.domain.signals import Verdict
 from trader.service.commands import DaemonCommands
 from trader.service.control import ControlServer
@@ -149,6 +149,14 @@ def ledger(here: Path) -> Path:
     return path
 
 
+def a_stop(client_id: str, price: str, ts_ms: int) -> Order:
+    order = an_order(client_id, OrderStatus.OPEN, ts_ms)
+    intent = msgspec.structs.replace(
+        order.intent, type=OrderType.STOP_MARKET, purpose=Purpose.STOP, price=None, stop_price=Decimal(price)
+    )
+    return msgspec.structs.replace(order, intent=intent)
+
+
 async def _filled(path: Path) -> None:
     journal = SqlJournal(path)
     enter = msgspec.structs.replace(a_record(2), verdict=Verdict.ENTER, side="buy", quantity="0.001", algorithm="limit")
@@ -158,6 +166,7 @@ async def _filled(path: Path) -> None:
     decisions = [
         KeepOrder(an_order("t-1", OrderStatus.OPEN, NOW_MS - 5_000)),
         KeepOrder(filled),
+        KeepOrder(a_stop("t-3", "49500.00", NOW_MS - 7_000)),
         KeepFill(FILL),
         RecordDecision(a_record(1, NOW_MS - 60_000, "ETH/USDT")),
         RecordDecision(enter),
@@ -243,11 +252,11 @@ def test_every_list_is_a_list_of_objects_with_the_same_keys_from_both_sources(
         if name != "positions":  # the daemon knows more of these
             assert from_daemon[name] == from_ledger[name]
     assert from_daemon["positions"][0]["stop_price"] == "49600.00"
-    assert from_ledger["positions"][0]["stop_price"] is None
+    assert from_ledger["positions"][0]["stop_price"] == "49500.00"
 
 
 def test_rows_keep_exact_decimals_and_plain_names(ledger: Path, trader: Told) -> None:
-    newest, older = trader.json("orders")
+    newest, older, _ = trader.json("orders")
     assert (newest["client_id"], older["client_id"]) == ("t-2", "t-1")
     assert newest["quantity"] == "0.00100"
     assert newest["price"] == "50000.10"
@@ -263,7 +272,7 @@ def test_rows_keep_exact_decimals_and_plain_names(ledger: Path, trader: Told) ->
 
 
 def test_lists_can_be_narrowed(ledger: Path, trader: Told) -> None:
-    assert [row["client_id"] for row in trader.json("orders", "--open")] == ["t-1"]
+    assert [row["client_id"] for row in trader.json("orders", "--open")] == ["t-1", "t-3"]
     assert len(trader.json("orders", "--limit", "1")) == 1
     assert [row["symbol"] for row in trader.json("decisions", "--symbol", "ETH/USDT")] == ["ETH/USDT"]
     assert trader.json("fills", "-s", "ETH/USDT") == []
@@ -284,7 +293,7 @@ def test_status_from_the_ledger(ledger: Path, trader: Told) -> None:
     assert status["running"] is False
     assert status["trading_state"] == "active"
     assert status["money"]["equity"] == 10_000.5
-    assert status["open_orders"] == 1
+    assert status["open_orders"] == 2
     assert [row["symbol"] for row in status["positions"]] == ["BTC/USDT"]
     assert set(status) == set(msgspec.to_builtins(SNAPSHOT))
 
