@@ -6,12 +6,12 @@ An order is either never accepted or completely in the store, at whatever instru
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from trader.domain.account import Balance, Payment, PaymentKind, Position
-from trader.domain.errors import InvariantBroken, Misconfigured, OutcomeUnknown, Unavailable
+from trader.domain.errors import InvariantBroken, Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from trader.domain.events import (
     AccountUnreachable,
     BalancesReported,
@@ -77,9 +77,7 @@ class PaperVenue:
         kept = self._own_store if isinstance(store, Path) else store
         self.exchange = _exchange(instruments, opening_balances, kept, clock.now_ms())
         if isinstance(self.exchange, PerpetualExchange):
-            for symbol in instruments:
-                if self.exchange.position(symbol).leverage != leverage:
-                    self.exchange.set_leverage(symbol, leverage, clock.now_ms())
+            _set_leverage(self.exchange, instruments, leverage, clock.now_ms())
 
     # --- the feed -----------------------------------------------------------------------------------------------
 
@@ -272,6 +270,17 @@ def _exchange(
         store=store,
         first_id=first_id,
     )
+
+
+def _set_leverage(exchange: PerpetualExchange, symbols: Iterable[str], leverage: int, now_ms: int) -> None:
+    """For every symbol; raises `Misconfigured` where positions or the exchange's brackets forbid it."""
+    for symbol in symbols:
+        if exchange.position(symbol).leverage == leverage:
+            continue
+        try:
+            exchange.set_leverage(symbol, leverage, now_ms)
+        except Rejected as error:
+            raise Misconfigured(f"exchange.leverage: given {leverage}; {error}") from None
 
 
 def _number(ref: OrderRef) -> int | None:

@@ -15,6 +15,7 @@ from trader.clock import SimulatedClock
 from trader.domain.errors import Misconfigured, Rejected
 from trader.domain.events import AccountEvent, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import Approved, OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side
+from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.venue import PaperVenue
 
 START_MS = 1_736_121_600_000 + 3_600_000
@@ -134,3 +135,17 @@ def test_spot_pairs_and_perpetuals_together_are_refused() -> None:
     instruments = {SYMBOL: BTC, SPOT_BTC.symbol: SPOT_BTC}
     with pytest.raises(Misconfigured, match="not both"):
         PaperVenue(HandFeed(instruments), instruments, SimulatedClock(1), opening_balances={})
+
+
+async def test_leverage_is_the_configured_one_and_refused_where_it_cannot_be(tmp_path: Path) -> None:
+    def venue(store: Path | None) -> PaperVenue:
+        clock, feed = SimulatedClock(START_MS + 1_000), HandFeed({SYMBOL: BTC})
+        return PaperVenue(feed, {SYMBOL: BTC}, clock, opening_balances={"USDT": D(1_000)}, store=store, leverage=2)
+
+    async with open_desk(tmp_path / "paper.db") as desk:
+        await desk.venue.submit(approved(SELL, "100", "entry"))  # worth ten times the wallet
+    with pytest.raises(Misconfigured, match=r"exchange\.leverage: given 2; .*margin"):
+        venue(tmp_path / "paper.db")
+    fresh = venue(None).exchange
+    assert isinstance(fresh, PerpetualExchange)
+    assert fresh.position(SYMBOL).leverage == 2
