@@ -15,6 +15,7 @@ _STATUS = {"NEW": "open", "PARTIALLY_FILLED": "partially_filled"}
 _TYPE = {"STOP_LOSS": "stop_market", "LIMIT_MAKER": "limit"}
 _CATCH_UPS = 3
 _MOMENT_MS = 5_000
+_IN_DOUBT = (OrderStatus.PENDING, OrderStatus.UNKNOWN)
 _NEVER_THERE = (OrderStatus.REJECTED, OrderStatus.NOT_PLACED)
 
 
@@ -162,6 +163,16 @@ def ended_equal(daemon: Daemon) -> Mapping[str, Any]:
     with daemon.ledger() as ledger:
         assert_equal(of_ledger(ledger), of_exchange(state))
     return state
+
+
+def nothing_in_doubt(daemon: Daemon) -> None:
+    """Wait until the fate of every order is known."""
+
+    def is_known() -> bool:
+        with daemon.ledger() as ledger:
+            return not any(order.status in _IN_DOUBT for order in ledger.orders(limit=MANY, open_only=True))
+
+    daemon.wait_until(is_known, "the fate of every order is known")
 
 
 def _fired_since(state: Mapping[str, Any], since_ms: float) -> bool:

@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.kit.daemon import Daemon, seconds
-from tests.scenario.accounts import ended_equal, unprotected
+from tests.scenario.accounts import ended_equal, nothing_in_doubt, unprotected
 from tests.scenario.conftest import MakeDaemon
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
 
 
 def test_an_exchange_that_dies_and_returns(make_daemon: MakeDaemon) -> None:
-    daemon = make_daemon({"execution": {"algorithm": "market"}})
+    # short requests, so that an order on its way when the exchange died is proven absent within seconds
+    impatient = {"request_timeout_s": 2.0, "receive_window_ms": 2_000}
+    daemon = make_daemon({"execution": {"algorithm": "market"}, "exchange": impatient})
     daemon.start()
     daemon.wait_for("order.open", where=lambda line: line["purpose"] == "stop")
     port = urlsplit(daemon.sandbox.endpoint).port
@@ -46,6 +48,7 @@ def test_an_exchange_that_dies_and_returns(make_daemon: MakeDaemon) -> None:
             "the account is known again",
         )
         daemon.wait_until(lambda: not unprotected(daemon.truth()), "positions are protected")
+        nothing_in_doubt(daemon)
         assert daemon.terminate() == 0
         ended_equal(daemon)
 

@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from tests.kit.daemon import Daemon, Line, seconds
-from tests.scenario.accounts import MANY, Account, assert_equal, ended_equal, of_ledger, of_simulation, unprotected
+from tests.scenario.accounts import (
+    MANY,
+    Account,
+    assert_equal,
+    ended_equal,
+    nothing_in_doubt,
+    of_ledger,
+    of_simulation,
+    unprotected,
+)
 from tests.scenario.conftest import MakeDaemon
-from trader.domain.orders import OrderStatus, Purpose
+from trader.domain.orders import Purpose
 from trader.execution.client_ids import client_id_for
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.store import SimulationStore
@@ -27,8 +36,6 @@ SLOW_TWAP: dict[str, Any] = {
     "sandbox": {"speed": 30.0},
     "execution": {"algorithm": "twap", "twap_slices": 8, "twap_duration_s": 600.0},
 }
-
-IN_DOUBT = (OrderStatus.PENDING, OrderStatus.UNKNOWN)
 
 KillMoment = Callable[[Daemon], None]
 
@@ -115,12 +122,7 @@ def goes_on_with(daemon: Daemon, parents: set[str]) -> None:
     daemon.wait_for(
         "order.submitted", "execution.finished", where=lambda line: line["parent_id"] in parents and is_entry(line)
     )
-
-    def nothing_in_doubt() -> bool:
-        with daemon.ledger() as ledger:
-            return not any(order.status in IN_DOUBT for order in ledger.orders(limit=MANY, open_only=True))
-
-    daemon.wait_until(nothing_in_doubt, "the fate of every order is known")
+    nothing_in_doubt(daemon)
 
 
 def of_paper(daemon: Daemon) -> Account:
