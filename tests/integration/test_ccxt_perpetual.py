@@ -17,7 +17,7 @@ from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.schema import MarketSettings
-from trader.domain.errors import Misconfigured, Rejected
+from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected
 from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import Approved, OrderRef, OrderReport, OrderStatus, OrderType, Purpose, Side
 from trader.sandbox.status import RunningSandbox
@@ -155,6 +155,18 @@ async def test_a_stop_that_triggers_has_the_number_and_the_end_of_its_order(tmp_
         assert await one.exchange.open_orders() == []
         [held] = await one.exchange.positions()
         assert (held.symbol, held.quantity) == (ETH, D("0.100"))
+
+
+@pytest.mark.parametrize(("when", "rests"), [("after", True), ("before", False)])
+async def test_a_stop_without_an_answer_is_looked_up_by_its_name(tmp_path: Path, when: str, rests: bool) -> None:
+    async with bench(tmp_path) as one, fault_control(one.running) as faults:
+        await one.exchange.submit(order("short", Side.SELL))
+        await faults.begin("drop_answer", path="/fapi/v1/algoOrder", when=when, next=1)
+        with pytest.raises(OutcomeUnknown):
+            await one.stop("guard", 1.05)
+        found = await one.exchange.order(OrderRef(BTC, "guard", is_stop=True))
+        assert (found is not None and found.status is OrderStatus.OPEN) is rests
+        assert [report.client_id for report in await one.exchange.open_orders()] == (["guard"] if rests else [])
 
 
 async def test_an_account_stream_whose_key_ended_is_opened_with_a_new_one(tmp_path: Path) -> None:
