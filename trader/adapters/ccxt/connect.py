@@ -1,6 +1,7 @@
 """From settings to a connected exchange: the one door of this folder."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -61,14 +62,13 @@ async def connect(
     if credentials is not None:
         refuse_rsa(credentials)
     facts, time, pause = facts_for(name), MarketTime(clock), Pause()
-    opened: list[Client] = []
+    async with contextlib.AsyncExitStack() as opened:  # whatever stops this closes what it opened
 
-    def client(keys: Credentials | None, share: float) -> Client:
-        made = Client(name, facts, exchange, time=time, pause=pause, credentials=keys, rate_share=share)
-        opened.append(made)
-        return made
+        def client(keys: Credentials | None, share: float) -> Client:
+            made = Client(name, facts, exchange, time=time, pause=pause, credentials=keys, rate_share=share)
+            opened.push_async_callback(made.close)
+            return made
 
-    try:
         public = client(None, READING_SHARE)
         feed = CcxtFeed(public, exchange, market)
         instruments = await feed.instruments()
@@ -85,9 +85,7 @@ async def connect(
             account = CcxtExchange(
                 orders, reader, exchange.symbols, is_margined=is_margined, on_refused=feed.listings.doubt
             )
-    except BaseException:
-        await asyncio.gather(*(made.close() for made in opened))
-        raise
+        opened.pop_all()
     log.info("exchange.connected", exchange=name, symbols=len(instruments), loopback=public.is_loopback)
     return Connection(feed, account, instruments)
 
