@@ -20,18 +20,19 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.observability.logs import LogOutput, configure
 from trader.ports import Exchange, MarketFeed
-from trader.service import kernels, supply
-from trader.service.lock import StateLock, prepare_private
-from trader.service.loop import on_signals, run_loop, until
-from trader.service.venue import Venue, clock_of
+from trader.service.learning import supply
+from trader.service.process import kernels
+from trader.service.process.lock import StateLock, prepare_private
+from trader.service.process.loop import on_signals, run_loop, until
+from trader.service.process.venue import Venue, clock_of
 
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
     from trader.adapters.model_files import ModelFiles
     from trader.models import CompiledEnsemble
     from trader.sandbox.status import RunningSandbox
-    from trader.service.download import Tell, Verified, Wanted
-    from trader.service.finding import Finding
+    from trader.service.doctor.finding import Finding
+    from trader.service.learning.download import Tell, Verified, Wanted
     from trader.training.tune import TrialDone, TuningReport
 
 log = structlog.get_logger("app")
@@ -61,7 +62,7 @@ def train(
     """
     market_id = _known_market_id(settings)
     with _learning(settings):
-        from trader.service.training import train
+        from trader.service.learning.training import train
 
         train(settings, market_id, lambda: _venue(settings), candles, is_challenger=is_challenger, tuned=tuned)
     return 0
@@ -79,7 +80,7 @@ def tune(
 ) -> tuple["TuningReport", Path]:
     """`trader tune`: history from the exchange or from a folder, then the search. Returns the report and its file."""
     with _learning(settings):
-        from trader.service.tuning import Search, tune
+        from trader.service.learning.tuning import Search, tune
 
         wanted = Search(name, trials, workers, rows)
         return tune(settings, _known_market_id(settings), lambda: _venue(settings), candles, wanted, on_trial)
@@ -88,7 +89,7 @@ def tune(
 @contextmanager
 def _learning(settings: Settings) -> Iterator[None]:
     """Kernels, log and libraries of a process that learns; refuses where it cannot."""
-    from trader.service.learning import require_learning
+    from trader.service.learning.libraries import require_learning
 
     require_learning()
     _refuse_unusable(settings.model_copy(update={"mode": "paper"}))
@@ -112,14 +113,14 @@ def compile_kernels(settings: Settings) -> None:
 
 def bench(only: list[str], *, as_json: bool) -> int:
     """`trader bench`: the speed table of this machine."""
-    from trader.service.bench import run_bench
+    from trader.bench.table import run_bench
 
     return run_bench(only, as_json=as_json)
 
 
 def doctor(settings: Settings) -> list["Finding"]:
     """`trader doctor`: what is there and what is missing. Starts and changes nothing."""
-    from trader.service.doctor import examine
+    from trader.service.doctor.examination import examine
 
     is_bundled = settings.exchange.id == "sandbox"
     market_id = _known_market_id(settings)
@@ -200,14 +201,14 @@ async def _trade(
 ) -> None:
     from trader.adapters.sql.journal import SqlJournal
     from trader.engine.engine import Engine
-    from trader.engine.inbox import Inbox
-    from trader.engine.runner import Runner
-    from trader.engine.scorer import Scorer
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
-    from trader.service.modelling import modelling
-    from trader.service.places import ledger_path, recordings_path
-    from trader.service.recorder import Recorder, continue_after
+    from trader.runtime.inbox import Inbox
+    from trader.runtime.live import Runner
+    from trader.scoring.scorer import Scorer
+    from trader.service.learning.modelling import modelling
+    from trader.service.process.places import ledger_path, recordings_path
+    from trader.service.recording.recorder import Recorder, continue_after
     from trader.service.serving import serve
 
     instruments = connection.instruments
@@ -365,7 +366,7 @@ def _require_known_symbols(settings: Settings, held: list[str]) -> None:
 
 
 async def _download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
-    from trader.service.download import download_into
+    from trader.service.learning.download import download_into
 
     venue = await _venue(settings.model_copy(update={"mode": "paper"}))
     return await download_into(settings.storage.state_dir / "candles" / venue.market_id, venue, wanted, tell)

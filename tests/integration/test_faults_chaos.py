@@ -9,7 +9,7 @@ from tests.kit.fault_bench import BTC, ETH
 from tests.kit.small_daemon import small_daemon
 from trader.domain.errors import Misconfigured
 from trader.domain.orders import Purpose
-from trader.engine import runner as runner_module
+from trader.runtime import live as runner_module
 from trader.sandbox.chaos import chaos
 
 

@@ -13,7 +13,7 @@ from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.signals import Verdict
-from trader.engine import runner as runner_module
+from trader.runtime import live as runner_module
 
 ENTRY = {"path": "/api/v3/order", "method": "POST", "containing": "side=BUY"}
 NEXT_CANDLE_S = 1.1

@@ -12,7 +12,7 @@ from tests.kit.small_daemon import small_daemon
 from trader.domain import decisions as d
 from trader.domain.events import CommandName, StreamState
 from trader.domain.orders import OrderStatus, Purpose
-from trader.engine import runner as runner_module
+from trader.runtime import live as runner_module
 
 PLACING = {"path": "/api/v3/order", "method": "POST"}
 ENTRY = {**PLACING, "containing": "side=BUY"}

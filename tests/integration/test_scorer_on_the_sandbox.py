@@ -17,9 +17,9 @@ from trader.config.schema import MarketSettings, ModelSettings, Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, MarketEvent
 from trader.domain.signals import Forecast
-from trader.engine.scorer import Scorer
 from trader.features import Extras, FeatureSet, FundingHistory
 from trader.ports import Clock
+from trader.scoring.scorer import Scorer
 from trader.training.dataset import Dataset, build_dataset
 
 SYMBOLS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")

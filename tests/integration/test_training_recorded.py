@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from trader.adapters.parquet.candles import RecordedCandles
+from trader.bench.libraries import compiled_of
 from trader.config.schema import MarketSettings, ModelSettings, Settings
-from trader.training.bench import compiled_of
 from trader.training.dataset import build_dataset, sampled
 from trader.training.ensemble import StackedEnsemble
 from trader.training.fit import train

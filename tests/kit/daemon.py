@@ -31,8 +31,8 @@ from trader.domain.instrument import Instrument
 from trader.sandbox import process as sandbox_process
 from trader.sandbox.listing import listing_for
 from trader.sandbox.status import RunningSandbox, read_status
-from trader.service.client import ask
-from trader.service.places import control_path, ledger_path
+from trader.service.control.client import ask
+from trader.service.process.places import control_path, ledger_path
 
 Line = dict[str, Any]  # one log line
 Where = Callable[[Line], bool]

@@ -23,10 +23,10 @@ from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Order, OrderStatus, Purpose
 from trader.domain.signals import DecisionRecord
 from trader.engine.engine import Engine
-from trader.engine.inbox import Inbox
-from trader.engine.runner import Runner
 from trader.engine.state import EngineState
 from trader.ports import Clock
+from trader.runtime.inbox import Inbox
+from trader.runtime.live import Runner
 
 T = TypeVar("T", bound=d.Decision)
 LATE_REQUEST_S = 1.5  # after that long "not found" is believed

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.engine.test_scorer import candle
-from trader.engine.rounds import LONGEST_WAIT, PATIENCE_S, Rounds
+from tests.unit.scoring.test_scorer import candle
+from trader.scoring.rounds import LONGEST_WAIT, PATIENCE_S, Rounds
 
 SYMBOLS = ("AAA/USDT", "BBB/USDT", "CCC/USDT")
 LATE_S = 1.0

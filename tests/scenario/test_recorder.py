@@ -7,7 +7,7 @@ from tests.scenario.conftest import MakeDaemon
 from trader.adapters.parquet.recordings import Recording, holes
 from trader.adapters.sql.database import open_for_reading
 from trader.domain.events import BookUpdated, CandleClosed
-from trader.service.places import ledger_path, recordings_path
+from trader.service.process.places import ledger_path, recordings_path
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
 

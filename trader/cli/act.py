@@ -44,9 +44,9 @@ def _confirm(question: str, yes: bool) -> None:
 def _send(command: str, config: Path | None, as_json: bool) -> None:
     chosen = settings(config)
     from trader.cli.output import print_json
-    from trader.service.client import NotRunning, ask
-    from trader.service.lock import holder
-    from trader.service.places import control_path
+    from trader.service.control.client import NotRunning, ask
+    from trader.service.process.lock import holder
+    from trader.service.process.places import control_path
 
     try:
         answer = ask(control_path(chosen), command, timeout_s=_WAIT_S)

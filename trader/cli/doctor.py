@@ -8,7 +8,7 @@ import typer
 from trader.cli.options import ConfigOption, JsonOption, settings
 
 if TYPE_CHECKING:
-    from trader.service.finding import Finding
+    from trader.service.doctor.finding import Finding
 
 _HEALTH_WAIT_S = 5.0
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
@@ -34,9 +34,9 @@ def health(config: ConfigOption = None) -> None:
     """Tell in one line whether the daemon answers and trades: exit code 0, else 1. For health checks."""
     chosen = settings(config)
     from trader.domain.errors import Unavailable
-    from trader.service.client import NotRunning, ask
-    from trader.service.lock import holder
-    from trader.service.places import control_path
+    from trader.service.control.client import NotRunning, ask
+    from trader.service.process.lock import holder
+    from trader.service.process.places import control_path
 
     try:
         status = ask(control_path(chosen), "status", timeout_s=_HEALTH_WAIT_S)
@@ -54,7 +54,7 @@ def _findings(config: Path | None) -> "list[Finding]":
     try:
         chosen = settings(config)
     except Misconfigured as error:
-        from trader.service.doctor import examine_without_settings
+        from trader.service.doctor.examination import examine_without_settings
 
         return examine_without_settings(error)
     from trader.app import doctor as examine

@@ -8,7 +8,7 @@ import typer
 from trader.cli.options import ConfigOption, JsonOption, settings
 
 if TYPE_CHECKING:
-    from trader.service.download import Verified
+    from trader.service.learning.download import Verified
 
 _DAY_MS = 86_400_000
 _SPAN_UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": _DAY_MS, "w": 7 * _DAY_MS}
@@ -53,7 +53,7 @@ def download(
     json: JsonOption = False,
 ) -> None:
     """Download candles, resume what was begun, and verify that none is missing."""
-    from trader.service.download import Wanted
+    from trader.service.learning.download import Wanted
 
     chosen = settings(config)
     names = None

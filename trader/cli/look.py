@@ -86,9 +86,9 @@ def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str,
 
 def _answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """From the daemon; while it only starts, its status; else from the ledger."""
-    from trader.service.client import NotRunning, ask
-    from trader.service.lock import holder
-    from trader.service.places import control_path, ledger_path
+    from trader.service.control.client import NotRunning, ask
+    from trader.service.process.lock import holder
+    from trader.service.process.places import control_path, ledger_path
 
     try:
         return ask(control_path(chosen), command, arguments)
@@ -104,7 +104,7 @@ def _answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict
 def _starting(chosen: "Settings", pid: int) -> dict[str, Any]:
     import msgspec
 
-    from trader.service.reports import starting_snapshot
+    from trader.service.control.reports import starting_snapshot
 
     answer: dict[str, Any] = msgspec.to_builtins(starting_snapshot(pid, *_account(chosen)))
     return answer
@@ -112,8 +112,8 @@ def _starting(chosen: "Settings", pid: int) -> dict[str, Any]:
 
 def _from_ledger(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     from trader.adapters.sql import SqlLedgerReader
-    from trader.service.places import ledger_path
-    from trader.service.reports import Reports, ledger_snapshot
+    from trader.service.control.reports import Reports, ledger_snapshot
+    from trader.service.process.places import ledger_path
 
     ledger = SqlLedgerReader(ledger_path(chosen))
     return Reports(ledger, lambda: ledger_snapshot(ledger, *_account(chosen))).answer(command, arguments)

@@ -23,7 +23,7 @@ def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List registered models, newest first, and the latest changes of champion."""
     import msgspec
 
-    from trader.service.model_reports import history_rows, model_rows
+    from trader.service.learning.registry import history_rows, model_rows
 
     files = _files(config)
     rows, history = model_rows(files), history_rows(files)
@@ -47,7 +47,7 @@ def show(
     ] = None,
 ) -> None:
     """Show a model's card: what it was made from, what it is worth, whether it may trade."""
-    from trader.service.model_reports import card_of, known
+    from trader.service.learning.registry import card_of, known
 
     files = _files(config)
     chosen = known(files, model).model_id if model is not None else _champion(files, config)
@@ -75,7 +75,7 @@ def compare(
     """Compare models side by side; compare only what was tested on the same days."""
     import msgspec
 
-    from trader.service.model_reports import card_of, known, shadow_lines
+    from trader.service.learning.registry import card_of, known, shadow_lines
 
     files = _files(config)
     entries = (
@@ -100,7 +100,7 @@ def promote(
     json: JsonOption = False,
 ) -> None:
     """Make a model the champion: it trades from the next candle on."""
-    from trader.service.model_reports import promote as make
+    from trader.service.learning.registry import promote as make
 
     _tell(make(_files(config), model, reason), json)
 
@@ -115,7 +115,7 @@ def rollback(
     json: JsonOption = False,
 ) -> None:
     """Bring back the champion before the present one."""
-    from trader.service.model_reports import roll_back
+    from trader.service.learning.registry import roll_back
 
     of = timeframe if timeframe is not None else settings(config).market.timeframe
     _tell(roll_back(_files(config), of, reason), json)
@@ -138,7 +138,7 @@ def _champion(files: "ModelFiles", config: Path | None) -> str:
 
 
 def _page(card: Any) -> bytes:
-    from trader.service.learning import require_learning
+    from trader.service.learning.libraries import require_learning
 
     require_learning()
     from trader.training.card_html import card_html

@@ -32,7 +32,7 @@ from trader.domain.events import (
     TimerFired,
     TradePrinted,
 )
-from trader.engine import account, algorithms, control, entries, exits, models, orders
+from trader.engine import account, algorithms, control, entries, exits, in_use, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
@@ -178,10 +178,10 @@ class Engine:
         entries.on_forecast(self._desk, event.forecast)
 
     def _on_model(self, event: ModelChanged) -> None:
-        models.on_model(self._desk, event.model)
+        in_use.on_model(self._desk, event.model)
 
     def _on_health(self, event: ModelWatched) -> None:
-        models.on_health(self._desk, event.health)
+        in_use.on_health(self._desk, event.health)
 
     # --- orders and account -------------------------------------------------------------------------------
 

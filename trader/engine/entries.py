@@ -10,7 +10,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Book, timeframe_ms
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import DecisionRecord, Forecast, HealthAction, ModelInfo, Signal, Verdict
-from trader.engine import algorithms, models
+from trader.engine import algorithms, in_use
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit, forget
 from trader.engine.protection import protect
@@ -123,7 +123,7 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         verdict = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
         reasons = (f"no forecast: {', '.join(forecast.missing)} missing",)
         return msgspec.structs.replace(record, verdict=verdict, reasons=reasons)
-    if models.is_of_another(forecast, model):
+    if in_use.is_of_another(forecast, model):
         return _because(record, f"forecast of {forecast.model_id}, the model is {model.model_id} now")
     cost = round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market.instrument, model))
     signal = evaluate(
@@ -183,7 +183,7 @@ def _blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -
         (symbol in state.tickets, "entry under way"),
         (state.tracker.unknown_in(symbol), "an order of unknown outcome"),
         (desk.settings.model.gate == "enforce" and model.verdict != "trade", _observing(model)),
-        (models.action_of(desk) is HealthAction.OBSERVE, f"model drifted: {models.reasons_of(desk)}"),
+        (in_use.action_of(desk) is HealthAction.OBSERVE, f"model drifted: {in_use.reasons_of(desk)}"),
     )
     return tuple(reason for is_so, reason in checks if is_so)
 
@@ -239,7 +239,7 @@ def _enter(
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*signal.confirmations, *sized.limits, *models.size_reasons(desk), f"impact {impact * 1e4:.1f}bp"),
+        reasons=(*signal.confirmations, *sized.limits, *in_use.size_reasons(desk), f"impact {impact * 1e4:.1f}bp"),
         side=side.value,
         quantity=str(quantity),
         algorithm=algorithm,
@@ -305,7 +305,7 @@ def _size(
         price=_approval_price(desk, book, signal.side),
         stop_frac=stop_frac,
         atr_frac=forecast.context.atr_14 / forecast.context.close,
-        shrink=models.size_share(desk),
+        shrink=in_use.size_share(desk),
         leverage=leverage,
     )
     return size_position(signal, forecast, model, view, market.instrument, desk.settings.sizing)

@@ -9,20 +9,20 @@ import structlog
 from trader.adapters.sql.reader import SqlLedgerReader
 from trader.clock import wall_ms
 from trader.config.schema import Settings
-from trader.engine.runner import Runner
-from trader.service.commands import DaemonCommands
-from trader.service.control import ControlServer
-from trader.service.lock import StateLock
-from trader.service.model_care import Swappable
-from trader.service.model_status import model_status
-from trader.service.modelling import Modelling
-from trader.service.places import ledger_path
-from trader.service.recorder import Recorder
-from trader.service.reports import Reports
-from trader.service.sdnotify import ServiceManager
-from trader.service.snapshot import snapshot
-from trader.service.status import StatusSnapshot
-from trader.service.venue import Venue
+from trader.runtime.live import Runner
+from trader.service.control.commands import DaemonCommands
+from trader.service.control.reports import Reports
+from trader.service.control.server import ControlServer
+from trader.service.control.snapshot import snapshot
+from trader.service.control.status import StatusSnapshot
+from trader.service.learning.care import Swappable
+from trader.service.learning.modelling import Modelling
+from trader.service.learning.status import model_status
+from trader.service.process.lock import StateLock
+from trader.service.process.places import ledger_path
+from trader.service.process.sdnotify import ServiceManager
+from trader.service.process.venue import Venue
+from trader.service.recording.recorder import Recorder
 
 Service = Callable[[], Awaitable[None]]
 

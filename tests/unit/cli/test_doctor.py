@@ -9,9 +9,9 @@ import pytest
 from trader import app
 from trader.cli import main
 from trader.config.schema import Settings
-from trader.service import doctor as service_doctor
-from trader.service.finding import Finding, failed, passed
-from trader.service.lock import StateLock
+from trader.service.doctor import examination as service_doctor
+from trader.service.doctor.finding import Finding, failed, passed
+from trader.service.process.lock import StateLock
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:

@@ -11,7 +11,7 @@ from trader import app
 from trader.cli import main
 from trader.cli.download import moment_ms
 from trader.config.schema import Settings
-from trader.service.download import Span, Tell, Verified, Wanted
+from trader.service.learning.download import Span, Tell, Verified, Wanted
 
 DAY = 86_400_000
 

@@ -36,11 +36,10 @@ from trader.domain.decisions import (
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Fill, Order, OrderStatus, OrderType, Purpose, Side
 from trader.domain.signals import Verdict
-from trader.service.commands import DaemonCommands
-from trader.service.control import ControlServer
-from trader.service.lock import StateLock
-from trader.service.reports import Reports
-from trader.service.status import (
+from trader.service.control.commands import DaemonCommands
+from trader.service.control.reports import Reports
+from trader.service.control.server import ControlServer
+from trader.service.control.status import (
     AlgorithmStatus,
     Counters,
     ModelStatus,
@@ -49,6 +48,7 @@ from trader.service.status import (
     StatusSnapshot,
     SymbolStatus,
 )
+from trader.service.process.lock import StateLock
 
 FILL = Fill(
     fill_id="f1",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_command_line import run
-from trader.service import learning
+from trader.service.learning import libraries as learning
 
 KEYS = {"TRADER_API_KEY": "a-key", "TRADER_API_SECRET": "a-secret"}
 RSA = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
@@ -46,7 +46,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("TRADER_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", ""))
-    monkeypatch.setattr("trader.service.kernels.without_scipy", lambda: None)
+    monkeypatch.setattr("trader.service.process.kernels.without_scipy", lambda: None)
     return tmp_path
 
 
@@ -120,7 +120,7 @@ def test_an_installation_that_cannot_train_says_so_without_loading_anything(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(learning, "LEARNING_LIBRARIES", ("no_such_library",))
-    monkeypatch.setitem(sys.modules, "trader.service.training", None)  # it would need the libraries
+    monkeypatch.setitem(sys.modules, "trader.service.learning.training", None)  # it would need the libraries
     assert run(["train"], monkeypatch) == 2
     assert one_line(capsys).startswith("trader: this installation cannot train: no_such_library not installed")
 

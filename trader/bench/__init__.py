@@ -1,0 +1,1 @@
+"""The instruments of `trader bench`."""

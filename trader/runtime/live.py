@@ -1,0 +1,289 @@
+"""The asyncio shell: takes events from the inbox, lets the engine decide, journals, then acts.
+
+An action happens only after everything that led to it is durable. All tasks live in one TaskGroup; leaving it
+means that nothing is left running.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Protocol
+
+import structlog
+
+from trader.domain.decisions import (
+    AnswerCommand,
+    CancelOrder,
+    CancelTimer,
+    Decision,
+    QueryOrder,
+    RequestReconcile,
+    SetTimer,
+    SubmitOrder,
+)
+from trader.domain.events import (
+    AccountUnreachable,
+    AnyEvent,
+    BookUpdated,
+    CandleClosed,
+    CommandName,
+    CommandReceived,
+    MarketEvent,
+    Ticked,
+    TradePrinted,
+)
+from trader.domain.market import Book, Candle, Trade
+from trader.engine.engine import Engine
+from trader.ports import Clock, Exchange, Journal, MarketFeed
+from trader.runtime.courier import Courier
+from trader.runtime.inbox import Inbox
+from trader.runtime.narrator import Narrator
+from trader.runtime.timers import Timers
+
+log = structlog.get_logger("runner")
+
+TICK_S = 1.0
+RECONCILE_EVERY_S = 60.0
+CLOCK_EVERY_S, CLOCK_RETRY_S = 60.0, 10.0
+SETTLE_S = 5.0  # longest wait for outcomes at shutdown
+RESTART_WAITS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class CandleConsumer(Protocol):
+    """Whoever wants every closed candle, book and trade as it arrives: the scorer."""
+
+    def offer(self, candle: Candle) -> None: ...
+
+    def observe(self, event: Book | Trade) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+class InputRecorder(Protocol):
+    """Whoever keeps what the market told. `record` never waits."""
+
+    def record(self, events: Sequence[AnyEvent]) -> None: ...
+
+
+class Runner:
+    """Owns the tasks of one daemon. `run` returns after `stop` was asked for, or raises what killed it."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        inbox: Inbox,
+        journal: Journal,
+        feed: MarketFeed,
+        exchange: Exchange,
+        scorer: CandleConsumer,
+        clock: Clock,
+        late_request_s: float,
+        recorder: InputRecorder | None = None,
+        listener: Callable[[Sequence[AnyEvent]], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.inbox = inbox
+        self._journal = journal
+        self._feed = feed
+        self._exchange = exchange
+        self._scorer = scorer
+        self._clock = clock
+        self._late_request_s = late_request_s
+        self._recorder = recorder
+        self._listener = listener  # hears of events once they have been acted on
+        self._stop = asyncio.Event()
+        self._reconcile_asked = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._clock_offset_ms = 0.0
+        self._clock_doubtful = asyncio.Event()
+        self._timers = Timers(clock, inbox.put)
+        self._group: asyncio.TaskGroup | None = None
+        self.courier: Courier | None = None
+        self._narrator = Narrator()
+        self._answers: dict[str, asyncio.Future[str]] = {}
+
+    def stop(self) -> None:
+        """Ask for a clean shutdown; safe to call more than once."""
+        self._stop.set()
+
+    async def command(self, name: CommandName, origin: str) -> str:
+        """Have the engine carry out a command; returns what it did."""
+        command_id = f"{name.value}-{len(self._answers)}-{self._clock.now_ms()}"
+        answer = self._answers[command_id] = asyncio.Future()
+        self.inbox.put(CommandReceived(command_id=command_id, name=name, origin=origin))
+        try:
+            return await answer
+        finally:
+            del self._answers[command_id]
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set once the account is reconciled for the first time."""
+        return self._ready
+
+    async def run(self, services: Sequence[Callable[[], Awaitable[None]]] = ()) -> None:
+        """Run until `stop`. `services` are further tasks that live as long (control socket, watchdog)."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self.courier = Courier(
+                    self._exchange, self.inbox.put, group.create_task, late_request_s=self._late_request_s
+                )
+                tasks = [
+                    group.create_task(self._decide(), name="decide"),
+                    group.create_task(self._kept_alive("account", self._account), name="account"),
+                    group.create_task(self._kept_alive("feed", lambda: self._feed.run(self.on_market)), name="feed"),
+                    group.create_task(self._kept_alive("scorer", self._scorer.run), name="scorer"),
+                    group.create_task(self._reconcile(), name="reconcile"),
+                    group.create_task(self._tick(), name="tick"),
+                    group.create_task(self._measure_clock(), name="clock"),
+                    *(group.create_task(_awaited(service)) for service in services),
+                ]
+                await self._stop.wait()
+                await self._settle()
+                for task in tasks:
+                    task.cancel()
+                raise _StoppedError
+        except* _StoppedError:
+            log.info("daemon.stopped", message="positions stay protected by the stops resting at the exchange")
+        finally:
+            self._timers.cancel_all()
+
+    def on_market(self, event: MarketEvent) -> None:
+        """The feed's sink."""
+        if type(event) is TradePrinted:  # trades matter to features, matching and recording, not to decisions
+            self._scorer.observe(event.trade)
+            if self._recorder is not None:
+                self._recorder.record((event,))
+            return
+        self.inbox.put(event)
+        if type(event) is CandleClosed:
+            self._scorer.offer(event.candle)
+        elif type(event) is BookUpdated:
+            self._scorer.observe(event.book)
+
+    async def _decide(self) -> None:
+        while True:
+            events = await self.inbox.take()
+            if self._recorder is not None:
+                self._recorder.record(events)
+            steps = [(event, self.engine.process(event)) for event in events]
+            if any(decisions for _, decisions in steps) or any(_is_remembered(event) for event in events):
+                await self._journal.write(steps, durable=any(_sends(decisions) for _, decisions in steps))
+            for event, decisions in steps:
+                self._narrator.narrate(event, decisions)
+                for decision in decisions:
+                    self._act(decision)
+            if self._listener is not None:
+                self._listener(events)
+            if self.engine.state.is_ready:
+                self._ready.set()
+
+    def _act(self, decision: Decision) -> None:
+        assert self.courier is not None
+        match decision:
+            case SubmitOrder() | CancelOrder() | QueryOrder():
+                self.courier.act(decision)
+            case SetTimer(timer_id=timer_id, due_ms=due_ms):
+                self._timers.set(timer_id, due_ms)
+            case CancelTimer(timer_id=timer_id):
+                self._timers.cancel(timer_id)
+            case RequestReconcile():
+                self._reconcile_asked.set()
+            case AnswerCommand(command_id=command_id, message=message):
+                answer = self._answers.get(command_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(message)
+            case _:
+                pass  # Keep* and Record* are done once they are journalled
+
+    async def _account(self) -> None:
+        def sink(event: AnyEvent) -> None:
+            self.inbox.put(event)
+            if type(event) is AccountUnreachable:
+                self._reconcile_asked.set()  # what happened meanwhile is only known by asking
+                self._clock_doubtful.set()
+
+        await self._exchange.run_account(sink)
+
+    async def _reconcile(self) -> None:
+        assert self.courier is not None
+        reason, is_startup = "startup", True
+        while True:
+            self._reconcile_asked.clear()
+            await self.courier.reconcile(self.engine.reconcile_scope, is_startup=is_startup, reason=reason)
+            is_startup = False
+            try:
+                await asyncio.wait_for(self._reconcile_asked.wait(), RECONCILE_EVERY_S)
+                reason = "asked"
+                await asyncio.sleep(0.2)  # several reasons at once make one round
+            except TimeoutError:
+                reason = "periodic"
+
+    async def _tick(self) -> None:
+        assert self.courier is not None
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.inbox.put(
+                Ticked(
+                    errors_last_minute=self.courier.errors_last_minute(),
+                    clock_offset_ms=self._clock_offset_ms,
+                )
+            )
+
+    async def _measure_clock(self) -> None:
+        """Once a minute, and when the account comes back: an exchange that was away may have another clock."""
+        while True:
+            self._clock_doubtful.clear()
+            wait_s = CLOCK_EVERY_S
+            try:
+                self._clock_offset_ms = await self._exchange.clock_offset_ms() / self._clock.speed
+            except Exception as error:  # edge: an unmeasured clock is stale, never fatal
+                log.warning("clock.not_measured", error=str(error))
+                wait_s = CLOCK_RETRY_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._clock_doubtful.wait(), wait_s)
+
+    async def _kept_alive(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` for ever: when it ends or fails, say so and start it again, later each time."""
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await work()
+                log.warning("task.ended", task=name)
+            except Exception:  # edge: one broken stream must not take the daemon down
+                log.exception("task.failed", task=name)
+            failures = 0 if asyncio.get_running_loop().time() - began > 60.0 else failures + 1
+            await asyncio.sleep(RESTART_WAITS_S[min(failures, len(RESTART_WAITS_S) - 1)])
+
+    async def _settle(self) -> None:
+        """Stop deciding on anything new, then wait a little for outcomes that are on their way."""
+        assert self.courier is not None
+        self.inbox.put(CommandReceived(command_id="stop", name=CommandName.STOP, origin="shutdown"))
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SETTLE_S
+        await asyncio.sleep(0.05)
+        while loop.time() < deadline:
+            if not len(self.inbox) and not self.courier.in_flight and self.engine.is_settled():
+                return
+            await asyncio.sleep(0.05)
+        log.warning("shutdown.unsettled", in_flight=self.courier.in_flight, waited_s=SETTLE_S)
+
+
+class _StoppedError(Exception):
+    """Leaves the TaskGroup on purpose, cancelling every task in it."""
+
+
+async def _awaited(service: Callable[[], Coroutine[None, None, None] | Awaitable[None]]) -> None:
+    await service()
+
+
+def _sends(decisions: Sequence[Decision]) -> bool:
+    return any(type(decision) is SubmitOrder or type(decision) is CancelOrder for decision in decisions)
+
+
+def _is_remembered(event: AnyEvent) -> bool:
+    """Market data and heartbeats alone are not worth a write."""
+    return not isinstance(event, MarketEvent | Ticked)

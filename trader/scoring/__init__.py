@@ -1,0 +1,1 @@
+"""Candles in, forecasts out, on a thread of its own."""

@@ -1,0 +1,221 @@
+"""Features and ensemble, off the loop: a closed candle goes in, a `ForecastMade` event comes out."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from trader.domain.errors import Rejected, Unavailable
+from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
+from trader.domain.market import Book, Candle, Trade, timeframe_ms
+from trader.features import FeatureSet
+from trader.features.funding import LEARNED_FROM_MS
+from trader.ports import Clock, MarketFeed
+from trader.scoring.rounds import Rounds
+from trader.scoring.scoring import Ensemble, Scoring, Work
+
+log = structlog.get_logger("scorer")
+T = TypeVar("T")
+
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_FUNDING_RETRY_S = 5.0
+
+_HISTORY_MARGIN = 20
+_LATE_SHARE = 0.5
+"""Most of a candle's own length that its close waits for other symbols."""
+
+_TOLERATED = 10
+"""Candles that symbols may be apart once their histories are loaded."""
+
+_OBSERVE_EVERY_S = 0.5
+
+
+class Scorer:
+    """Gathers the candles of each close and has one thread turn them into forecasts."""
+
+    def __init__(
+        self,
+        model: Ensemble,
+        feed: MarketFeed,
+        clock: Clock,
+        put: Callable[[AnyEvent], None],
+        *,
+        features: FeatureSet,
+        history_candles: int,
+        told_candles: int,
+        late_candle_s: float,
+    ) -> None:
+        self._scoring = Scoring(model, features)
+        self._feed = feed
+        self._clock = clock
+        self._put = put
+        self._symbols = features.symbols
+        self._timeframe = features.timeframe
+        self._candle_ms = timeframe_ms(features.timeframe)
+        self._told = told_candles  # of the history, for the engine's own windows
+        self._history = max(history_candles, features.warm_up + _HISTORY_MARGIN)
+        self._late_s = min(late_candle_s, self._candle_ms / 1000 / clock.speed * _LATE_SHARE)
+        self._rounds = Rounds((), late_s=self._late_s)
+        self._newest: dict[str, int] = {}  # symbol -> open time of its newest candle
+        self._offered: asyncio.Queue[Candle] = asyncio.Queue()
+        self._has_books = "books" in self._scoring.features.groups
+        self._observed: list[Book | Trade] = []
+        self._is_broken = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+
+    async def warm_up(self) -> None:
+        """Load the history of every symbol and tell the newest closed candles to the engine."""
+        await self._load(tells=True)
+        self._put(ModelChanged(model=self._scoring.model.info))
+
+    def offer(self, candle: Candle) -> None:
+        """A candle has closed. Call it on the loop's thread."""
+        self._offered.put_nowait(candle)
+
+    def observe(self, event: Book | Trade) -> None:
+        """A book or a trade has arrived. Call it on the loop's thread."""
+        if self._has_books:
+            self._observed.append(event)
+
+    async def use(self, model: Ensemble) -> None:
+        """From now on forecast with `model`; raises `Misconfigured` if it does not fit the running features."""
+        await self._in_thread(self._scoring.use, model)
+        self._put(ModelChanged(model=model.info))
+
+    def require_same_features(self, model: Ensemble) -> None:
+        """Raises `Misconfigured` if `model` needs other features than the one in use."""
+        self._scoring.require_same_features(model)
+
+    async def run(self) -> None:
+        """Score candles as they come, all that wait at once."""
+        async with asyncio.TaskGroup() as group:
+            if "funding" in self._scoring.features.groups:
+                group.create_task(self._follow_funding(), name="funding")
+            await self._score_candles()
+
+    async def _score_candles(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._is_broken:
+            await self._load(tells=False)
+        self._is_broken = True  # until what has begun below is done
+        while True:
+            late = await self._gather()
+            await self._flush()
+            now = loop.time()
+            work = Work(late, self._rounds.take_complete(now), self._rounds.take_overdue(now))
+            for forecast in await self._in_thread(self._scoring.score, work):
+                self._put(ForecastMade(forecast=forecast))
+            if self._scoring.is_doubtful and self._symbols[0] not in self._rounds.gone:
+                log.info("scorer.leader_is_back", message="its missed candles are learned anew")
+                await self._load(tells=False)
+
+    def close(self) -> None:
+        """End the thread once it has finished what it does."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self, *, tells: bool) -> None:
+        """The past of every symbol, the leader's first; what is newer than the leader's end waits for it."""
+        await self._in_thread(self._scoring.restart)
+        awaited, now = self._scoring.awaited, asyncio.get_running_loop().time()
+        done_ms: int | None = None
+        newer: list[Candle] = []
+        for symbol in self._symbols:
+            since_ms = self._clock.now_ms() - self._history * self._candle_ms
+            candles = await self._history_of(symbol, since_ms)
+            if candles:
+                self._newest[symbol] = candles[-1].open_ms
+                done_ms = candles[-1].open_ms if done_ms is None else done_ms
+            await self._learn_funding(symbol, since_ms - LEARNED_FROM_MS)
+            past = [c for c in candles if not awaited or (done_ms is not None and c.open_ms <= done_ms)]
+            newer += candles[len(past) :]
+            await self._in_thread(self._scoring.learn_history, symbol, past)
+            for candle in candles[-self._told :] if tells else ():
+                self._put(CandleClosed(candle=candle))
+            log.info("scorer.warmed_up", symbol=symbol, candles=len(candles))
+        if awaited and done_ms is not None and self._clock.now_ms() > done_ms + _TOLERATED * self._candle_ms:
+            for symbol in self._symbols:  # loading took many candles' time: the first symbols have fallen behind
+                more = await self._history_of(symbol, self._newest.get(symbol, done_ms) + self._candle_ms)
+                self._newest |= {candle.symbol: candle.open_ms for candle in more}
+                newer += more
+        self._rounds = Rounds(awaited, late_s=self._late_s, done_ms=done_ms)
+        for candle in newer:
+            self._rounds.add(candle, now)
+        self._is_broken = False
+
+    async def _follow_funding(self) -> None:
+        """Ask for the newest settlements a minute after each full hour, and again soon where that failed."""
+        while True:
+            left_ms = _HOUR_MS - (self._clock.now_ms() - _MINUTE_MS) % _HOUR_MS
+            await asyncio.sleep(left_ms / 1000 / self._clock.speed)
+            pending = list(self._symbols)
+            while pending:
+                try:
+                    await self._learn_funding(pending[0], self._clock.now_ms() - _HOUR_MS)
+                    pending.pop(0)
+                except (Unavailable, Rejected) as error:
+                    log.warning("scorer.funding_unknown", symbol=pending[0], error=str(error))
+                    await asyncio.sleep(_FUNDING_RETRY_S)
+
+    async def _learn_funding(self, symbol: str, since_ms: int) -> None:
+        if "funding" in self._scoring.features.groups:
+            rates = await self._feed.funding(symbol, since_ms)
+            await self._in_thread(self._scoring.learn_funding, rates)
+
+    async def _gather(self) -> list[Candle]:
+        """Wait for candles, or until a close is overdue. Returns those that are late."""
+        candles = await self._next_candles()
+        late: list[Candle] = []
+        for offered in candles:
+            for candle in await self._with_missing(offered):
+                if not self._rounds.add(candle, asyncio.get_running_loop().time()):
+                    late.append(candle)
+        return late
+
+    async def _next_candles(self) -> list[Candle]:
+        """All candles that wait; none if a close became overdue, or books should be taken, before one came."""
+        now = asyncio.get_running_loop().time()
+        due = self._rounds.next_due(now)
+        waits = ([] if due is None else [due - now]) + ([_OBSERVE_EVERY_S] if self._has_books else [])
+        try:
+            candles = [await asyncio.wait_for(self._offered.get(), min(waits, default=None))]
+        except TimeoutError:
+            return []
+        while not self._offered.empty():
+            candles.append(self._offered.get_nowait())
+        return candles
+
+    async def _flush(self) -> None:
+        observed, self._observed = self._observed, []
+        if observed:
+            await self._in_thread(self._scoring.observe, observed)
+
+    async def _history_of(self, symbol: str, since_ms: int) -> list[Candle]:
+        candles: list[Candle] = []
+        while True:
+            page = await self._feed.candles(symbol, self._timeframe, since_ms, 1000)
+            candles.extend(page)
+            if not page or page[-1].close_ms + self._candle_ms > self._clock.now_ms():
+                return candles
+            since_ms = page[-1].close_ms
+
+    async def _with_missing(self, candle: Candle) -> Sequence[Candle]:
+        """`candle`, after the ones between the symbol's newest and it; nothing if it is known already."""
+        last_ms = self._newest.get(candle.symbol)
+        if last_ms is not None and candle.open_ms <= last_ms:
+            return []
+        found = [candle]
+        if last_ms is not None and candle.open_ms > last_ms + self._candle_ms:
+            try:
+                missing = await self._feed.candles(candle.symbol, self._timeframe, last_ms + self._candle_ms, 1000)
+            except (Unavailable, Rejected) as error:  # its next candle asks again, for this one too
+                log.warning("scorer.candles_unknown", symbol=candle.symbol, error=str(error))
+                return []
+            log.info("scorer.caught_up", symbol=candle.symbol, candles=len(missing))
+            found = [*(older for older in missing if older.open_ms < candle.open_ms), candle]
+        self._newest[candle.symbol] = candle.open_ms
+        return found
+
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)

@@ -1,0 +1,1 @@
+"""The control socket and what is told over it."""

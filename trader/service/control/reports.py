@@ -1,0 +1,199 @@
+"""The read commands, answered the same way by the running daemon and from the ledger alone.
+
+Every answer is `{"rows": [...]}` of flat objects, or the status object. Money and quantities are exact decimal text,
+times are ms UTC of the market.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trader.domain.account import Position
+from trader.domain.decisions import EquitySnapshot
+from trader.domain.errors import Rejected
+from trader.domain.orders import Order, Purpose
+from trader.ports import LedgerReader
+from trader.service.control.status import MoneyStatus, PositionStatus, StatusSnapshot
+
+Snapshot = Callable[[], StatusSnapshot]
+
+READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances", "equity")
+MOST_ROWS = 5_000
+
+
+class _Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: int = 20
+    symbol: str | None = None
+    open_only: bool = False
+
+
+class Reports:
+    """Answers `READS` from a ledger and, where a daemon runs, its live snapshot."""
+
+    def __init__(self, ledger: LedgerReader, snapshot: Snapshot) -> None:
+        self._ledger = ledger
+        self._snapshot = snapshot
+
+    def answer(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One read command. Raises `Rejected` for an unknown command or argument. Blocks on the disk: call it in a
+        thread from a loop.
+        """
+        try:
+            asked = msgspec.convert(arguments, _Arguments)
+        except msgspec.ValidationError as error:
+            raise Rejected(f"{command}: {error}; allowed: limit, symbol, open_only", code="arguments") from None
+        if not 1 <= asked.limit <= MOST_ROWS:
+            raise Rejected(f"{command}: limit {asked.limit}; allowed: 1 to {MOST_ROWS}", code="arguments")
+        if command == "status":
+            status: dict[str, Any] = _plain(self._snapshot())
+            return status
+        return {"rows": [_plain(row) for row in self._rows(command, asked)]}
+
+    def _rows(self, command: str, asked: _Arguments) -> list[Any]:
+        match command:
+            case "positions":
+                return list(self._snapshot().positions)
+            case "orders":
+                found = self._ledger.orders(limit=_wider(asked), open_only=asked.open_only)
+                return [order_report(order) for order in _of_symbol(found, asked)]
+            case "decisions":
+                return list(self._ledger.decisions(limit=asked.limit, symbol=asked.symbol))
+            case "fills":
+                return _of_symbol(self._ledger.fills(limit=_wider(asked)), asked)
+            case "trades":
+                return _of_symbol(self._ledger.trades(limit=_wider(asked)), asked)
+            case "payments":
+                return _of_symbol(self._ledger.payments(limit=_wider(asked)), asked)
+            case "balances":
+                return list(self._ledger.balances())
+            case "equity":
+                return list(self._ledger.equity(limit=asked.limit))
+        raise Rejected(f"unknown command {command!r}; allowed: {', '.join(READS)}", code="command")
+
+
+def _wider(asked: _Arguments) -> int:
+    return asked.limit if asked.symbol is None else MOST_ROWS
+
+
+def _of_symbol(rows: list[Any], asked: _Arguments) -> list[Any]:
+    return [row for row in rows if asked.symbol in (None, row.symbol)][: asked.limit]
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+class OrderReportRow(msgspec.Struct, frozen=True):
+    """An order and its intent side by side."""
+
+    client_id: str
+    symbol: str
+    side: str
+    type: str
+    purpose: str
+    status: str
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal | None
+    stop_price: Decimal | None
+    average_price: Decimal | None
+    created_ms: int
+    updated_ms: int
+    exchange_id: str | None
+    parent_id: str
+    decision_id: str
+    time_in_force: str
+    post_only: bool
+    reduce_only: bool
+    reason: str
+
+
+def order_report(order: Order) -> OrderReportRow:
+    intent = order.intent
+    return OrderReportRow(
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=intent.side,
+        type=intent.type,
+        purpose=intent.purpose,
+        status=order.status,
+        quantity=intent.quantity,
+        filled=order.filled,
+        price=intent.price,
+        stop_price=intent.stop_price,
+        average_price=order.average_price,
+        created_ms=order.created_ms,
+        updated_ms=order.updated_ms,
+        exchange_id=order.exchange_id,
+        parent_id=intent.parent_id,
+        decision_id=intent.decision_id,
+        time_in_force=intent.time_in_force,
+        post_only=intent.post_only,
+        reduce_only=intent.reduce_only,
+        reason=order.reason,
+    )
+
+
+def position_status(position: Position, open_orders: Iterable[Order]) -> PositionStatus:
+    """A position and the stop that rests for it, as the ledger alone knows them: without prices and plan."""
+    stops = [order.intent.stop_price for order in open_orders if order.intent.purpose is Purpose.STOP]
+    resting = next((price for price in stops if price is not None), None)
+    return PositionStatus(
+        symbol=position.symbol,
+        side="long" if position.quantity > 0 else "short",
+        quantity=format(abs(position.quantity), "f"),
+        entry_price=format(position.entry_price, "f"),
+        opened_ms=position.opened_ms,
+        realised_quote=format(position.realised_quote, "f"),
+        fees_quote=format(position.fees_quote, "f"),
+        stop_price=None if resting is None else format(resting, "f"),
+    )
+
+
+def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: str) -> StatusSnapshot:
+    """The status of a daemon that does not run: what its ledger last knew."""
+    state, reasons = ledger.trading_state()
+    newest = next(iter(ledger.equity(limit=1)), None)
+    open_orders = ledger.orders(limit=MOST_ROWS, open_only=True)
+    return StatusSnapshot(
+        running=False,
+        mode=mode,
+        exchange=exchange,
+        timeframe=timeframe,
+        trading_state=state,
+        trading_reasons=reasons,
+        market_ms=newest.ts_ms if newest is not None else None,
+        money=_money(newest) if newest is not None else None,
+        positions=tuple(
+            position_status(position, (order for order in open_orders if order.symbol == position.symbol))
+            for position in ledger.positions()
+        ),
+        open_orders=len(open_orders),
+        note="the daemon is not running; this is what its ledger last knew",
+    )
+
+
+def starting_snapshot(pid: int, mode: str, exchange: str, timeframe: str) -> StatusSnapshot:
+    """The status of a daemon that holds its lock but does not answer yet: it compiles, trains or loads history."""
+    return StatusSnapshot(
+        running=True,
+        mode=mode,
+        exchange=exchange,
+        timeframe=timeframe,
+        trading_state="starting",
+        phase="starting",
+        pid=pid,
+        note="starting: compiling, training a model or loading history; nothing is traded yet",
+    )
+
+
+def _money(snapshot: EquitySnapshot) -> MoneyStatus:
+    return MoneyStatus(
+        equity=snapshot.equity,
+        cash=snapshot.cash,
+        exposure=snapshot.exposure,
+        peak=snapshot.peak,
+        day_start=snapshot.day_start,
+    )

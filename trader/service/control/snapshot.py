@@ -1,0 +1,124 @@
+"""The status of the running daemon, from the engine's state."""
+
+import os
+
+import msgspec
+
+from trader import __version__
+from trader.config.schema import Settings
+from trader.domain.account import Position
+from trader.engine.state import EngineState, Market
+from trader.execution.algorithms.state import AlgorithmState
+from trader.service.control.reports import position_status
+from trader.service.control.status import (
+    AlgorithmStatus,
+    Counters,
+    ModelStatus,
+    MoneyStatus,
+    PositionStatus,
+    RecorderStatus,
+    StatusSnapshot,
+    SymbolStatus,
+)
+
+
+def snapshot(
+    settings: Settings,
+    state: EngineState,
+    *,
+    started_ms: int,
+    market_ms: int,
+    events: int,
+    errors: int,
+    recorder: RecorderStatus | None = None,
+    model: ModelStatus | None = None,
+) -> StatusSnapshot:
+    """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
+    return StatusSnapshot(
+        running=True,
+        mode=settings.mode,
+        exchange=settings.exchange.id,
+        trading_state=state.trading_state.value,
+        trading_reasons=state.trading_reasons,
+        phase="stopping" if state.is_stopping else "trading" if state.is_ready else "reconciling",
+        pid=os.getpid(),
+        version=__version__,
+        timeframe=settings.market.timeframe,
+        started_ms=started_ms,
+        market_ms=market_ms,
+        speed=state.speed,
+        model=model or _model(state),
+        money=_money(state),
+        symbols=tuple(_symbol(symbol, market) for symbol, market in state.markets.items()),
+        positions=tuple(_position(state, position) for position in state.ledger.positions.values()),
+        open_orders=len(state.tracker.open_orders()),
+        algorithms=tuple(_algorithm(algorithm) for algorithm in state.algorithms.values()),
+        counters=Counters(
+            events=events,
+            decisions=state.counters["decisions"],
+            orders=state.counters["orders"],
+            fills=state.counters["fills"],
+            errors=errors,
+        ),
+        recorder=recorder,
+        last_reconciled_ms=state.last_reconciled_ms or None,
+    )
+
+
+def _model(state: EngineState) -> ModelStatus | None:
+    model = state.model
+    return None if model is None else ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=model.reasons)
+
+
+def _money(state: EngineState) -> MoneyStatus | None:
+    equity = state.equity
+    if equity is None:
+        return None
+    return MoneyStatus(
+        equity=equity.equity,
+        cash=equity.cash,
+        exposure=equity.exposure,
+        peak=equity.peak,
+        day_start=equity.day_start,
+        currency=next(iter(state.markets.values())).instrument.quote,
+    )
+
+
+def _symbol(symbol: str, market: Market) -> SymbolStatus:
+    return SymbolStatus(
+        symbol=symbol,
+        stream=market.stream.value,
+        last_price=market.mid,
+        regime=market.regime.value if market.regime else "",
+        candle_close_ms=market.candle.close_ms if market.candle else None,
+        reason=market.stream_reason if market.stream != "live" else "",
+    )
+
+
+def _position(state: EngineState, position: Position) -> PositionStatus:
+    mid = state.markets[position.symbol].mid
+    plan = state.plans.get(position.symbol)
+    quantity = float(position.quantity)
+    return msgspec.structs.replace(
+        position_status(position, state.tracker.open_orders(position.symbol)),
+        last_price=mid,
+        value_quote=None if mid is None else quantity * mid,
+        unrealised_quote=None if mid is None else quantity * (mid - float(position.entry_price)),
+        take_profit=plan.take_profit_price if plan else None,
+        stage="" if plan is None else "trailing" if plan.trailing else "partial" if plan.partial_done else "initial",
+    )
+
+
+def _algorithm(algorithm: AlgorithmState) -> AlgorithmStatus:
+    return AlgorithmStatus(
+        parent_id=algorithm.parent_id,
+        symbol=algorithm.symbol,
+        side=algorithm.side.value,
+        algorithm=algorithm.algorithm,
+        purpose=algorithm.purpose.value,
+        quantity=format(algorithm.quantity, "f"),
+        filled=format(algorithm.filled, "f"),
+        progress=f"order {algorithm.step}",
+        started_ms=algorithm.started_ms,
+        ends_ms=algorithm.deadline_ms,
+    )

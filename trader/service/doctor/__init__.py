@@ -1,0 +1,1 @@
+"""`trader doctor`: what is there and what is missing."""

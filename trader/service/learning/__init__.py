@@ -1,0 +1,1 @@
+"""Models of a running daemon: care, retraining, training, tuning, history."""

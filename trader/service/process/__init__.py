@@ -1,0 +1,1 @@
+"""One daemon process: lock, loop, children, paths, compiled kernels."""

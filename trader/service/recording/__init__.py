@@ -1,0 +1,1 @@
+"""The recorder and its child process."""
