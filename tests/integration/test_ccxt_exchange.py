@@ -13,7 +13,7 @@ from tests.kit.faulty_door import Answer, FaultyDoor, faulty_door
 from tests.kit.sandbox import market_clock, sandbox
 from trader.adapters.ccxt.connect import connect
 from trader.config.credentials import Credentials
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from trader.domain.orders import OrderRef, OrderStatus, OrderType, Purpose, Side, TimeInForce
 

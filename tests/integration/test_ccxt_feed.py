@@ -18,7 +18,7 @@ from trader.adapters.ccxt.books import EARLY_S, INTERVAL_S
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Unavailable
 from trader.domain.events import BookUpdated, CandleClosed, MarketEvent, StreamChanged, StreamState, TradePrinted
 from trader.domain.market import Book, Candle, Trade

@@ -6,7 +6,7 @@ from tests.kit.sandbox import market_clock, sandbox
 from tests.kit.usdm import BTC, SHORT, ccxt_usdm
 from trader.adapters.ccxt.connect import connect
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.features import FundingHistory
 
 HOUR_MS = 3_600_000

@@ -16,7 +16,7 @@ from trader.adapters.ccxt.connect import Connection, connect
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected
 from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import Approved, OrderRef, OrderReport, OrderStatus, OrderType, Purpose, Side

@@ -18,7 +18,7 @@ from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Rejected, Unavailable
 from trader.domain.events import AccountUnreachable, AnyEvent, StreamState
 from trader.domain.orders import OrderRef, OrderStatus, Side, TimeInForce

@@ -9,7 +9,7 @@ import ccxt
 import pytest
 
 from tests.kit.sandbox import ccxt_binance, eventually, fault_control, http_session, sandbox, truth
-from trader.config.schema import SandboxSettings
+from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
 from trader.sandbox.faults import ErrorAnswer, Silence
 from trader.sandbox.process import ensure_running, restart, stop

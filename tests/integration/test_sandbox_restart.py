@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.sandbox import ccxt_binance, market_clock, sandbox, truth
-from trader.config.schema import SandboxSettings
+from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
 from trader.sandbox.options import SandboxOptions
 from trader.sandbox.process import answers, ensure_running, stop

@@ -13,7 +13,9 @@ from tests.kit.seen_rows import SeenRows
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings, ModelSettings, Settings
+from trader.config.market import MarketSettings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, MarketEvent
 from trader.domain.signals import Forecast

@@ -11,14 +11,11 @@ import pytest
 
 from trader.adapters.model_files import ModelFiles
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import (
-    MarketSettings,
-    ModelSettings,
-    RegimeRule,
-    RiskSettings,
-    Settings,
-    StrategySettings,
-)
+from trader.config.market import MarketSettings
+from trader.config.model import ModelSettings
+from trader.config.risk import RiskSettings
+from trader.config.schema import Settings
+from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.features import Extras, FundingHistory

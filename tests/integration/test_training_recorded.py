@@ -9,7 +9,9 @@ import pytest
 
 from trader.adapters.parquet.candles import RecordedCandles
 from trader.bench.libraries import compiled_of
-from trader.config.schema import MarketSettings, ModelSettings, Settings
+from trader.config.market import MarketSettings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.training.dataset import build_dataset, sampled
 from trader.training.ensemble import StackedEnsemble
 from trader.training.fit import train

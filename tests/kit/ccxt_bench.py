@@ -12,7 +12,7 @@ from trader.adapters.ccxt.connect import Connection, connect
 from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 from trader.sandbox.status import RunningSandbox
 

@@ -13,7 +13,7 @@ from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.events import (
     AccountUnreachable,
     AnyEvent,

@@ -16,7 +16,9 @@ from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_ben
 from tests.kit.harness import Memory
 from tests.kit.sandbox import eventually
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import ExecutionSettings, MarketSettings, Settings
+from trader.config.execution import ExecutionSettings
+from trader.config.market import MarketSettings
+from trader.config.schema import Settings
 from trader.domain import decisions as d
 from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged, StreamChanged, StreamState
 from trader.domain.market import Book, Candle, Trade

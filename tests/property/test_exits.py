@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.kit.builders import NOW_MS
 from tests.unit.risk.test_stops import a_plan
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.orders import Side
 from trader.risk.exits import extend, on_candle, on_price
 from trader.risk.stops import PositionPlan, with_entry

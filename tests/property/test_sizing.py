@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.builders import a_forecast, a_model, an_instrument
-from trader.config.schema import SizingSettings
+from trader.config.sizing import SizingSettings
 from trader.domain.orders import Side
 from trader.domain.signals import Regime, Signal
 from trader.sizing import Sized, SizingView, kelly_fraction, size_position

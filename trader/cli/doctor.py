@@ -57,7 +57,7 @@ def _findings(config: Path | None) -> "list[Finding]":
         from trader.service.doctor.examination import examine_without_settings
 
         return examine_without_settings(error)
-    from trader.app import doctor as examine
+    from trader.app.machine import doctor as examine
 
     return examine(chosen)
 

@@ -61,7 +61,7 @@ def download(
         asked = [name.strip() for name in symbols.split(",") if name.strip()]
         names = settings(config, {"exchange": {"symbols": asked}}).exchange.symbols
     wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until is not None else None)
-    from trader.app import download as start
+    from trader.app.learn import download as start
     from trader.cli.progress import DownloadBars
 
     with DownloadBars() as bars:

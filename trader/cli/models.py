@@ -122,7 +122,7 @@ def rollback(
 
 
 def _files(config: Path | None) -> "ModelFiles":
-    from trader.app import model_files
+    from trader.app.learn import model_files
 
     return model_files(settings(config))
 

@@ -25,7 +25,7 @@ RUN_EPILOG = (
 def run(config: ConfigOption = None, duration: _Duration = None) -> None:
     """Start the daemon: connect, reconcile, trade, protect."""
     chosen = settings(config)
-    from trader.app import run as start
+    from trader.app.run import run as start
 
     raise typer.Exit(start(chosen, duration_s=duration))
 
@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a model on the configured symbols and store it with its card and verdict."""
     chosen = settings(config, {"model": {"profile": profile}} if profile is not None else None)
-    from trader.app import train as start
+    from trader.app.learn import train as start
 
     raise typer.Exit(start(chosen, candles=candles, is_challenger=challenger, tuned=tuned))
 
@@ -71,7 +71,7 @@ def bench(
     json: JsonOption = False,
 ) -> None:
     """Measure this machine: engine, features, model, start-up, memory."""
-    from trader.app import bench as start
+    from trader.app.machine import bench as start
 
     raise typer.Exit(start(only or [], as_json=json))
 
@@ -79,6 +79,6 @@ def bench(
 def compile_(config: ConfigOption = None) -> None:
     """Compile the numeric kernels into the state directory's cache, so that the next start does not wait for it."""
     chosen = settings(config)
-    from trader.app import compile_kernels
+    from trader.app.machine import compile_kernels
 
     compile_kernels(chosen)

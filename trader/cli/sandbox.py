@@ -93,7 +93,7 @@ def sandbox(
     import asyncio
     import errno
 
-    from trader.config.schema import LogSettings
+    from trader.config.log import LogSettings
     from trader.domain.errors import Misconfigured
     from trader.observability.logs import configure
     from trader.sandbox.options import SandboxOptions
@@ -142,7 +142,7 @@ def chaos(
     """Mix faults into a running sandbox: dropped sockets, lost answers, limits, maintenance, a wrong clock, ..."""
     import asyncio
 
-    from trader.config.schema import LogSettings
+    from trader.config.log import LogSettings
     from trader.observability.logs import configure
     from trader.sandbox.chaos import chaos as drive
 

@@ -32,7 +32,7 @@ def tune(
     if not name.replace("-", "").replace("_", "").isalnum():
         raise typer.BadParameter(f"{name!r} is no name; allowed: letters, digits, - and _", param_hint="--name")
     chosen = settings(config, {"model": {"profile": profile}} if profile is not None else None)
-    from trader.app import tune as start
+    from trader.app.learn import tune as start
     from trader.cli.progress import TrialBar
 
     with TrialBar(trials) as bar:

@@ -16,7 +16,7 @@ from trader.config.section import Section
 _WIDTH = 110
 _FIRST_REGIME = next(iter(Settings().strategy.regimes)).value
 _YAML_HEAD = """\
-# Every knob of trader, with its default. Written from trader/config/schema.py by
+# Every knob of trader, with its default. Written from trader/config/ by
 # `python -m trader.config.document`; the same as a table with ranges is docs/config.md.
 # A line may be left out: its default counts. TRADER__SECTION__KEY in the environment wins over this file.
 # API keys never stand here: TRADER_API_KEY, TRADER_API_SECRET, TRADER_API_PASSWORD in the environment, or the
@@ -28,7 +28,7 @@ _YAML_HEAD = """\
 _MARKDOWN_HEAD = """\
 # Configuration
 
-<!-- Written by `python -m trader.config.document` from trader/config/schema.py. Do not edit. -->
+<!-- Written by `python -m trader.config.document` from trader/config/. Do not edit. -->
 
 `trader run --config FILE` reads one YAML file; without the option it reads `config.yaml` of the working directory
 if there is one, else the defaults below. Later wins:

@@ -4,7 +4,7 @@ import math
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.market import Book
 from trader.domain.orders import Purpose, Side
 from trader.execution.algorithms import (

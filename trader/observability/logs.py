@@ -25,7 +25,7 @@ import structlog
 from structlog.contextvars import bound_contextvars as bound
 from structlog.typing import EventDict, FilteringBoundLogger
 
-from trader.config.schema import LogSettings
+from trader.config.log import LogSettings
 from trader.domain.errors import Misconfigured
 from trader.observability.console import ConsoleLines
 from trader.observability.redaction import Redactor

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.decisions import TradingState
 
 _DAY_MS = 86_400_000

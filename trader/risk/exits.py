@@ -2,7 +2,7 @@
 
 import msgspec
 
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.orders import Side
 from trader.risk.stops import PositionPlan, tighten
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.config.schema import RiskSettings, SizingSettings
+from trader.config.risk import RiskSettings
+from trader.config.sizing import SizingSettings
 from trader.domain.decisions import TradingState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book

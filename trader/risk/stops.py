@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.signals import Regime

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from trader.config.schema import SandboxSettings
+from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.sandbox.options import SandboxOptions, make_private
 from trader.sandbox.status import RunningSandbox, decode, encode, read_status, remove_status

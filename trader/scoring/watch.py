@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trader.config.schema import ModelSettings, Settings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.domain.market import Candle, timeframe_ms
 from trader.domain.signals import Forecast, HealthAction, ModelHealth, ModelInfo, Regime
 from trader.models import CompiledEnsemble

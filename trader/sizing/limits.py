@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.config.schema import SizingSettings
+from trader.config.sizing import SizingSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.signals import Forecast, ModelInfo, Signal

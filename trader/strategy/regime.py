@@ -1,6 +1,6 @@
 """The market's regime from trend strength, volatility and distance to the 50-candle mean."""
 
-from trader.config.schema import StrategySettings
+from trader.config.strategy import StrategySettings
 from trader.domain.signals import MarketContext, Regime
 
 

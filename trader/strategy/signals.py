@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from trader.config.schema import RegimeRule, StrategySettings
+from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.orders import Side
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime, Signal
 

@@ -21,7 +21,7 @@ from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.clock import SimulatedClock
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured, Rejected
 from trader.domain.events import BookUpdated, CandleClosed, FillArrived, OrderReported, TradePrinted
 from trader.domain.orders import OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side, TimeInForce

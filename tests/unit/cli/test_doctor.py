@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trader import app
+from trader.app import machine
 from trader.cli import main
 from trader.config.schema import Settings
 from trader.service.doctor import examination as service_doctor
@@ -32,7 +32,7 @@ def test_the_exit_code_tells_whether_anything_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "doctor", lambda settings: findings)
+    monkeypatch.setattr(machine, "doctor", lambda settings: findings)
     assert run(["doctor", "--json"], monkeypatch) == code
     told = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in told] == [finding.name for finding in findings]
@@ -43,7 +43,7 @@ def test_it_reads_at_100_columns_and_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "doctor", lambda settings: [failed("log file", "x" * 150, "set [log.file] elsewhere")])
+    monkeypatch.setattr(machine, "doctor", lambda settings: [failed("log file", "x" * 150, "set [log.file] elsewhere")])
     assert run(["doctor"], monkeypatch) == 1
     text = capsys.readouterr().out
     assert max(len(line) for line in text.splitlines()) <= 100

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from trader import app
+from trader.app import learn
 from trader.cli import main
 from trader.cli.download import moment_ms
 from trader.config.schema import Settings
@@ -43,7 +43,7 @@ def download(arguments: list[str], holes: tuple[Span, ...], monkeypatch: pytest.
             )
         ]  # fmt: skip
 
-    monkeypatch.setattr(app, "download", fetched)
+    monkeypatch.setattr(learn, "download", fetched)
     monkeypatch.setattr(sys, "argv", ["trader", "download", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()

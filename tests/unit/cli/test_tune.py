@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trader import app
+from trader.app import learn
 from trader.cli import main
 from trader.config.schema import Settings
 from trader.training.profiles import QUICK
@@ -28,7 +28,7 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, dic
         on_trial(4, 0.07)
         return REPORT, Path("report.json")
 
-    monkeypatch.setattr(app, "tune", searched)
+    monkeypatch.setattr(learn, "tune", searched)
     monkeypatch.setattr(sys, "argv", ["trader", *arguments])
     try:
         main()

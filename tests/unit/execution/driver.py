@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from tests.kit.builders import NOW_MS, a_book, a_fill, a_report, an_instrument
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Order, OrderIntent, OrderStatus, Purpose, Side

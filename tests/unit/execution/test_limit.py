@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit.builders import a_book, an_instrument
 from tests.unit.execution.driver import Run
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.orders import OrderStatus, Purpose, Side, TimeInForce
 from trader.execution.algorithms import MarketState
 from trader.execution.algorithms.limit import passive_price

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.kit.builders import a_book
 from tests.unit.execution.driver import Run
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.orders import Purpose, Side
 from trader.execution.planner import choose_algorithm, client_id_for, parent_id_for
 

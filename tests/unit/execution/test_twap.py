@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tests.kit.builders import NOW_MS, a_book, an_instrument
 from tests.unit.execution.driver import Run
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.orders import Purpose, Side, TimeInForce
 from trader.execution.algorithms import Started, TwapState
 from trader.execution.algorithms.twap import due_ms, slice_count

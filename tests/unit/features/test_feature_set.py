@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import ModelSettings, Settings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.features import FEATURE_SET_HASH, MODEL_INPUTS, FeatureSet, column_names
 
 THREE = ("BTC/USDT", "ETH/USDT", "SOL/USDT")

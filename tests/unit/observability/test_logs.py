@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from trader.config.schema import LogSettings
+from trader.config.log import LogSettings
 from trader.domain.errors import Misconfigured
 from trader.observability import logs
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.kit.builders import NOW_MS
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.decisions import TradingState
 from trader.risk.breakers import BreakerState, BreakerView, evaluate, halt, pause, resume, trade_closed, transferred
 

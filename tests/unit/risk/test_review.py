@@ -10,7 +10,8 @@ import pytest
 
 import trader
 from tests.kit.builders import NOW_MS, a_book, a_perpetual, an_instrument, an_intent
-from trader.config.schema import RiskSettings, SizingSettings
+from trader.config.risk import RiskSettings
+from trader.config.sizing import SizingSettings
 from trader.domain.decisions import TradingState
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 from trader.risk.review import Refused, ReviewView, review

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.kit.builders import NOW_MS, an_instrument
-from trader.config.schema import RiskSettings
+from trader.config.risk import RiskSettings
 from trader.domain.orders import Side
 from trader.domain.signals import Regime
 from trader.risk.stops import (

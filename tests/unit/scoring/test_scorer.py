@@ -12,7 +12,9 @@ from tests.kit.seen_rows import SeenRows
 from tests.unit.sandbox.test_generator import market as sandbox_market
 from trader.clock import SimulatedClock
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings, ModelSettings, Settings
+from trader.config.market import MarketSettings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.kit.builders import a_forecast, a_model, an_instrument
-from trader.config.schema import SizingSettings
+from trader.config.sizing import SizingSettings
 from trader.domain.orders import Side
 from trader.domain.signals import ModelInfo, Regime, Signal
 from trader.sizing import Sized, SizingView, Unsized, size_position

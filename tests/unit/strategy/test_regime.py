@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.builders import a_context
-from trader.config.schema import StrategySettings
+from trader.config.strategy import StrategySettings
 from trader.domain.signals import MarketContext, Regime
 from trader.strategy import classify
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.kit.builders import a_context, a_forecast, a_model
-from trader.config.schema import StrategySettings
+from trader.config.strategy import StrategySettings
 from trader.domain.orders import Side
 from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
 from trader.strategy import NoSignal, edge_holds, evaluate

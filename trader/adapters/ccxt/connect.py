@@ -17,7 +17,7 @@ from trader.adapters.ccxt.keys import check_keys, refuse_rsa
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Rejected, Unavailable
 from trader.domain.instrument import Instrument
 from trader.ports import Clock

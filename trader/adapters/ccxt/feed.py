@@ -18,7 +18,7 @@ from trader.adapters.ccxt.subscriptions import streams_of
 from trader.adapters.ccxt.watchdog import Channel, Watchdog
 from trader.adapters.ccxt.wire import DECODERS, CandleSeen, TradeSeen
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamChanged, StreamState, TradePrinted
 from trader.domain.instrument import Instrument, InstrumentKind

@@ -5,7 +5,7 @@ from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.feed import CcxtFeed
 from trader.adapters.ccxt.timing import MarketTime, Pause
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import MarketSettings
+from trader.config.market import MarketSettings
 from trader.ports import Clock
 
 

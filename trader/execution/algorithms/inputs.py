@@ -2,7 +2,7 @@
 
 import msgspec
 
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Order

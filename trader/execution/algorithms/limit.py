@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.market import Book
 from trader.domain.orders import Side

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from trader.config.schema import ExecutionSettings
+from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, refusal, wake

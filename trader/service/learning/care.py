@@ -12,7 +12,7 @@ import structlog
 
 from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles
-from trader.config.schema import ModelSettings
+from trader.config.model import ModelSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatched
 from trader.domain.signals import HealthAction, ModelHealth

@@ -7,7 +7,7 @@ import structlog
 
 from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles
-from trader.config.schema import ModelSettings
+from trader.config.model import ModelSettings
 from trader.domain.errors import TraderError
 from trader.ports import Clock
 from trader.service.learning.care import ModelCare

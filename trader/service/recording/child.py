@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from trader.adapters.parquet.spool import Unpacker
-from trader.config.schema import RecorderSettings
+from trader.config.recorder import RecorderSettings
 from trader.service.recording.keeper import Keeper, print_line
 
 _WAIT_S = 0.25

@@ -23,7 +23,7 @@ from trader.adapters.parquet import recording_files
 from trader.adapters.parquet.recording_tables import day_of
 from trader.adapters.parquet.recordings import LOSSES, Loss
 from trader.adapters.parquet.spool import Frame, Progress, new_spool, note_progress, progress_of, spool_files
-from trader.config.schema import RecorderSettings
+from trader.config.recorder import RecorderSettings
 
 SYNC_S = 1.0  # the most a power cut loses
 TURN_S, TURN_BYTES = 300.0, 32_000_000  # when a spool becomes Parquet

@@ -18,7 +18,7 @@ import structlog
 from trader.adapters.parquet.spool import RECORDED, Recorded, pack, progress_of
 from trader.adapters.sql.reader import SqlLedgerReader
 from trader.clock import wall_ms
-from trader.config.schema import RecorderSettings
+from trader.config.recorder import RecorderSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, BookUpdated, TradePrinted
 from trader.observability.logs import relay

@@ -12,7 +12,8 @@ from tests.kit.builders import a_context, a_forecast
 from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles
 from trader.clock import SimulatedClock
-from trader.config.schema import ModelSettings, Settings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatched
 from trader.domain.market import Candle

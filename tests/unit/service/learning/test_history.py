@@ -10,7 +10,9 @@ import pytest
 from tests.kit.market_inputs import packed
 from trader.adapters.parquet.spool import Recorded, Unpacker
 from trader.config.exchange import ExchangeSettings
-from trader.config.schema import ModelSettings, RecorderSettings, Settings
+from trader.config.model import ModelSettings
+from trader.config.recorder import RecorderSettings
+from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import BookUpdated, TradePrinted
 from trader.domain.market import Book, Trade

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from trader.config.schema import ModelSettings, Settings
+from trader.config.model import ModelSettings
+from trader.config.schema import Settings
 from trader.service.learning.session import begin, end
 
 DAY = 86_400_000

@@ -11,7 +11,7 @@ import pytest
 from tests.kit.market_inputs import DAY, MIDNIGHT_MS, market_inputs, numbered, packed
 from trader.adapters.parquet.recordings import Recording
 from trader.adapters.parquet.spool import Recorded, Unpacker, pack, progress_of, spool_files
-from trader.config.schema import RecorderSettings
+from trader.config.recorder import RecorderSettings
 from trader.service.recording.keeper import Keeper
 
 EVENTS = market_inputs(60)

@@ -15,7 +15,7 @@ from tests.kit.sandbox import eventually
 from trader.adapters.parquet.recordings import Recording
 from trader.adapters.parquet.spool import Recorded, progress_of, spool_files
 from trader.adapters.sql import SqlJournal
-from trader.config.schema import RecorderSettings
+from trader.config.recorder import RecorderSettings
 from trader.domain.events import BookUpdated, CommandName, CommandReceived, TimerFired, TradePrinted
 from trader.service.recording import recorder as recorder_module
 from trader.service.recording.recorder import Recorder, continue_after

@@ -1,0 +1,179 @@
+"""`trader run`: the daemon put together from its parts. What differs between paper and live differs here."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import structlog
+
+from trader.app.venue import locate, refuse_unusable, secrets
+from trader.clock import wall_ms
+from trader.config.schema import Settings
+from trader.domain.errors import Misconfigured
+from trader.domain.instrument import Instrument
+from trader.observability.logs import LogOutput, configure
+from trader.ports import Exchange, MarketFeed
+from trader.service.learning import supply
+from trader.service.process import kernels
+from trader.service.process.lock import StateLock
+from trader.service.process.loop import on_signals, run_loop, until
+from trader.service.process.venue import Venue
+
+if TYPE_CHECKING:
+    from trader.adapters.ccxt.connect import Connection
+    from trader.models import CompiledEnsemble
+
+log = structlog.get_logger("app")
+
+_MARGIN_S = 2.0  # beyond receive window and request timeout, before "not found" is believed
+
+
+def run(settings: Settings, *, duration_s: float | None) -> int:
+    """`trader run`: trade until SIGTERM, Ctrl-C or `duration_s` real seconds. Returns the exit code."""
+    refuse_unusable(settings)
+    kernels.use_cache(settings)
+    kernels.without_scipy()
+    with StateLock(settings.account_dir) as lock:
+        output = configure(settings.log, secrets(settings))
+        try:
+            return run_loop(_daemon(settings, lock, output, duration_s))
+        finally:
+            output.close()
+
+
+async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, duration_s: float | None) -> int:
+    started_ms = wall_ms()
+    stop = on_signals()
+    venue = await until(stop, locate(settings))
+    if venue is None:
+        return 0
+    output.use_market_time(venue.clock.now_ms)
+    await until(stop, supply.compiled(settings))
+    model = await until(stop, supply.champion(settings, venue))
+    venue = await until(stop, locate(settings))  # a training may outlast the idle sandbox: then it is started again
+    if model is None or venue is None:
+        return 0
+    output.use_market_time(venue.clock.now_ms)
+    from trader.adapters.ccxt.connect import connect
+
+    connection = await until(stop, connect(venue.settings.exchange, venue.settings.market, venue.clock, venue.keys))
+    if connection is None:
+        return 0
+    if duration_s is not None:
+        elapsed_s = (wall_ms() - started_ms) / 1000
+        asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(connection.close)
+        await _trade(settings, venue, connection, model, lock, stop, started_ms, closing)
+    return 0
+
+
+async def _trade(
+    settings: Settings,
+    venue: Venue,
+    connection: "Connection",
+    model: "CompiledEnsemble",
+    lock: StateLock,
+    stop: asyncio.Event,
+    started_ms: int,
+    closing: AsyncExitStack,
+) -> None:
+    from trader.adapters.sql.journal import SqlJournal
+    from trader.engine.engine import Engine
+    from trader.engine.state import EngineState
+    from trader.features import FeatureSet
+    from trader.runtime.inbox import Inbox
+    from trader.runtime.live import Runner
+    from trader.scoring.scorer import Scorer
+    from trader.service.learning.modelling import modelling
+    from trader.service.process.places import ledger_path, recordings_path
+    from trader.service.recording.recorder import Recorder, continue_after
+    from trader.service.serving import serve
+
+    instruments = connection.instruments
+    feed, exchange = _market_and_account(settings, venue, connection, instruments)
+    closing.push_async_callback(exchange.close)
+    journal = SqlJournal(ledger_path(settings))
+    closing.push_async_callback(journal.close)
+    remembered = await journal.recover()
+    state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
+    _require_known_symbols(settings, [position.symbol for position in remembered.positions if position.quantity])
+    doubtful = state.restore(remembered)
+    recordings, is_recording = recordings_path(settings), settings.recorder.enabled
+    last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
+    inbox = Inbox(venue.clock, last_seq)
+    recorder = Recorder(recordings, settings.recorder) if is_recording else None
+    if recorder is not None:
+        closing.push_async_callback(recorder.close)
+    models = modelling(settings, venue, model, instruments, inbox.put)
+    scorer = Scorer(
+        models.care.watched,
+        feed,
+        venue.clock,
+        inbox.put,
+        features=FeatureSet.of(settings),
+        history_candles=settings.market.history_candles,
+        told_candles=settings.risk.correlation_candles + 1,
+        late_candle_s=settings.market.late_candle_s,
+    )
+    log.info(
+        "daemon.starting",
+        mode=settings.mode,
+        exchange=settings.exchange.id,
+        symbols=len(instruments),
+        model=model.info.model_id,
+        positions=len(state.plans),
+        orders_in_doubt=len(doubtful),
+    )
+    exchange_settings = settings.exchange
+    runner = Runner(
+        engine=Engine(settings, state),
+        inbox=inbox,
+        journal=journal,
+        feed=feed,
+        exchange=exchange,
+        scorer=scorer,
+        clock=venue.clock,
+        # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
+        late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
+        recorder=recorder,
+        listener=models.care.hear,
+    )
+    closing.callback(scorer.close)
+    await until(stop, scorer.warm_up())
+    if not stop.is_set():
+        await serve(settings, venue, runner, recorder, models, scorer, lock, stop, started_ms)
+
+
+def _market_and_account(
+    settings: Settings, venue: Venue, connection: "Connection", instruments: Mapping[str, Instrument]
+) -> tuple[MarketFeed, Exchange]:
+    """The one place where paper and live part ways."""
+    if settings.mode == "live":
+        if connection.exchange is None:
+            raise Misconfigured("live mode needs API keys")
+        return connection.feed, connection.exchange
+    from trader.simulation.venue import PaperVenue
+
+    quote = next(iter(instruments.values())).quote
+    paper = PaperVenue(
+        connection.feed,
+        instruments,
+        venue.clock,
+        opening_balances={quote: Decimal(str(settings.paper.quote_balance))},
+        store=settings.account_dir / "paper.sqlite",
+        latency_s=settings.paper.latency_s,
+        leverage=settings.exchange.leverage,
+    )
+    return paper, paper
+
+
+def _require_known_symbols(settings: Settings, held: list[str]) -> None:
+    missing = sorted(set(held) - set(settings.exchange.symbols))
+    if missing:
+        raise Misconfigured(
+            f"the ledger holds a position in {', '.join(missing)}, which exchange.symbols does not list; "
+            "add it back until the position is closed"
+        )

@@ -1,0 +1,30 @@
+"""The block `execution`: which algorithm an order takes, and how it works."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trader.config.section import Fraction, Positive, Section
+
+
+class ExecutionSettings(Section):
+    market_below_frac: Fraction = 0.001
+    """Impact below which the order goes to market."""
+    twap_above_frac: Fraction = 0.005
+    """Impact above which the order is split over time."""
+    urgency: Literal["low", "medium", "high"] = "medium"
+    """low halves, high doubles both thresholds."""
+    algorithm: Literal["auto", "market", "limit", "twap"] = "auto"
+    """`auto` chooses by impact; anything else always does the same (for trying things out)."""
+    limit_offset_frac: Fraction = 0.0005
+    """A limit order starts this far on the passive side of the opposite touch, and never crosses."""
+    limit_reprice_s: Positive = 30.0
+    """How long a limit order rests before it moves towards the near touch, market seconds."""
+    limit_timeout_s: Positive = 180.0
+    """How long a limit order may take altogether, market seconds."""
+    twap_slices: Annotated[int, Field(ge=2, le=100)] = 10
+    """Slices of a TWAP."""
+    twap_duration_s: Annotated[float, Field(ge=10, le=86_400)] = 300.0
+    """Length of a TWAP, market seconds."""
+    protected_market_frac: Fraction = 0.003
+    """How far through the touch a protected market order (IOC limit) may fill."""

@@ -1,0 +1,50 @@
+"""The block `risk`: stops, exits, correlation, breakers, start-up."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trader.config.section import Fraction, Positive, Section
+
+
+class RiskSettings(Section):
+    stop_atr: Positive = 2.0
+    """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
+    stop_sigma: Positive = 3.0
+    """Initial stop distance in standard deviations of the horizon's move."""
+    partial_at_r: Positive = 2.0
+    """Profit in R at which half is closed once and the stop moves to break-even."""
+    partial_frac: Fraction = 0.5
+    """Share closed then."""
+    trail_at_r: Positive = 3.0
+    """Profit in R from which the stop trails the best price."""
+    trail_frac: Fraction = 0.015
+    """Trailing distance / best price."""
+    take_profit_at_r: Positive = 2.0
+    """Take profit is at least this many R (or the regime's target if that is further)."""
+    losing_time_exit_h: Positive = 24.0
+    """A losing position is closed after this long, market hours."""
+    correlation_limit: Fraction = 0.7
+    """Symbols correlated above this count as one."""
+    correlated_exposure_frac: Fraction = 0.5
+    """Most equity in one correlated group."""
+    correlation_candles: Annotated[int, Field(ge=30, le=5_000)] = 240
+    """Window of the rolling correlation, candles."""
+    price_band_frac: Fraction = 0.05
+    """An order priced further from the market is refused."""
+    max_order_notional_frac: Annotated[float, Field(gt=0, le=5)] = 0.5
+    """An order above this share of equity is refused."""
+    max_orders_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 120
+    """New orders per real minute, protective stops not counted; more entries are refused, exits never."""
+    daily_loss_frac: Fraction = 0.05
+    """Loss since 00:00 UTC on marked equity: REDUCING; twice this: HALTED."""
+    drawdown_frac: Fraction = 0.15
+    """Loss from the peak of equity: HALTED."""
+    consecutive_losses: Annotated[int, Field(ge=1, le=1_000)] = 8
+    """Losing trades in a row: REDUCING."""
+    max_clock_offset_ms: Positive = 1_000.0
+    """Clock difference to the exchange, real milliseconds: REDUCING."""
+    max_errors_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """Failed requests per real minute: REDUCING."""
+    startup_policy: Literal["adopt", "halt", "flatten"] = "adopt"
+    """What to do with positions found at start that the ledger does not explain."""

@@ -1,0 +1,26 @@
+"""The block `sizing`: fractional Kelly and the caps of a position."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trader.config.section import Fraction, Section
+
+
+class SizingSettings(Section):
+    kelly_fraction: Fraction = 0.5
+    """Share of the full Kelly bet."""
+    floor_frac: Fraction = 0.01
+    """Smallest bet with a positive edge, share of equity at risk."""
+    cap_frac: Fraction = 0.10
+    """Largest bet, share of equity at risk."""
+    probability_shrink: Fraction = 0.25
+    """How far the win probability is pulled to the out-of-fold base rate; 1 = all the way."""
+    position_notional_cap_frac: Annotated[float, Field(gt=0, le=5)] = 0.25
+    """Largest position value / equity."""
+    portfolio_risk_frac: Fraction = 0.20
+    """Hard cap on the sum of equity at risk over all positions."""
+    exposure_limit_frac: Annotated[float, Field(gt=0, le=5)] = 0.9
+    """Total position value / equity at which new sizes are halved and no more is opened."""
+    max_positions: Annotated[int, Field(ge=1, le=500)] = 8
+    """Most positions at once."""

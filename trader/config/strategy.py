@@ -1,0 +1,71 @@
+"""The block `strategy`: regimes, their rules and confirmations, the edge a trade needs."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trader.config.section import Fraction, Positive, Section
+from trader.domain.signals import Regime
+
+
+class RegimeRule(Section):
+    bias: Literal["long", "short", "mean_reversion", "neutral", "breakout"]
+    """Which side the regime prefers."""
+    size_multiplier: Annotated[float, Field(ge=0, le=3)]
+    """Scales the position size."""
+    take_profit_frac: Annotated[float, Field(gt=0, lt=1)]
+    """Take profit distance / entry price."""
+    stop_loss_frac: Annotated[float, Field(gt=0, lt=1)]
+    """Smallest initial stop distance / entry price."""
+
+
+def _default_rules() -> dict[Regime, RegimeRule]:
+    rows: dict[Regime, tuple[str, float, float, float]] = {
+        Regime.BULL_TREND: ("long", 1.2, 0.03, 0.01),
+        Regime.BEAR_TREND: ("short", 0.8, 0.02, 0.015),
+        Regime.RANGE_BOUND: ("mean_reversion", 1.0, 0.015, 0.01),
+        Regime.HIGH_VOLATILITY: ("neutral", 0.5, 0.04, 0.02),
+        Regime.LOW_VOLATILITY: ("breakout", 1.0, 0.025, 0.008),
+    }
+    return {
+        regime: RegimeRule.model_validate(
+            {"bias": bias, "size_multiplier": size, "take_profit_frac": profit, "stop_loss_frac": stop}
+        )
+        for regime, (bias, size, profit, stop) in rows.items()
+    }
+
+
+class StrategySettings(Section):
+    adx_trend: Annotated[float, Field(ge=0, le=100)] = 25.0
+    """ADX above which there is a trend."""
+    trend_band_frac: Fraction = 0.02
+    """Distance of price from its 50-candle mean that makes a trend bull or bear."""
+    high_volatility: Positive = 0.6
+    """Annualised volatility above which the regime is HIGH_VOLATILITY."""
+    low_volatility: Positive = 0.2
+    """Annualised volatility below which the regime is LOW_VOLATILITY."""
+    hysteresis_frac: Fraction = 0.1
+    """A regime is left only when its threshold is missed by this share, so that it does not flicker."""
+    minimum_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 20.0
+    """A trade needs at least this calibrated edge, and at least its round-trip cost."""
+    require_confirmation: bool = True
+    """A signal also needs its regime's confirmations (MA crossover, RSI, Bollinger, squeeze, volume)."""
+    rsi_low: Annotated[float, Field(ge=0, le=100)] = 40.0
+    """RSI below which a dip is confirmed."""
+    rsi_high: Annotated[float, Field(ge=0, le=100)] = 60.0
+    """RSI above which a peak is confirmed."""
+    bollinger_extreme: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Distance from a Bollinger band, as a share of the bands' width, that counts as extreme."""
+    volume_spike: Positive = 1.5
+    """Volume / its 20-candle mean that confirms a breakout."""
+    regimes: dict[Regime, RegimeRule] = Field(default_factory=_default_rules)
+    """Per regime: bias, size multiplier, take profit, stop loss."""
+
+    @model_validator(mode="after")
+    def _all_regimes(self) -> "StrategySettings":
+        missing = [regime.value for regime in Regime if regime not in self.regimes]
+        if missing:
+            raise ValueError(f"regimes lacks {', '.join(missing)}")
+        if self.low_volatility >= self.high_volatility:
+            raise ValueError("low_volatility must be below high_volatility")
+        return self
