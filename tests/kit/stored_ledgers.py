@@ -1,0 +1,153 @@
+"""Ledgers that an earlier version wrote, and the books of the exchange beside them: kept as text, made files again.
+
+`tests/golden/ledgers/README.md` says what each holds and how it was made.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.kit.builders import a_model
+from tests.kit.harness import FUNDING_RATE, Harness
+from trader.adapters.sql import RecoveredLedger, SqlJournal
+from trader.config.load import load
+from trader.config.schema import Settings
+from trader.domain.decisions import Decision, RecordDecision
+from trader.domain.events import AnyEvent
+from trader.domain.instrument import Instrument
+from trader.domain.signals import DecisionRecord
+from trader.engine.engine import Engine
+from trader.engine.state import EngineState
+from trader.service.process.places import ledger_path
+from trader.simulation.exchange import SimulatedExchange
+from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.store import SimulationStore
+
+FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
+Step = tuple[AnyEvent, list[Decision]]
+
+
+class StoredLedger:
+    """One of `FOLDER`, as files under `directory`: the state directory of a daemon that was killed."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.folder = FOLDER / name
+        self.config_file = directory / "config.yaml"
+        config = yaml.safe_load((self.folder / "config.yaml").read_text())
+        self.config_file.write_text(yaml.safe_dump({**config, "storage": {"state_dir": str(directory / "var")}}))
+        self.settings: Settings = load(self.config_file, environ={})
+        self.path = ledger_path(self.settings)
+        self.account_path = directory / "account.sqlite"
+        as_file(self.folder / "ledger.sql", self.path)
+        as_file(self.folder / "account.sql", self.account_path)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the version that wrote it answered: each read command with `--json`."""
+        answers: dict[str, Any] = json.loads((self.folder / "answers.json").read_text())
+        return answers
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Its `state` table, decoded without knowing the structs: kind -> key -> fields."""
+        kept: dict[str, Any] = json.loads((self.folder / "kept.json").read_text())
+        return kept
+
+
+def as_file(dump: Path, path: Path) -> None:
+    """The database that `dump` describes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    connection.executescript(dump.read_text())
+    connection.close()
+
+
+def recovered(path: Path) -> RecoveredLedger:
+    """What a journal over `path` remembers."""
+
+    async def recover() -> RecoveredLedger:
+        journal = SqlJournal(path)
+        try:
+            return await journal.recover()
+        finally:
+            await journal.close()
+
+    return asyncio.run(recover())
+
+
+def same(value: object, told: object, where: str = "") -> None:
+    """Assert that `value` says what was `told`. Fields that came later are free, and text may have become a type."""
+    if isinstance(told, Mapping):
+        for name, wanted in told.items():
+            if name != "type":  # the tag of a union; `where` names the struct
+                found = value[name] if isinstance(value, Mapping) else getattr(value, name)
+                same(found, wanted, f"{where}.{name}")
+    elif isinstance(told, list):
+        assert isinstance(value, list | tuple), where
+        assert len(value) == len(told), where
+        for number, (found, wanted) in enumerate(zip(value, told, strict=True)):
+            same(found, wanted, f"{where}[{number}]")
+    else:
+        assert str(value) == str(told), where
+
+
+class _Journalled(Engine):
+    """An engine whose steps are handed on."""
+
+    def __init__(self, settings: Settings, state: EngineState, steps: list[Step]) -> None:
+        super().__init__(settings, state)
+        self._steps = steps
+
+    def process(self, event: AnyEvent) -> list[Decision]:
+        decisions = super().process(event)
+        self._steps.append((event, list(decisions)))
+        return decisions
+
+
+class Resumed(Harness):
+    """The engine on a stored ledger and the exchange of its time. Each start recovers from the file."""
+
+    def __init__(self, stored: StoredLedger, instruments: Mapping[str, Instrument], *, now_ms: int) -> None:
+        self.path = stored.path
+        self._steps: list[Step] = []
+        self.remembered = recovered(stored.path)
+        super().__init__(stored.settings, instruments, model=a_model(horizon_candles=600))
+        store = SimulationStore(stored.account_path)
+        if self.perpetual is not None:
+            self.perpetual = PerpetualExchange(
+                instruments, opening_balances={}, funding_rates=lambda _symbol, _due_ms: FUNDING_RATE, store=store
+            )
+        self.exchange = self.perpetual or SimulatedExchange(instruments, opening_balances={}, store=store)
+        self.exchange.subscribe(self._pushed)
+        self.states_profit = self.perpetual is not None
+        self.now_ms = now_ms
+        self.memory.last_seq = self.remembered.last_seq
+        self.memory.orders_by_id = {order.client_id: order for order in self.remembered.orders}
+
+    def last_record(self) -> DecisionRecord:
+        """The newest decision."""
+        return self.decided(RecordDecision)[-1].record
+
+    def write(self) -> None:
+        """What happened since goes to the ledger."""
+
+        async def write() -> None:
+            journal = SqlJournal(self.path)
+            await journal.write(self._steps, durable=True)
+            await journal.close()
+
+        asyncio.run(write())
+        self._steps.clear()
+
+    def _boot(self) -> Engine:
+        if self._steps:
+            self.write()
+            self.remembered = recovered(self.path)
+        state = EngineState(self.settings, self.instruments, ledger_id=self.remembered.ledger_id)
+        self.in_doubt = state.restore(self.remembered)
+        return _Journalled(self.settings, state, self._steps)
