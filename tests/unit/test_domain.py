@@ -52,10 +52,10 @@ def test_rounding_lands_on_the_grid_on_the_asked_side(value: float, step: str) -
 def test_refusals_name_what_was_given_and_what_is_allowed() -> None:
     price = Decimal("50000.00")
     assert BTC.refusal(Decimal("0.001"), price) is None
-    assert BTC.refusal(Decimal("0.00009"), price) == "notional 4.50 below minimum 5 USDT"
-    assert BTC.refusal(Decimal("0.000015"), price) == "quantity 0.000015 not on step 0.00001"
-    assert BTC.refusal(Decimal(0), price) == "quantity 0 below minimum 0.00001 BTC"
-    assert BTC.refusal(Decimal("0.001"), Decimal("1.001")) == "price 1.001 not on tick 0.01"
+    assert str(BTC.refusal(Decimal("0.00009"), price)) == "notional 4.50 below minimum 5 USDT"
+    assert str(BTC.refusal(Decimal("0.000015"), price)) == "quantity 0.000015 not on step 0.00001"
+    assert str(BTC.refusal(Decimal(0), price)) == "quantity 0 below minimum 0.00001 BTC"
+    assert str(BTC.refusal(Decimal("0.001"), Decimal("1.001"))) == "price 1.001 not on tick 0.01"
 
 
 @pytest.mark.parametrize(("text", "ms"), [("1m", 60_000), ("15m", 900_000), ("1h", 3_600_000), ("1d", 86_400_000)])

@@ -1,6 +1,7 @@
 """Reasons carry codes and numbers; every code can be told."""
 
 import string
+from decimal import Decimal
 
 import msgspec
 
@@ -16,8 +17,14 @@ def test_every_code_has_a_text_that_its_numbers_fill() -> None:
 
 
 def test_a_reason_survives_being_stored() -> None:
-    reason = because(Code.NOT_RECONCILED)
-    assert msgspec.json.decode(msgspec.json.encode(reason), type=Reason) == reason
+    stored = (
+        because(Code.NOT_RECONCILED),
+        because(Code.OUTSIDE_PRICE_BAND, price_quote=Decimal("101.50"), distance_frac=0.07, most_frac=0.05),
+    )
+    for reason in stored:
+        again = msgspec.json.decode(msgspec.json.encode(reason), type=Reason)
+        assert again == reason
+        assert str(again) == str(reason)
 
 
 def test_sentences_of_older_versions_are_told_as_they_were() -> None:

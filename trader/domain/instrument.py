@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from trader.domain.reasons import Code, Reason, because
+
 ZERO = Decimal(0)
 
 # Sums of products of prices and quantities are exact under this context; Python's own 28 digits can round them.
@@ -71,18 +73,18 @@ class Instrument(msgspec.Struct, frozen=True):
             rounded = round_to(self.max_quantity, self.quantity_step, Rounding.DOWN)
         return rounded
 
-    def refusal(self, quantity: Decimal, price: Decimal) -> str | None:
+    def refusal(self, quantity: Decimal, price: Decimal) -> Reason | None:
         """Why the exchange would refuse this quantity at this price, or None."""
         if quantity <= 0 or quantity < self.min_quantity:
-            return f"quantity {quantity} below minimum {self.min_quantity} {self.base}"
+            return because(Code.BELOW_MIN_QUANTITY, self.base, quantity_base=quantity, least_base=self.min_quantity)
         if self.max_quantity and quantity > self.max_quantity:
-            return f"quantity {quantity} above maximum {self.max_quantity} {self.base}"
+            return because(Code.ABOVE_MAX_QUANTITY, self.base, quantity_base=quantity, most_base=self.max_quantity)
         if quantity % self.quantity_step:
-            return f"quantity {quantity} not on step {self.quantity_step}"
+            return because(Code.OFF_QUANTITY_STEP, quantity_base=quantity, step_base=self.quantity_step)
         if price % self.price_tick:
-            return f"price {price} not on tick {self.price_tick}"
+            return because(Code.OFF_PRICE_TICK, price_quote=price, tick_quote=self.price_tick)
         notional = quantity * price
         if notional < self.min_notional:
             shown = notional.quantize(Decimal("0.01"), ROUND_DOWN)
-            return f"notional {shown} below minimum {self.min_notional} {self.quote}"
+            return because(Code.BELOW_MIN_NOTIONAL, self.quote, notional_quote=shown, least_quote=self.min_notional)
         return None

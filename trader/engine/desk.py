@@ -17,6 +17,7 @@ from trader.domain.decisions import (
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
+from trader.domain.reasons import Reason, told
 from trader.engine.state import EngineState, Market, kept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.risk.correlation import correlated_exposure
@@ -56,15 +57,14 @@ class Desk:
 
     # --- orders -------------------------------------------------------------------------------------------
 
-    def submit(self, intent: OrderIntent, replaces: Order | None = None) -> tuple[str, ...]:
+    def submit(self, intent: OrderIntent, replaces: Order | None = None) -> tuple[Reason, ...]:
         """Review `intent` and send it; returns the reasons if it was refused."""
         state = self.state
         verdict = review(intent, self._review_view(intent, replaces), self.settings.risk, self.settings.sizing)
         if isinstance(verdict, Refused):
             state.counters["refused"] += 1
-            self.notify(
-                Level.WARNING, "order.refused", "; ".join(verdict.reasons), symbol=intent.symbol, ref=intent.client_id
-            )
+            text = told(verdict.reasons)
+            self.notify(Level.WARNING, "order.refused", text, symbol=intent.symbol, ref=intent.client_id)
             return verdict.reasons
         self.keep_order(state.tracker.intend(intent, self.now_ms))
         if intent.purpose is not Purpose.STOP:  # protection that follows the price holds no entry back

@@ -13,6 +13,7 @@ from trader.domain.decisions import TradingState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
+from trader.domain.reasons import Code, Reason, because
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
@@ -46,7 +47,7 @@ class Refused(msgspec.Struct, frozen=True):
     """An intent that will not be sent, and every reason why."""
 
     intent: OrderIntent
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings) -> Approved | Refused:
@@ -65,25 +66,25 @@ def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing
     return Refused(intent, tuple(reasons)) if reasons else Approved(intent, view.now_ms)
 
 
-def _malformed(intent: OrderIntent, view: ReviewView) -> list[str]:
+def _malformed(intent: OrderIntent, view: ReviewView) -> list[Reason]:
     reasons = []
     if not _CLIENT_ID.fullmatch(intent.client_id):
-        reasons.append(f"client id {intent.client_id!r} is not 1 to 36 characters of A-Z a-z 0-9 -")
+        reasons.append(because(Code.MALFORMED_CLIENT_ID, intent.client_id))
     elif view.is_known_client_id(intent.client_id):
-        reasons.append(f"client id {intent.client_id} was used before")
+        reasons.append(because(Code.REPEATED_CLIENT_ID, intent.client_id))
     if intent.symbol != view.instrument.symbol:
-        return [*reasons, f"symbol {intent.symbol} reviewed as {view.instrument.symbol}"]
+        return [*reasons, because(Code.OTHER_SYMBOL, f"{intent.symbol} reviewed as {view.instrument.symbol}")]
     if intent.type is OrderType.LIMIT and (intent.price is None or intent.price <= 0):
-        reasons.append(f"limit order at price {intent.price}")
+        reasons.append(because(Code.NO_LIMIT_PRICE, str(intent.price)))
     if intent.type is OrderType.STOP_MARKET and (intent.stop_price is None or intent.stop_price <= 0):
-        reasons.append(f"stop order at stop price {intent.stop_price}")
+        reasons.append(because(Code.NO_STOP_PRICE, str(intent.stop_price)))
     if not reasons:
         refusal = _instrument_refusal(intent, view)
         reasons += [refusal] if refusal else []
     return reasons
 
 
-def _instrument_refusal(intent: OrderIntent, view: ReviewView) -> str | None:
+def _instrument_refusal(intent: OrderIntent, view: ReviewView) -> Reason | None:
     """The exchange's filters. Perpetual orders that can only reduce have no minimum notional."""
     only_reduces = intent.purpose.reduces and intent.reduce_only
     instrument = view.instrument.for_reducing if only_reduces else view.instrument
@@ -95,60 +96,71 @@ def _instrument_refusal(intent: OrderIntent, view: ReviewView) -> str | None:
     return instrument.refusal(intent.quantity, price)
 
 
-def _larger_than_position(intent: OrderIntent, view: ReviewView) -> list[str]:
+def _larger_than_position(intent: OrderIntent, view: ReviewView) -> list[Reason]:
     held = view.position_quantity
     if held * intent.side.sign >= 0:
-        return [f"{intent.purpose.value} {intent.side.value} reduces nothing: the position is {held}"]
+        what = f"{intent.purpose.value} {intent.side.value}"
+        return [because(Code.NOTHING_TO_REDUCE, what, position_base=held)]
     taken = ZERO if intent.purpose is Purpose.STOP else view.open_reducing_quantity
-    if intent.quantity + taken > abs(held):
-        others = f" with {taken} in other exits" if taken else ""
-        return [f"{intent.purpose.value} of {intent.quantity}{others} exceeds the position of {abs(held)}"]
-    return []
+    if intent.quantity + taken <= abs(held):
+        return []
+    numbers = {"quantity_base": intent.quantity, "position_base": abs(held)}
+    if taken:
+        return [because(Code.EXCEEDS_POSITION_WITH_EXITS, intent.purpose.value, exiting_base=taken, **numbers)]
+    return [because(Code.EXCEEDS_POSITION, intent.purpose.value, **numbers)]
 
 
-def _state_reasons(view: ReviewView, settings: RiskSettings) -> list[str]:
+def _state_reasons(view: ReviewView, settings: RiskSettings) -> list[Reason]:
     reasons = []
     if view.trading_state is not TradingState.ACTIVE:
-        reasons.append(f"trading state is {view.trading_state.value}")
+        reasons.append(because(Code.TRADING_STATE, view.trading_state.value))
     if not view.stream_is_live:
-        reasons.append("market data is not live")
+        reasons.append(because(Code.DATA_NOT_LIVE))
     if view.unknown_in_symbol:
-        reasons.append("an order of this symbol is without evidence")
+        reasons.append(because(Code.ORDER_WITHOUT_EVIDENCE))
     if view.orders_last_minute >= settings.max_orders_per_minute:
-        reasons.append(f"{view.orders_last_minute} orders in a minute, at most {settings.max_orders_per_minute}")
+        most = settings.max_orders_per_minute
+        reasons.append(because(Code.TOO_MANY_ORDERS, orders=view.orders_last_minute, most_orders=most))
     return reasons
 
 
-def _price_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings) -> list[str]:
+def _price_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings) -> list[Reason]:
     if view.book is None:
-        return ["there is no book to price against"]
+        return [because(Code.NO_BOOK_TO_PRICE)]
     price = intent.price if intent.price is not None else intent.stop_price
     if price is None:
         return []
     distance = abs(float(price) / view.book.mid - 1)
     if distance <= settings.price_band_frac:
         return []
-    return [f"price {price} is {distance:.1%} from the market, at most {settings.price_band_frac:.1%}"]
+    most = settings.price_band_frac
+    return [because(Code.OUTSIDE_PRICE_BAND, price_quote=price, distance_frac=distance, most_frac=most)]
 
 
-def _amount_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings) -> list[str]:
+def _amount_reasons(
+    intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings
+) -> list[Reason]:
     if view.book is None:
         return []  # refused already
     if not (math.isfinite(view.equity) and view.equity > 0):
-        return [f"equity {view.equity} is not above 0"]
+        return [because(Code.NO_EQUITY, equity_quote=view.equity)]
     price = float(intent.price) if intent.price is not None else view.book.mid
     notional = float(intent.quantity) * price
     limits = [
-        ("order", notional, settings.max_order_notional_frac * view.equity),
-        ("exposure", view.exposure_quote + notional, sizing.exposure_limit_frac * view.equity),
-        ("correlated exposure", view.correlated_quote + notional, settings.correlated_exposure_frac * view.equity),
-        ("free balance", notional, view.free_quote * view.leverage),
+        (Code.ORDER_LIMIT, notional, settings.max_order_notional_frac * view.equity),
+        (Code.EXPOSURE_LIMIT, view.exposure_quote + notional, sizing.exposure_limit_frac * view.equity),
+        (
+            Code.CORRELATED_EXPOSURE_LIMIT,
+            view.correlated_quote + notional,
+            settings.correlated_exposure_frac * view.equity,
+        ),
+        (Code.FREE_BALANCE_LIMIT, notional, view.free_quote * view.leverage),
     ]
     reasons = [
-        f"{name} {asked:.2f} above the limit of {limit:.2f} {view.instrument.quote}"
-        for name, asked, limit in limits
-        if not asked <= limit
+        because(code, view.instrument.quote, asked_quote=asked, most_quote=most)
+        for code, asked, most in limits
+        if not asked <= most
     ]
     if intent.side is Side.SELL and not view.instrument.can_short:
-        reasons.append("spot cannot short")
+        reasons.append(because(Code.SPOT_CANNOT_SHORT))
     return reasons

@@ -7,6 +7,7 @@ import pytest
 from tests.kit.builders import a_book, a_perpetual, an_instrument
 from tests.unit.execution.driver import Run
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
+from trader.domain.reasons import Code, because
 from trader.execution.algorithms import BookChanged, ChildChanged, ChildRefused, Started, WokeUp
 
 
@@ -120,9 +121,9 @@ def test_an_ended_child_whose_fills_are_missing_blocks() -> None:
 
 def test_refused_by_the_review_ends_the_parent() -> None:
     run = Run("market", "1")
-    run.tell(ChildRefused("t-other", "not ours"))
+    run.tell(ChildRefused("t-other", because(Code.REPEATED_CLIENT_ID, "t-other")))
     assert not run.state.finished
-    run.tell(ChildRefused(run.last.client_id, "trading state is halted"))
+    run.tell(ChildRefused(run.last.client_id, because(Code.TRADING_STATE, "halted")))
     assert run.finished == "refused: trading state is halted"
     assert run.state.live is None
 

@@ -53,7 +53,7 @@ def reviewed(intent: OrderIntent | None = None, **changes: Any) -> Approved | Re
 def refusals(intent: OrderIntent | None = None, **changes: Any) -> tuple[str, ...]:
     outcome = reviewed(intent, **changes)
     assert isinstance(outcome, Refused), outcome
-    return outcome.reasons
+    return tuple(str(reason) for reason in outcome.reasons)
 
 
 def a_stop(quantity: str = "2") -> OrderIntent:

@@ -6,6 +6,7 @@ from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Order
+from trader.domain.reasons import Reason
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class ChildRefused(msgspec.Struct, frozen=True):
     """The pre-trade review refused the intent: it was never sent. The parent ends."""
 
     client_id: str
-    reason: str
+    reason: Reason
 
 
 class BookChanged(msgspec.Struct, frozen=True):
