@@ -474,14 +474,26 @@ def test_a_locked_ledger_is_told_after_a_short_wait(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_column_that_an_older_version_lacked_is_added(tmp_path: Path) -> None:
+def test_a_column_that_an_older_version_lacked_is_read_as_empty_and_added_by_the_writer(tmp_path: Path) -> None:
     path = file_of(tmp_path)
     asyncio.run(filled(path))
     change(path, "ALTER TABLE orders DROP COLUMN fees")
-    with pytest.raises(Misconfigured, match="written by an older version; start `trader run` once"):
-        SqlLedgerReader(path)
+    before = path.read_bytes()
+    reader = SqlLedgerReader(path)
+    assert [order.fees for order in reader.orders(limit=1_000, open_only=True)] == [()] * 199
+    assert [fill.fill_id for fill in reader.fills(limit=10)] == []
+    reader.close()
+    assert path.read_bytes() == before
     asyncio.run(filled(path))
     assert len(SqlLedgerReader(path).orders(limit=1_000)) == 199
+
+
+def test_a_column_that_cannot_be_empty_must_be_there_to_read(tmp_path: Path) -> None:
+    path = file_of(tmp_path)
+    asyncio.run(filled(path))
+    change(path, "ALTER TABLE orders DROP COLUMN reason")
+    with pytest.raises(Misconfigured, match="written by an older version; start `trader run` once"):
+        SqlLedgerReader(path)
 
 
 def change(path: Path, statement: str) -> None:

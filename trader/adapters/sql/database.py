@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, inspect, select, text
@@ -42,20 +43,42 @@ def open_for_writing(path: Path, *, lock_wait_s: float = _LOCK_WAIT_S) -> Connec
 
 
 def open_for_reading(path: Path) -> Engine:
-    """Read-only, whether the daemon runs or not. Raises `Misconfigured` when there is no readable ledger."""
+    """Read-only, whether the daemon runs or not. Raises `Misconfigured` when there is no readable ledger.
+
+    A column that came later and may be empty reads as NULL, so that a ledger can be looked at before the first start
+    of a newer version brings it up to date.
+    """
     if not path.is_file():
         raise Misconfigured(f"{path}: no ledger here yet; `trader run` with this configuration makes one")
     engine = _engine(f"file:{_quoted(path)}?mode=ro", _LOCK_WAIT_S)
     try:
         with engine.connect() as connection:
             _check_identity(connection, path, quick=True)
-            if _missing_columns(connection):
+            missing = _missing_columns(connection)
+            if not all(schema.metadata.tables[table].c[column].nullable for table, column in missing):
                 raise Misconfigured(
                     f"{path}: written by an older version; start `trader run` once to bring it up to date"
                 )
     except (DBAPIError, sqlite3.Error) as error:
         raise _explained(path, error) from error
+    if missing:
+        _as_if_there(engine, missing)
     return engine
+
+
+def _as_if_there(engine: Engine, missing: Sequence[tuple[str, str]]) -> None:
+    """Every connection from now on has the `missing` (table, column) pairs, empty. The file stays as it is."""
+    columns: dict[str, list[str]] = {}
+    for table, column in missing:
+        columns.setdefault(table, []).append(f'NULL AS "{column}"')
+    views = [
+        f'CREATE TEMP VIEW "{name}" AS SELECT *, {", ".join(each)} FROM main."{name}"' for name, each in columns.items()
+    ]
+
+    @event.listens_for(engine, "connect")
+    def _shadow(connection: sqlite3.Connection, _record: object) -> None:
+        for view in views:  # temporary names come before those of the file
+            connection.execute(view)
 
 
 def pragma(connection: Connection, setting: str) -> None:
