@@ -12,11 +12,11 @@ import pytest
 
 from tests.kit.faulty_door import Answer, FaultyDoor, faulty_door
 from tests.kit.sandbox import eventually, market_clock, sandbox
-from trader.adapters.ccxt import feed as feed_module
-from trader.adapters.ccxt import watchdog
-from trader.adapters.ccxt.books import EARLY_S, INTERVAL_S
 from trader.adapters.ccxt.connect import connect
-from trader.adapters.ccxt.feed import CcxtFeed
+from trader.adapters.ccxt.market import feed as feed_module
+from trader.adapters.ccxt.market import watchdog
+from trader.adapters.ccxt.market.books import EARLY_S, INTERVAL_S
+from trader.adapters.ccxt.market.feed import CcxtFeed
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
 from trader.domain.errors import Unavailable

@@ -11,9 +11,9 @@ import pytest
 
 from tests.kit.ccxt_bench import approved
 from tests.kit.sandbox import eventually, fault_control, market_clock, sandbox, truth
-from trader.adapters.ccxt import account
+from trader.adapters.ccxt.account import stream as account
+from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import Connection, connect
-from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.fault_bench import BTC, ETH
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import SmallDaemon, small_daemon
-from trader.adapters.ccxt import watchdog
+from trader.adapters.ccxt.market import watchdog
 from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
 from trader.domain.orders import OrderStatus, Purpose

@@ -13,9 +13,9 @@ import stamina
 from tests.kit.ccxt_bench import approved, limit
 from tests.kit.fault_bench import BTC, ETH, SYMBOLS, fault_bench, streaming
 from tests.kit.sandbox import eventually, eventually_true, http_session, market_clock, port_of, sandbox
-from trader.adapters.ccxt import listings, watchdog
+from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import connect
-from trader.adapters.ccxt.exchange import CcxtExchange
+from trader.adapters.ccxt.market import listings, watchdog
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings

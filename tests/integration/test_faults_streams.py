@@ -9,7 +9,7 @@ import pytest
 from tests.kit.ccxt_bench import approved, limit
 from tests.kit.fault_bench import BTC, ETH, FaultBench, fault_bench, streaming
 from tests.kit.sandbox import eventually
-from trader.adapters.ccxt import watchdog
+from trader.adapters.ccxt.market import watchdog
 from trader.domain.events import StreamState
 from trader.domain.orders import OrderRef, OrderStatus
 from trader.market.quality import book_fault

@@ -11,7 +11,7 @@ import pytest
 from tests.kit.sandbox import FaultControl, eventually, fault_control, market_clock, sandbox
 from tests.kit.seen_rows import SeenRows
 from trader.adapters.ccxt.connect import connect
-from trader.adapters.ccxt.feed import CcxtFeed
+from trader.adapters.ccxt.market.feed import CcxtFeed
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
 from trader.config.model import ModelSettings

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.kit.faulty_door import FaultyDoor, faulty_door
 from tests.kit.sandbox import http_session, market_clock, sandbox
+from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import Connection, connect
-from trader.adapters.ccxt.exchange import CcxtExchange
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings

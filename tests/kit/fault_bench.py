@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.sandbox import FaultControl, eventually, fault_control, market_clock, sandbox, truth
+from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import Connection, connect
-from trader.adapters.ccxt.exchange import CcxtExchange
-from trader.adapters.ccxt.feed import CcxtFeed
+from trader.adapters.ccxt.market.feed import CcxtFeed
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings

@@ -15,7 +15,7 @@ def refuse_unusable(settings: Settings) -> None:
     """What can be told without asking anybody is told before anything is made: a wrong exchange, wrong keys."""
     (require_credentials if settings.mode == "live" and settings.exchange.id != "sandbox" else credentials)(settings)
     if settings.exchange.id != "sandbox":
-        from trader.adapters.ccxt.client import require_known
+        from trader.adapters.ccxt.transport.client import require_known
 
         require_known(settings.exchange.id)
 

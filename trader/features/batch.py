@@ -8,7 +8,7 @@ import numpy as np
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import FundingRate
 from trader.features.catalogue import positions
-from trader.features.funding import KNOWN_AFTER_MS
+from trader.features.groups.funding import KNOWN_AFTER_MS
 from trader.features.step import FINE, REFUSALS, ROW_WIDTH, as_rows, new_state, run
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

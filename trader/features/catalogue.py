@@ -6,18 +6,15 @@ import msgspec
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
-from trader.features import (
+from trader.features.columns import Feature
+from trader.features.families import (
     averages,
     calendar_time,
     candlesticks,
-    cross_section,
     dependence,
-    funding,
     higher,
-    leader,
     microstructure,
     momentum,
-    order_book,
     price_action,
     statistics,
     trend,
@@ -26,7 +23,7 @@ from trader.features import (
     volume,
     volume_profile,
 )
-from trader.features.columns import Feature
+from trader.features.groups import cross_section, funding, leader, order_book
 
 DEFAULT_HIGHER = ("15m", "1h")
 """Higher timeframes unless configured otherwise; for base candles above 15m the two next of the ladder."""

@@ -74,7 +74,7 @@ def _cache_folder() -> Path | None:
 
 def _source_hash() -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(_ROOM.glob("*.py")):
-        digest.update(path.name.encode())
+    for path in sorted(_ROOM.rglob("*.py")):
+        digest.update(path.relative_to(_ROOM).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

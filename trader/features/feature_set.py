@@ -15,7 +15,7 @@ from trader.features.catalogue import (
     warm_up,
 )
 from trader.features.columns import Feature
-from trader.features.cross_section import FEWEST
+from trader.features.groups.cross_section import FEWEST
 
 
 class FeatureSet(msgspec.Struct, frozen=True):

@@ -8,9 +8,9 @@ import numpy as np
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade, timeframe_ms
 from trader.features.batch import FloatArray, FundingHistory, IntArray, compute_matrix
-from trader.features.book_stream import book_matrix
 from trader.features.catalogue import check_higher, column_names
-from trader.features.cross_section import LOOKED_AT, ranked
+from trader.features.groups.book_stream import book_matrix
+from trader.features.groups.cross_section import LOOKED_AT, ranked
 
 if TYPE_CHECKING:
     import pandas as pd

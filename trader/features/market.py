@@ -8,9 +8,9 @@ import numpy as np
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Candle, Trade, timeframe_ms
 from trader.features.batch import FloatArray, FundingHistory, compute_matrix
-from trader.features.book_stream import book_matrix
 from trader.features.catalogue import COLUMNS, check_groups, check_higher, column_names
-from trader.features.cross_section import LOOKED_AT, WIDTH, cross_section, ranked
+from trader.features.groups.book_stream import book_matrix
+from trader.features.groups.cross_section import LOOKED_AT, WIDTH, cross_section, ranked
 from trader.features.stream import FeatureStream
 
 _LEADING_KEPT = 25_000

@@ -4,8 +4,8 @@ from itertools import groupby
 from math import isinf
 
 from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, GROUPS, MODEL_INPUTS, catalogue
-from trader.features.funding import KNOWN_AFTER_MS
-from trader.features.higher import CLOSED_NEEDED
+from trader.features.families.higher import CLOSED_NEEDED
+from trader.features.groups.funding import KNOWN_AFTER_MS
 
 _HEAD = f"""# Features
 

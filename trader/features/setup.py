@@ -1,6 +1,7 @@
 """Compile every kernel once, at set-up, so that no candle waits for it."""
 
-from trader.features import cross_section, order_book, step
+from trader.features import step
+from trader.features.groups import cross_section, order_book
 
 
 def compile_kernels() -> None:

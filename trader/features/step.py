@@ -5,14 +5,14 @@ from math import isfinite
 import numpy as np
 
 from trader.domain.market import timeframe_ms
-from trader.features import (
+from trader.features.catalogue import check_higher, warm_up
+from trader.features.compiled import Record, entry_point, kernel
+from trader.features.families import (
     averages,
     calendar_time,
     candlesticks,
     dependence,
-    funding,
     higher,
-    leader,
     microstructure,
     momentum,
     price_action,
@@ -23,8 +23,7 @@ from trader.features import (
     volume,
     volume_profile,
 )
-from trader.features.catalogue import check_higher, warm_up
-from trader.features.compiled import Record, entry_point, kernel
+from trader.features.groups import funding, leader
 from trader.features.history import HISTORY, remember
 
 YEAR_MS = 365 * 86_400_000

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from trader.domain.market import Book, Trade, timeframe_ms
-from trader.features.book_stream import BookStream
 from trader.features.catalogue import check_groups, check_higher, column_names, feature_set_hash, positions, warm_up
+from trader.features.groups.book_stream import BookStream
 from trader.features.step import FINE, REFUSALS, ROW_WIDTH, STATE, as_rows, new_state, run
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

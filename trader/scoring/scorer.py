@@ -11,7 +11,7 @@ from trader.domain.errors import Rejected, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.market import Book, Candle, Trade, timeframe_ms
 from trader.features import FeatureSet
-from trader.features.funding import LEARNED_FROM_MS
+from trader.features.groups.funding import LEARNED_FROM_MS
 from trader.ports import Clock, MarketFeed
 from trader.scoring.rounds import Rounds
 from trader.scoring.scoring import Ensemble, Scoring, Work

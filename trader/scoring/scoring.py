@@ -12,7 +12,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.signals import CONTEXT_COLUMNS, Forecast, MarketContext, ModelInfo
 from trader.features import FeatureSet, MarketStream
-from trader.features.funding import KNOWN_AFTER_MS
+from trader.features.groups.funding import KNOWN_AFTER_MS
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 from trader.scoring.rounds import Round

@@ -8,7 +8,7 @@ from tests.unit.features.candles import Array, Candles, random_candles, recorded
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Candle, timeframe_ms
 from trader.features import COLUMNS, WARM_UP, MarketStream, column_names, compute_features, compute_market
-from trader.features.cross_section import cross_section
+from trader.features.groups.cross_section import cross_section
 
 GROUPS = ("leader", "peers")
 NAMES = column_names(groups=GROUPS)

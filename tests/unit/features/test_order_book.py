@@ -13,7 +13,7 @@ import pytest
 from tests.unit.features.candles import Array, random_candles
 from trader.domain.market import Book, Levels, Trade
 from trader.features import CATALOGUE, GROUPS, WARM_UP, FeatureStream, catalogue, column_names
-from trader.features.book_stream import BookStream, book_matrix
+from trader.features.groups.book_stream import BookStream, book_matrix
 
 MINUTE = 60_000
 COLUMNS = [entry.name for entry in catalogue(groups=("books",))[len(CATALOGUE) :]]

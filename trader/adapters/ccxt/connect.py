@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from trader.adapters.ccxt import margin
-from trader.adapters.ccxt.client import Client
-from trader.adapters.ccxt.exchange import CcxtExchange
+from trader.adapters.ccxt.account import margin
+from trader.adapters.ccxt.account.exchange import CcxtExchange
+from trader.adapters.ccxt.account.keys import check_keys, refuse_rsa
 from trader.adapters.ccxt.exchanges import ccxt_id_for, facts_for
-from trader.adapters.ccxt.feed import CcxtFeed
-from trader.adapters.ccxt.keys import check_keys, refuse_rsa
-from trader.adapters.ccxt.timing import MarketTime, Pause
+from trader.adapters.ccxt.market.feed import CcxtFeed
+from trader.adapters.ccxt.transport.client import Client
+from trader.adapters.ccxt.transport.timing import MarketTime, Pause
 from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings

@@ -1,9 +1,9 @@
 """Questions to an exchange, without keys: does it answer, how late is its clock, does it list what is configured?"""
 
-from trader.adapters.ccxt.client import Client
 from trader.adapters.ccxt.exchanges import facts_for
-from trader.adapters.ccxt.feed import CcxtFeed
-from trader.adapters.ccxt.timing import MarketTime, Pause
+from trader.adapters.ccxt.market.feed import CcxtFeed
+from trader.adapters.ccxt.transport.client import Client
+from trader.adapters.ccxt.transport.timing import MarketTime, Pause
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
 from trader.ports import Clock

@@ -14,7 +14,7 @@ from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade, timeframe_ms
 from trader.features import FeatureSet, FundingHistory
 from trader.features.catalogue import warm_up
-from trader.features.funding import LEARNED_FROM_MS
+from trader.features.groups.funding import LEARNED_FROM_MS
 from trader.ports import MarketFeed
 
 _PAGE = 1_000

@@ -25,7 +25,7 @@ async def clock_of(exchange: ExchangeSettings) -> Clock:
         return SystemClock()
     import aiohttp
 
-    from trader.adapters.ccxt.loopback import simulator_clock
+    from trader.adapters.ccxt.transport.loopback import simulator_clock
 
     try:
         epochs = await simulator_clock(exchange.endpoint, exchange.ca_file)

@@ -17,7 +17,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.events import BookUpdated, TradePrinted
 from trader.domain.market import Book, Trade
 from trader.features import Extras
-from trader.features.funding import KNOWN_AFTER_MS
+from trader.features.groups.funding import KNOWN_AFTER_MS
 from trader.service.learning.history import recorded, recorded_books, recorded_funding
 from trader.service.recording.keeper import Keeper
 from trader.training.dataset import build_dataset

@@ -1,0 +1,1 @@
+"""One account: orders, executions, balances, payments, margin and keys."""

@@ -1,0 +1,1 @@
+"""Public data: candles, books, trades, listings, and the truth about each stream."""

@@ -1,0 +1,1 @@
+"""Requests and subscriptions: one guarded client, its errors, time and sessions."""

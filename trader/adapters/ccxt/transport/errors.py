@@ -1,0 +1,148 @@
+"""ccxt's exceptions and broken answers as our five kinds of failure. One table per kind of request.
+
+What matters is not the name of an exception but whether the exchange may have acted. For an order only a
+definitive answer is `Rejected`; everything else that was sent is `OutcomeUnknown`.
+"""
+
+import re
+import traceback
+
+import aiohttp
+import ccxt
+
+from trader.adapters.ccxt.exchanges import ExchangeFacts
+from trader.adapters.ccxt.transport.flight import Flight
+from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, TraderError, Unavailable
+
+# what ccxt's parsers raise on an answer they cannot read
+MALFORMED = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+CAUGHT = (ccxt.BaseError, TimeoutError, aiohttp.ClientError, OSError, *MALFORMED)
+
+_LIMITED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded)
+_WORDS: tuple[tuple[type[Exception], str], ...] = (  # most special first
+    (ccxt.InsufficientFunds, "insufficient_funds"),
+    (ccxt.OrderNotFound, "unknown_order"),
+    (ccxt.OrderImmediatelyFillable, "would_match"),
+    (ccxt.OrderNotFillable, "no_liquidity"),
+    (ccxt.DuplicateOrderId, "duplicate_client_id"),
+    (ccxt.InvalidOrder, "invalid_order"),
+    (ccxt.BadSymbol, "unknown_symbol"),
+    (ccxt.PermissionDenied, "permission_denied"),
+    (ccxt.AuthenticationError, "authentication"),
+    (ccxt.NotSupported, "not_supported"),
+    (ccxt.InvalidNonce, "clock"),
+    (ccxt.DDoSProtection, "rate_limited"),
+    (ccxt.RateLimitExceeded, "rate_limited"),
+    (ccxt.OnMaintenance, "maintenance"),
+    (ccxt.ExchangeNotAvailable, "refused"),
+    (ccxt.BadRequest, "bad_request"),
+    (ccxt.ArgumentsRequired, "bad_request"),
+    (ccxt.OperationRejected, "rejected"),
+    (ccxt.OperationFailed, "refused"),
+)
+_TEXT_CODES = (  # said more plainly in the text than in ccxt's class
+    ("LOT_SIZE", "lot_size"),
+    ("PRICE_FILTER", "price_filter"),
+    ("NOTIONAL", "min_notional"),
+    ("insufficient balance", "insufficient_funds"),
+    ("immediately match", "would_match"),
+    ("trigger immediately", "would_trigger"),
+    ("immediately trigger", "would_trigger"),
+    ("Unknown order", "unknown_order"),
+    ("ReduceOnly", "reduce_only"),
+)
+_QUERY = re.compile(r"\?[^\s\"']*")
+_LONGEST = 300
+
+
+def said(error: BaseException) -> str:
+    """What `error` says, without the signed query of a URL, in one short line."""
+    text = _QUERY.sub("", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {text[:_LONGEST]}"
+
+
+def where(error: BaseException) -> str:
+    """The innermost line of code that raised. A whole traceback with its variables could show keys."""
+    trace = traceback.extract_tb(error.__traceback__)
+    return f"{trace[-1].filename.rpartition('/')[2]}:{trace[-1].lineno} {trace[-1].name}" if trace else ""
+
+
+def code_of(error: BaseException) -> str:
+    """The short stable word for a refusal."""
+    text = str(error)
+    if isinstance(error, ccxt.InvalidOrder | ccxt.BadRequest | ccxt.BadResponse):
+        for word, code in _TEXT_CODES:
+            if word in text:
+                return code
+    return next((code for kind, code in _WORDS if isinstance(error, kind)), "rejected")
+
+
+def of_read(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
+    """The failure of a request that changes nothing."""
+    if isinstance(error, ccxt.AuthenticationError):
+        return Misconfigured(f"the exchange refused the API key: {said(error)}")
+    if isinstance(error, _LIMITED):
+        return Unavailable(said(error), retry_after_s=flight.retry_after_s)
+    if isinstance(error, ccxt.OperationFailed):
+        return Unavailable(said(error), retry_after_s=flight.retry_after_s)
+    if _is_not_found(error, facts):
+        return Rejected(said(error), code="unknown_order")
+    if isinstance(error, ccxt.ExchangeError) and not isinstance(error.__cause__, aiohttp.ClientError):
+        return Rejected(said(error), code=code_of(error))
+    return Unavailable(f"answer not understood: {said(error)}")
+
+
+def of_submit(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
+    """The failure of a new order."""
+    if not flight.is_sent:
+        if isinstance(error, ccxt.ExchangeError):
+            return Rejected(said(error), code=code_of(error))
+        return Unavailable(f"not sent: {said(error)}")
+    if isinstance(error, ccxt.DuplicateOrderId) or _says(error, ccxt.InvalidOrder, facts.duplicate_words):
+        return OutcomeUnknown(f"an order with this client id exists already: {said(error)}")
+    if _proves_not_placed(error, flight, facts):
+        return Rejected(said(error), code=code_of(error))
+    return OutcomeUnknown(said(error))
+
+
+def of_setting(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
+    """The failure of a change of the account's settings; `unchanged` when it was set like that already."""
+    if flight.error_code() in facts.unchanged_codes:
+        return Rejected(said(error), code="unchanged")
+    return of_submit(error, flight, facts)
+
+
+def of_cancel(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
+    """The failure of a cancel. Asking again does no harm, so a cancel that was not carried out is `Unavailable`."""
+    if _is_not_found(error, facts):
+        return Rejected(said(error), code="unknown_order")
+    if not flight.is_sent and not isinstance(error, ccxt.ExchangeError):
+        return Unavailable(f"not sent: {said(error)}")
+    if isinstance(error, (*_LIMITED, ccxt.InvalidNonce)) or _is_refused_at_the_door(error, flight):
+        return Unavailable(said(error), retry_after_s=flight.retry_after_s)
+    if not flight.is_sent or _proves_not_placed(error, flight, facts):
+        return Rejected(said(error), code=code_of(error))
+    return OutcomeUnknown(said(error))
+
+
+def _proves_not_placed(error: BaseException, flight: Flight, facts: ExchangeFacts) -> bool:
+    if isinstance(error, (*_LIMITED, ccxt.InvalidNonce)) or flight.error_code() in facts.not_placed_codes:
+        return True
+    if _is_refused_at_the_door(error, flight):
+        return True
+    # a bare ExchangeError is a code ccxt does not know, or a body that broke off: neither proves anything
+    return isinstance(error, ccxt.ExchangeError) and type(error) is not ccxt.ExchangeError
+
+
+def _is_refused_at_the_door(error: BaseException, flight: Flight) -> bool:
+    """A 4xx page of the exchange's front (ccxt calls 403, 404 and 451 "not available"); 408 is a timeout."""
+    status = flight.status
+    return isinstance(error, ccxt.ExchangeNotAvailable) and status is not None and 400 <= status < 500 and status != 408
+
+
+def _is_not_found(error: BaseException, facts: ExchangeFacts) -> bool:
+    return isinstance(error, ccxt.OrderNotFound) or _says(error, ccxt.InvalidOrder, facts.not_found_words)
+
+
+def _says(error: BaseException, kind: type[Exception], words: tuple[str, ...]) -> bool:
+    return isinstance(error, kind) and any(word in str(error) for word in words)

@@ -1,0 +1,1 @@
+"""Optional groups of features: what they need beyond the candles of one symbol."""
