@@ -47,7 +47,7 @@ def mark_compiled(cache: Path) -> None:
 def _stamp(cache: Path) -> Path:
     digest = hashlib.blake2b(digest_size=8)
     for room in _COMPILED_ROOMS:
-        for source in sorted((Path(trader.__file__).parent / room).glob("*.py")):
+        for source in sorted((Path(trader.__file__).parent / room).rglob("*.py")):
             digest.update(source.read_bytes())
     digest.update(f"{version('numba')} {platform.python_version()} {platform.machine()}".encode())
     return cache / f"compiled-{digest.hexdigest()}"
