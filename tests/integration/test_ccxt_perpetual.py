@@ -20,7 +20,7 @@ from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected
 from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import Approved, OrderRef, OrderReport, OrderStatus, OrderType, Purpose, Side
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.status import RunningSandbox
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 D = Decimal

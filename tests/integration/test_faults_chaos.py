@@ -10,7 +10,7 @@ from tests.kit.small_daemon import small_daemon
 from trader.domain.errors import Misconfigured
 from trader.domain.orders import Purpose
 from trader.runtime import live as runner_module
-from trader.sandbox.chaos import chaos
+from trader.sandbox.server.chaos import chaos
 
 
 async def test_without_a_sandbox_there_is_nothing_to_break(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.kit.sandbox import ccxt_binance, eventually, eventually_true, sandbox
 from tests.kit.small_daemon import small_daemon
 from tests.kit.usdm import ccxt_usdm
 from trader.domain.events import CommandName
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.status import RunningSandbox
 
 SPOT, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"
 SPOT_ONLY = {"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}

@@ -11,8 +11,8 @@ import pytest
 from tests.kit.sandbox import ccxt_binance, eventually, fault_control, http_session, sandbox, truth
 from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
-from trader.sandbox.faults import ErrorAnswer, Silence
-from trader.sandbox.process import ensure_running, restart, stop
+from trader.sandbox.faults.kinds import ErrorAnswer, Silence
+from trader.sandbox.server.process import ensure_running, restart, stop
 
 BTC = "BTC/USDT"
 SPOT_ONLY: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.kit.sandbox import sandbox, truth
-from trader.sandbox.faults import KINDS
+from trader.sandbox.faults.kinds import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 _SHARED = {"path", "method", "containing", "next", "for_s"}  # of every fault of requests: told once

@@ -12,9 +12,9 @@ from tests.kit.sandbox import http_session, sandbox
 from tests.kit.streams import listening
 from tests.kit.usdm import BTC, SHORT, ccxt_usdm, touch
 from tests.kit.wire import differences, sample, samples, session
-from tests.unit.sandbox.test_futures_userfeed import Listening
+from tests.unit.sandbox.binance.test_usdm_userfeed import Listening
 from tests.unit.simulation.perpetual_shop import BUY, market
-from trader.sandbox.usdm.events import force_order
+from trader.sandbox.binance.usdm.events import force_order
 from trader.simulation.orders import OrderChanged
 
 pytestmark = [

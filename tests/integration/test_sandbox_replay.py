@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.kit.sandbox import ccxt_binance, eventually_true, http_session, sandbox, truth
-from tests.unit.sandbox.test_replay import START, write
+from tests.unit.sandbox.recorded.test_replay import START, write
 
 SPOT_ONLY = {"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}
 

@@ -13,10 +13,10 @@ import pytest
 from tests.kit.sandbox import ccxt_binance, market_clock, sandbox, truth
 from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
-from trader.sandbox.options import SandboxOptions
-from trader.sandbox.process import answers, ensure_running, stop
-from trader.sandbox.server import SandboxServer
-from trader.sandbox.status import read_status
+from trader.sandbox.server.options import SandboxOptions
+from trader.sandbox.server.process import answers, ensure_running, stop
+from trader.sandbox.server.run import SandboxServer
+from trader.sandbox.server.status import read_status
 
 BTC = "BTC/USDT"
 SPOT_ONLY = {"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}

@@ -14,7 +14,7 @@ from trader.config.credentials import Credentials
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.status import RunningSandbox
 
 BTC = "BTC/USDT"
 SYMBOLS = (BTC, "ETH/USDT")

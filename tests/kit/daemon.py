@@ -28,9 +28,9 @@ from trader.adapters.sql import SqlLedgerReader
 from trader.config.load import load
 from trader.config.schema import Settings
 from trader.domain.instrument import Instrument
-from trader.sandbox import process as sandbox_process
-from trader.sandbox.listing import listing_for
-from trader.sandbox.status import RunningSandbox, read_status
+from trader.sandbox.market.listing import listing_for
+from trader.sandbox.server import process as sandbox_process
+from trader.sandbox.server.status import RunningSandbox, read_status
 from trader.service.control.client import ask
 from trader.service.process.places import control_path, ledger_path
 

@@ -29,7 +29,7 @@ from trader.domain.events import (
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import OrderStatus
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.status import RunningSandbox
 
 BTC, ETH = SYMBOLS = ("BTC/USDT", "ETH/USDT")
 MINUTE_MS = 60_000

@@ -10,8 +10,8 @@ from aiohttp import web
 from yarl import URL
 
 from tests.kit.sandbox import http_session
-from trader.sandbox.status import RunningSandbox
-from trader.sandbox.tls import certificates_in
+from trader.sandbox.server.status import RunningSandbox
+from trader.sandbox.server.tls import certificates_in
 
 _HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"})
 

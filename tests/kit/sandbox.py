@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from trader.clock import ScaledClock
-from trader.sandbox.options import SandboxOptions
-from trader.sandbox.server import SandboxServer
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.options import SandboxOptions
+from trader.sandbox.server.run import SandboxServer
+from trader.sandbox.server.status import RunningSandbox
 
 
 class EverythingHere(AbstractResolver):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.kit.sandbox import http_session, market_clock
-from trader.sandbox.status import RunningSandbox
+from trader.sandbox.server.status import RunningSandbox
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 SHORT: dict[str, Any] = {"history_candles": 1_600, "symbols": (BTC, ETH)}

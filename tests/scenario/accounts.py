@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tests.kit.daemon import Daemon, market_ms
 from trader.adapters.sql import SqlLedgerReader
 from trader.domain.orders import OrderStatus
-from trader.sandbox.listing import listing_for
+from trader.sandbox.market.listing import listing_for
 from trader.simulation.exchange import SimulatedExchange
 
 MANY = 100_000

@@ -13,7 +13,7 @@ from tests.scenario.conftest import EAGER, MakeDaemon, merged
 from trader.adapters.model_files import ModelFiles
 from trader.domain.market import timeframe_ms
 from trader.domain.signals import DecisionRecord, Verdict
-from trader.sandbox.options import SandboxOptions
+from trader.sandbox.server.options import SandboxOptions
 
 pytestmark = [pytest.mark.scenario, pytest.mark.recorded, pytest.mark.timeout(300)]
 

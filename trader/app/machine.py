@@ -36,8 +36,8 @@ def doctor(settings: Settings) -> list["Finding"]:
     market_id = known_market_id(settings)
 
     async def locate() -> Venue:
-        from trader.sandbox.process import answers
-        from trader.sandbox.status import read_status
+        from trader.sandbox.server.process import answers
+        from trader.sandbox.server.status import read_status
 
         running = read_status(settings.storage.state_dir / "sandbox") if is_bundled else None
         if running is not None and await answers(running):

@@ -8,7 +8,7 @@ from trader.config.schema import Settings
 from trader.service.process.venue import Venue, clock_of
 
 if TYPE_CHECKING:
-    from trader.sandbox.status import RunningSandbox
+    from trader.sandbox.server.status import RunningSandbox
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -33,7 +33,7 @@ async def locate(settings: Settings) -> Venue:
         keys = keys if settings.mode == "live" else None
         return Venue(settings, await clock_of(settings.exchange), keys, _real_market_id(settings))
     credentials(settings)  # refuses to start while the keys of a real exchange are set
-    from trader.sandbox.process import ensure_running
+    from trader.sandbox.server.process import ensure_running
 
     state_dir = settings.storage.state_dir
     running = await ensure_running(
@@ -54,7 +54,7 @@ def known_market_id(settings: Settings) -> str:
     """`Venue.market_id` without starting or asking anything."""
     if settings.exchange.id != "sandbox":
         return _real_market_id(settings)
-    from trader.sandbox.options import SandboxOptions
+    from trader.sandbox.server.options import SandboxOptions
 
     sandbox = settings.sandbox
     options = SandboxOptions(

@@ -8,7 +8,7 @@ import typer
 from trader.cli.options import seconds
 
 if TYPE_CHECKING:
-    from trader.sandbox.faults import Fault
+    from trader.sandbox.faults.kinds import Fault
 
 _MARKET, _PROCESS = "Market", "Process"
 SANDBOX_EPILOG = (
@@ -96,9 +96,9 @@ def sandbox(
     from trader.config.log import LogSettings
     from trader.domain.errors import Misconfigured
     from trader.observability.logs import configure
-    from trader.sandbox.options import SandboxOptions
-    from trader.sandbox.server import serve
-    from trader.sandbox.status import decode
+    from trader.sandbox.server.options import SandboxOptions
+    from trader.sandbox.server.run import serve
+    from trader.sandbox.server.status import decode
 
     if options_file is not None:
         configure(LogSettings(format="json"))
@@ -144,7 +144,7 @@ def chaos(
 
     from trader.config.log import LogSettings
     from trader.observability.logs import configure
-    from trader.sandbox.chaos import chaos as drive
+    from trader.sandbox.server.chaos import chaos as drive
 
     output = configure(LogSettings())
     try:
@@ -159,7 +159,7 @@ def _faults(path: Path) -> "tuple[Fault, ...]":
     import json
 
     from trader.domain.errors import Misconfigured
-    from trader.sandbox.faults import fault_from
+    from trader.sandbox.faults.kinds import fault_from
 
     try:
         given = json.loads(path.read_text())

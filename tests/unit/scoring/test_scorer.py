@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.kit.seen_rows import SeenRows
-from tests.unit.sandbox.test_generator import market as sandbox_market
+from tests.unit.sandbox.generated.test_generator import market as sandbox_market
 from trader.clock import SimulatedClock
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
@@ -23,7 +23,7 @@ from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.signals import Forecast
 from trader.features import Extras, FeatureSet, FundingHistory
 from trader.ports import MarketSink
-from trader.sandbox.generated import EPOCH_MS
+from trader.sandbox.generated.market import EPOCH_MS
 from trader.scoring.scorer import Scorer
 from trader.training.dataset import Dataset, build_dataset
 

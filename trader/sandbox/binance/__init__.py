@@ -1,0 +1,1 @@
+"""Binance's wire protocol: what spot and perpetuals share, and each of them."""

@@ -1,0 +1,1 @@
+"""What Binance's exchanges have in common on the wire."""

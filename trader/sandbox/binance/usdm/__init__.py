@@ -1,0 +1,1 @@
+"""Binance's USD-M perpetuals."""

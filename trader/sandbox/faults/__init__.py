@@ -1,0 +1,1 @@
+"""What can be made to go wrong, what is wrong now, and how it acts."""

@@ -1,0 +1,1 @@
+"""Markets that are made up from a seed."""

@@ -1,0 +1,1 @@
+"""A market that runs by itself: symbols with candles, books and trades, moved through market time."""

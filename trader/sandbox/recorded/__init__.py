@@ -1,0 +1,1 @@
+"""Markets that were recorded: candles, and order books update by update."""

@@ -1,0 +1,1 @@
+"""Websockets of every exchange: who listens to what, and who is connected."""
