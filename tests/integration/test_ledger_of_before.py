@@ -20,7 +20,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.orders import Order, OrderStatus, Purpose, Side
 from trader.domain.signals import Verdict
 from trader.engine.state import KEPT_TYPES, EngineState
-from trader.sandbox.listing import listing_for
+from trader.sandbox.market.listing import listing_for
 
 NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances")
