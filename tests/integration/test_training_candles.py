@@ -18,6 +18,7 @@ from trader.config.schema import Settings
 from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
+from trader.domain.reasons import Code, because
 from trader.features import Extras, FundingHistory
 from trader.models.card import Card
 from trader.models.card_text import card_text
@@ -84,7 +85,7 @@ def test_a_market_with_a_tide_is_learned(informed: TrainedModel) -> None:
 
 def test_two_days_of_data_are_no_evidence_for_real_money(informed: TrainedModel) -> None:
     assert informed.manifest.info.verdict == "observe"
-    assert any(reason.startswith("active_days") for reason in informed.manifest.info.reasons)
+    assert any(reason.code is Code.ACTIVE_DAYS for reason in informed.manifest.info.reasons)
 
 
 def test_the_live_side_loads_the_champion_and_agrees(informed: TrainedModel, files: ModelFiles) -> None:
@@ -131,7 +132,7 @@ def test_the_importance_names_real_features(informed: TrainedModel) -> None:
 def test_a_random_walk_has_no_edge(tmp_path: Path) -> None:
     trained = train_and_register(market(0.0, 2_600), SETTINGS, ModelFiles(tmp_path))
     assert trained.manifest.info.no_edge
-    assert "no_edge" in trained.manifest.info.reasons
+    assert because(Code.NO_EDGE) in trained.manifest.info.reasons
     assert trained.evaluation.trades.net.sum() <= 0
 
 

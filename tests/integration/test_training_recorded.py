@@ -12,6 +12,7 @@ from trader.bench.libraries import compiled_of
 from trader.config.market import MarketSettings
 from trader.config.model import ModelSettings
 from trader.config.schema import Settings
+from trader.domain.reasons import Code
 from trader.training.dataset import build_dataset, sampled
 from trader.training.ensemble import StackedEnsemble
 from trader.training.fit import train
@@ -69,4 +70,4 @@ def test_a_leak_is_noticed(table: Any) -> None:
     rng = np.random.default_rng(0)
     X = np.column_stack((few.X, few.y + rng.normal(size=len(few.y))))
     ensemble = StackedEnsemble("quick").fit(X, few.y, label_start=few.start_ms, label_end=few.end_ms)
-    assert any(alarm.startswith("leak_alarm ic") for alarm in leak_alarms(ensemble.scores_))
+    assert any((alarm.code, alarm.about) == (Code.LEAK_ALARM, "ic") for alarm in leak_alarms(ensemble.scores_))

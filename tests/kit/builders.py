@@ -15,7 +15,7 @@ from trader.domain.orders import (
     Side,
     TimeInForce,
 )
-from trader.domain.signals import Forecast, MarketContext, ModelInfo
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict
 
 SYMBOL = "BTC/USDT"
 NOW_MS = 1_700_000_000_000
@@ -154,7 +154,7 @@ def a_model(
         average_win_frac=average_win_frac,
         average_loss_frac=average_loss_frac,
         no_edge=no_edge,
-        verdict=verdict,
+        verdict=ModelVerdict(verdict),
     )
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import Enum
+from math import isfinite
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from trader.domain.decisions import Decision, KeepOrder, RecordDecision, SubmitOrder
 from trader.domain.events import AnyEvent, TimerFired
 from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus, OrderType, Purpose, Side
-from trader.domain.signals import DecisionRecord, Verdict
+from trader.domain.reasons import Code, Reason, because
+from trader.domain.signals import DecisionRecord, Regime, Verdict
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -23,6 +25,18 @@ def any_struct(kind: type[Struct], **fixed: st.SearchStrategy[Any]) -> st.Search
     """Any value of a struct: every field varies within its type."""
     fields = {f.name: fixed.get(f.name, _any_of(f.type)) for f in msgspec.structs.fields(kind)}
     return st.builds(kind, **fields)
+
+
+def any_reason() -> st.SearchStrategy[Reason]:
+    """Any reason, with causes of its own."""
+    numbers = st.dictionaries(st.text(max_size=8), st.floats(allow_nan=False) | decimals(), max_size=3)
+    causes = st.lists(st.builds(because, st.sampled_from(Code), st.text(max_size=12)), max_size=2).map(tuple)
+
+    def made(code: Code, about: str, why: tuple[Reason, ...], told: dict[str, float | Decimal]) -> Reason:
+        finite = {name: number if isfinite(number) else Decimal(number) for name, number in told.items()}
+        return Reason(code, finite, about, why)
+
+    return st.builds(made, st.sampled_from(Code), st.text(max_size=12), causes, numbers)
 
 
 def decimals() -> st.SearchStrategy[Decimal]:
@@ -42,6 +56,8 @@ def _any_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.floats(allow_nan=False)
     if kind is bool:
         return st.booleans()
+    if kind is Reason:
+        return any_reason()
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -80,8 +96,11 @@ def a_record(number: int, ts_ms: int = NOW_MS, symbol: str = "BTC/USDT") -> Deci
         symbol=symbol,
         candle_open_ms=ts_ms - 60_000,
         verdict=Verdict.SKIP,
-        reasons=("edge 3.1 below cost 24.0", "no confirmation"),
-        regime="range_bound",
+        reasons=(
+            because(Code.EDGE_BELOW_BAR, edge_bps=3.1, needed_bps=24.0),
+            because(Code.NOT_CONFIRMED, "rsi_dip"),
+        ),
+        regime=Regime.RANGE_BOUND,
         prediction=0.00031,
         win_probability=0.5123,
         edge_bps=3.1,

@@ -63,7 +63,7 @@ def test_a_size_never_breaks_a_cap(view: SizingView, win_probability: float, mul
     forecast = a_forecast(win_probability=win_probability)
     result = size_position(signal, forecast, a_model(), view, instrument, settings)
     if not isinstance(result, Sized):
-        assert result.reason
+        assert str(result.reason)
         return
     slack = 1 + 1e-9
     assert instrument.refusal(result.quantity, instrument.round_price(view.price * 1.01)) is None

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.scenario.accounts import (
     unprotected,
 )
 from tests.scenario.conftest import MakeDaemon
+from trader.domain.instrument import ZERO
 from trader.domain.orders import Purpose
 from trader.execution.client_ids import client_id_for
 from trader.simulation.exchange import SimulatedExchange
@@ -139,7 +139,7 @@ def assert_each_intent_became_one_order(daemon: Daemon, parents: set[str]) -> No
     """The client ids of a parent are those of steps 0, 1, 2, ...; together they bought no more than was wanted."""
     with daemon.ledger() as ledger:
         orders, ledger_id = ledger.orders(limit=MANY), ledger.ledger_id()
-        wanted = {d.parent_id: Decimal(d.quantity) for d in ledger.decisions(limit=MANY) if d.parent_id in parents}
+        wanted = {d.parent_id: d.quantity or ZERO for d in ledger.decisions(limit=MANY) if d.parent_id in parents}
     assert wanted.keys() == parents
     for parent in parents:
         children = [o for o in orders if o.intent.parent_id == parent and o.intent.purpose is Purpose.ENTRY]

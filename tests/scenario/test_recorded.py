@@ -12,6 +12,7 @@ from tests.scenario.accounts import MANY, ended_equal, of_exchange, unprotected
 from tests.scenario.conftest import EAGER, MakeDaemon, merged
 from trader.adapters.model_files import ModelFiles
 from trader.domain.market import timeframe_ms
+from trader.domain.reasons import Code, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.sandbox.server.options import SandboxOptions
 
@@ -118,9 +119,9 @@ def assert_traded_only_with_an_edge(daemon: Daemon) -> None:
     rows = [row for rows in decisions_of(daemon).values() for row in rows]
     if model.no_edge:
         assert {row.verdict for row in rows} == {Verdict.SKIP}
-        judged = [row for row in rows if "no book yet" not in row.reasons]
+        judged = [row for row in rows if because(Code.NO_BOOK) not in row.reasons]
         assert judged
-        assert all("model has no edge over the base rate" in row.reasons for row in judged)
+        assert all(because(Code.MODEL_WITHOUT_EDGE) in row.reasons for row in judged)
         assert daemon.lines("order.submitted") == []
     else:
         assert daemon.lines("order.submitted") != []

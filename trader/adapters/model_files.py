@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from trader.clock import wall_ms
 from trader.domain.errors import Misconfigured
 from trader.domain.signals import ModelInfo
-from trader.models.artefact import Manifest, content_hash, load_bytes
+from trader.models.artefact import Manifest, content_hash, load_bytes, stored_manifest
 from trader.models.compiled import CompiledEnsemble
 
 SCHEMA = 1
@@ -230,7 +230,7 @@ class ModelFiles:
                 created_ms=row.created_ms,
                 is_champion=champions[row.timeframe] == row.model_id,
                 is_challenger=challengers[row.timeframe] == row.model_id,
-                info=(manifest := msgspec.json.decode(row.manifest, type=Manifest)).info,
+                info=(manifest := stored_manifest(row.manifest)).info,
                 manifest=manifest,
             )
             for row in rows

@@ -10,13 +10,13 @@ from trader.domain.decisions import RecordDecision, SubmitOrder
 from trader.domain.events import BookUpdated, ForecastMade, ModelChanged, Reconciled, StreamChanged, StreamState, Ticked
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Book
-from trader.domain.signals import Forecast, MarketContext, ModelInfo
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 
 SYMBOLS = tuple(f"C{n:02d}/USDT" for n in range(20))
 NOW_MS = 1_700_000_000_000
-MODEL = ModelInfo("bench", "1m", 16, 1.0, 5.0, 0.5, 0.02, 0.01, False, "trade")
+MODEL = ModelInfo("bench", "1m", 16, 1.0, 5.0, 0.5, 0.02, 0.01, False, ModelVerdict.TRADE)
 _CONTEXT = MarketContext(100.0, 0.1, 15.0, 0.3, 100.0, 100.0, 100.0, 30.0, 0.02, 0.02, 1.0, 1.0, 1.0)
 
 

@@ -27,6 +27,14 @@ class OrderType(StrEnum):
     STOP_MARKET = "stop_market"  # rests on the exchange; a market order once `stop_price` trades
 
 
+class AlgorithmName(StrEnum):
+    """How a quantity is carried to the market. `execution.algorithms` holds what each does."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    TWAP = "twap"
+
+
 class TimeInForce(StrEnum):
     GTC = "gtc"
     IOC = "ioc"

@@ -1,7 +1,10 @@
 """Why something was decided, refused or stopped: a code with its numbers. Text is made where a person reads it."""
 
+import math
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -14,6 +17,87 @@ class Code(StrEnum):
     # account and trading state
     NOT_RECONCILED = "not_reconciled"
     SHUTTING_DOWN = "shutting_down"
+    REDUCING = "trading_reducing"
+    HALTED = "trading_halted"
+    EQUITY_UNKNOWN = "equity_unknown"
+    EQUITY_NOT_POSITIVE = "equity_not_positive"
+
+    # market data
+    NO_BOOK = "no_book"
+    DATA_STALE = "data_stale"
+    DATA_GAP = "data_gap"
+
+    # the forecast and its model
+    NO_MODEL = "no_model"
+    NO_FORECAST = "no_forecast"
+    FORECAST_OF_ANOTHER = "forecast_of_another"
+    MODEL_NOW = "model_now"
+    FORECAST_OLD = "forecast_old"
+    MODEL_OBSERVES = "model_observes"
+    MODEL_DRIFTED = "model_drifted"
+    HALF_SIZE = "half_size"
+
+    # the signal
+    PREDICTION_NOT_FINITE = "prediction_not_finite"
+    PREDICTION_ZERO = "prediction_zero"
+    MODEL_WITHOUT_EDGE = "model_without_edge"
+    SLOPE_NOT_POSITIVE = "slope_not_positive"
+    EDGE_BELOW_BAR = "edge_below_bar"
+    EDGE_BELOW_IMPACT = "edge_below_impact"
+    REGIME_WANTS_LONG = "regime_wants_long"
+    REGIME_WANTS_SHORT = "regime_wants_short"
+    NOT_CONFIRMED = "not_confirmed"
+    MA_CROSSOVER = "ma_crossover"
+    RSI_DIP = "rsi_dip"
+    RSI_PEAK = "rsi_peak"
+    BOLLINGER_EXTREME = "bollinger_extreme"
+    ATR_EXPANSION = "atr_expansion"
+    VOLUME = "volume"
+    SQUEEZE = "squeeze"
+    VOLUME_SPIKE = "volume_spike"
+
+    # a position that is held, or about to be
+    ENTRY_UNDER_WAY = "entry_under_way"
+    EXIT_UNDER_WAY = "exit_under_way"
+    ORDER_UNKNOWN = "order_unknown"
+    SIGNAL_TURNED = "signal_turned"
+    EDGE_HOLDS = "edge_holds"
+    EDGE_GONE = "edge_gone"
+    EXTENDED = "extended"
+    CORRELATED_EXPOSURE = "correlated_exposure"
+    IMPACT = "impact"
+
+    # the size
+    PRICE_OR_STOP_UNUSABLE = "price_or_stop_unusable"
+    ATR_UNAVAILABLE = "atr_unavailable"
+    TOO_MANY_POSITIONS = "too_many_positions"
+    NO_TRACK_RECORD = "no_track_record"
+    KELLY_WITHOUT_EDGE = "kelly_without_edge"
+    STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
+    CAP_POSITION_NOTIONAL = "cap_position_notional"
+    CAP_PORTFOLIO_RISK = "cap_portfolio_risk"
+    CAP_EXPOSURE = "cap_exposure"
+    CAP_FREE_BALANCE = "cap_free_balance"
+    CAP_MAX_QUANTITY = "cap_max_quantity"
+
+    # what a model lacks to trade real money
+    ACTIVE_DAYS = "active_days"
+    EFFECTIVE_DAYS = "effective_days"
+    REGIMES = "regimes"
+    SLOPE_T = "slope_t"
+    NET_LOW = "net_low"
+    NET_LOW_UNKNOWN = "net_low_unknown"
+    NET_LOW_WITHOUT_BEST = "net_low_without_best"
+    NET_LOW_WITHOUT_BEST_UNKNOWN = "net_low_without_best_unknown"
+    RECENT_NET = "recent_net"
+    NO_EDGE = "no_edge"
+    LEAK_ALARM = "leak_alarm"
+    SYNTHETIC = "synthetic"
+
+    # how a model in use has drifted
+    CALIBRATION_DRIFT = "calibration_drift"
+    FEATURE_DRIFT = "feature_drift"
+    PREDICTION_DRIFT = "prediction_drift"
 
     # what an exchange takes
     BELOW_MIN_QUANTITY = "below_min_quantity"
@@ -49,6 +133,75 @@ _TEXTS: dict[Code, str] = {
     Code.TOLD: "{about}",
     Code.NOT_RECONCILED: "account not reconciled yet",
     Code.SHUTTING_DOWN: "shutting down",
+    Code.REDUCING: "trading is reducing: {causes}",
+    Code.HALTED: "trading is halted: {causes}",
+    Code.EQUITY_UNKNOWN: "equity is not known yet",
+    Code.EQUITY_NOT_POSITIVE: "equity {equity_quote:.2f} is not above 0",
+    Code.NO_BOOK: "no book yet",
+    Code.DATA_STALE: "market data stale: {about}",
+    Code.DATA_GAP: "market data gap: {about}",
+    Code.NO_MODEL: "no model",
+    Code.NO_FORECAST: "no forecast: {about} missing",
+    Code.FORECAST_OF_ANOTHER: "forecast of {about}, {causes}",
+    Code.MODEL_NOW: "the model is {about} now",
+    Code.FORECAST_OLD: "forecast is {age_s:.0f} s old",
+    Code.MODEL_OBSERVES: "model only observes ({causes})",
+    Code.MODEL_DRIFTED: "model drifted: {causes}",
+    Code.HALF_SIZE: "half size: {causes}",
+    Code.PREDICTION_NOT_FINITE: "prediction is not finite",
+    Code.PREDICTION_ZERO: "prediction is zero",
+    Code.MODEL_WITHOUT_EDGE: "model has no edge over the base rate",
+    Code.SLOPE_NOT_POSITIVE: "model slope {slope:.2f} is not positive",
+    Code.EDGE_BELOW_BAR: "edge {edge_bps:.1f}bp < needed {needed_bps:.1f}bp",
+    Code.EDGE_BELOW_IMPACT: "edge {edge_bps:.1f}bp < {cost_bps:.1f}bp with impact",
+    Code.REGIME_WANTS_LONG: "regime {about} wants long",
+    Code.REGIME_WANTS_SHORT: "regime {about} wants short",
+    Code.NOT_CONFIRMED: "no confirmation ({about})",
+    Code.MA_CROSSOVER: "ma_crossover",
+    Code.RSI_DIP: "rsi_dip",
+    Code.RSI_PEAK: "rsi_peak",
+    Code.BOLLINGER_EXTREME: "bollinger_extreme",
+    Code.ATR_EXPANSION: "atr_expansion",
+    Code.VOLUME: "volume",
+    Code.SQUEEZE: "squeeze",
+    Code.VOLUME_SPIKE: "volume_spike",
+    Code.ENTRY_UNDER_WAY: "entry under way",
+    Code.EXIT_UNDER_WAY: "exit under way",
+    Code.ORDER_UNKNOWN: "an order of unknown outcome",
+    Code.SIGNAL_TURNED: "signal turned",
+    Code.EDGE_HOLDS: "edge holds",
+    Code.EDGE_GONE: "edge gone, waiting for the exits",
+    Code.EXTENDED: "extended by a horizon",
+    Code.CORRELATED_EXPOSURE: "correlated exposure {together_quote:.0f} > {most_quote:.0f} {about}",
+    Code.IMPACT: "impact {impact_bps:.1f}bp",
+    Code.PRICE_OR_STOP_UNUSABLE: "price {price_quote} and stop distance {stop_frac} must be above 0",
+    Code.ATR_UNAVAILABLE: "ATR {atr_frac} is not available",
+    Code.TOO_MANY_POSITIONS: "{positions:.0f} positions open, at most {most:.0f}",
+    Code.NO_TRACK_RECORD: "the model has no record of wins and losses",
+    Code.KELLY_WITHOUT_EDGE: "kelly: no edge at win probability {win_probability:.2f}",
+    Code.STOP_BEYOND_LIQUIDATION: (
+        "at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation"
+    ),
+    Code.CAP_POSITION_NOTIONAL: "position_notional",
+    Code.CAP_PORTFOLIO_RISK: "portfolio_risk",
+    Code.CAP_EXPOSURE: "exposure",
+    Code.CAP_FREE_BALANCE: "free_balance",
+    Code.CAP_MAX_QUANTITY: "max_quantity",
+    Code.ACTIVE_DAYS: "active_days {days:.0f}<{least:.0f}",
+    Code.EFFECTIVE_DAYS: "effective_days {days:.0f}<{least:.0f}",
+    Code.REGIMES: "regimes {regimes:.0f}<{least:.0f}",
+    Code.SLOPE_T: "slope_t {slope_t:.1f}<{least:.1f}",
+    Code.NET_LOW: "net_low_bps {net_bps:.1f}<=0",
+    Code.NET_LOW_UNKNOWN: "net_low_bps none<=0",
+    Code.NET_LOW_WITHOUT_BEST: "net_low_without_best_{left_out:.0f}_bps {net_bps:.1f}<=0",
+    Code.NET_LOW_WITHOUT_BEST_UNKNOWN: "net_low_without_best_{left_out:.0f}_bps none<=0",
+    Code.RECENT_NET: "recent_net_bps {net_bps:.1f}<0",
+    Code.NO_EDGE: "no_edge",
+    Code.LEAK_ALARM: "leak_alarm {about} {value:.3f}>{most}",
+    Code.SYNTHETIC: "synthetic",
+    Code.CALIBRATION_DRIFT: "calibration_t {t:.1f}<={least:.1f}",
+    Code.FEATURE_DRIFT: "feature_drift {share:.0%}>{most:.0%}",
+    Code.PREDICTION_DRIFT: "prediction_drift {index:.2f}>{most:.2f}",
     Code.BELOW_MIN_QUANTITY: "quantity {quantity_base} below minimum {least_base} {about}",
     Code.ABOVE_MAX_QUANTITY: "quantity {quantity_base} above maximum {most_base} {about}",
     Code.OFF_QUANTITY_STEP: "quantity {quantity_base} not on step {step_base}",
@@ -83,23 +236,64 @@ _TEXTS: dict[Code, str] = {
 
 class Reason(msgspec.Struct, frozen=True):
     """One reason: `code`, the numbers behind it by name (units in the name: `_bps`, `_frac`, `_s`, `_quote`, `_base`;
-    a Decimal where its digits are told as they are), and what it is about (a name, a currency, a list of names), where
-    that is not a number.
+    a Decimal where its digits are told as they are), what it is about (a name, a currency, a list of names), where
+    that is not a number, and the reasons it follows from.
     """
 
     code: Code
     numbers: dict[str, float | Decimal] = {}
     about: str = ""
+    causes: tuple["Reason", ...] = ()
 
     def __str__(self) -> str:
-        return _TEXTS[self.code].format(about=self.about, **self.numbers)
+        text = _TEXTS[self.code]
+        causes = told(self.causes, ", ")
+        if causes and "{causes}" not in text:
+            text += " ({causes})"
+        numbers = {name: number if math.isfinite(number) else float(number) for name, number in self.numbers.items()}
+        return text.format(about=self.about, causes=causes, **numbers)
 
 
-def because(code: Code, about: str = "", **numbers: float | Decimal) -> Reason:
-    """The reason `code`, told with exactly these numbers."""
-    return Reason(code, numbers, about)
+def because(code: Code, about: str = "", causes: tuple[Reason, ...] = (), **numbers: float | Decimal) -> Reason:
+    """The reason `code`, told with exactly these numbers. Those that are not finite are kept as a Decimal, which is
+    the same in every encoding.
+    """
+    kept = {name: number if math.isfinite(number) else Decimal(number) for name, number in numbers.items()}
+    return Reason(code, kept, about, causes)
 
 
-def told(reasons: tuple[Reason, ...], separator: str = "; ") -> str:
+def told(reasons: Iterable[Reason], separator: str = "; ") -> str:
     """All of `reasons` in words."""
     return separator.join(str(reason) for reason in reasons)
+
+
+def texts(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Each of `reasons` in words."""
+    return tuple(str(reason) for reason in reasons)
+
+
+def of_stored(values: Iterable[Any]) -> tuple[Reason, ...]:
+    """Reasons from their plain form (decoded JSON or msgpack). A sentence of a version that knew no codes, and a code
+    of one that knew more, are told as they are.
+    """
+    return tuple(msgspec.convert(_coded(value), Reason) for value in values)
+
+
+def with_codes(raw: Any) -> Any:
+    """A stored value in plain form, every list called `reasons` in it as this version keeps them."""
+    if isinstance(raw, Mapping):
+        return {
+            name: [_coded(each) for each in value] if name == "reasons" else with_codes(value)
+            for name, value in raw.items()
+        }
+    return [with_codes(value) for value in raw] if isinstance(raw, list | tuple) else raw
+
+
+def _coded(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"code": Code.TOLD, "about": value}
+    code = value["code"]
+    return value if code in _KNOWN else {"code": Code.TOLD, "about": code}
+
+
+_KNOWN = frozenset(Code)

@@ -1,10 +1,12 @@
 """What the model says and what the strategy makes of it."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
-from trader.domain.orders import Side
+from trader.domain.orders import AlgorithmName, Side
+from trader.domain.reasons import Code, Reason
 
 
 class Regime(StrEnum):
@@ -54,6 +56,13 @@ class Forecast(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()  # inputs that were not there: the model says nothing, its numbers here mean nothing
 
 
+class ModelVerdict(StrEnum):
+    """Whether a model may trade real money."""
+
+    TRADE = "trade"
+    OBSERVE = "observe"
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """What the live process must know of the model it trades with; measured out of fold at training."""
 
@@ -66,8 +75,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
     average_win_frac: float  # mean net win of the barrier outcomes, > 0
     average_loss_frac: float  # mean net loss, > 0
     no_edge: bool  # the calibrator has no skill over the base rate
-    verdict: str  # "trade" or "observe"
-    reasons: tuple[str, ...] = ()  # why it observes: "effective_days 13<30", ...
+    verdict: ModelVerdict
+    reasons: tuple[Reason, ...] = ()  # why it observes
 
 
 class HealthAction(StrEnum):
@@ -79,11 +88,11 @@ class HealthAction(StrEnum):
 
 
 class ModelHealth(msgspec.Struct, frozen=True):
-    """What watching the model in use has shown, with the reasons ("feature_drift 31%>25%", ...)."""
+    """What watching the model in use has shown, with the reasons."""
 
     model_id: str
     action: HealthAction = HealthAction.NONE
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -97,7 +106,7 @@ class Signal(msgspec.Struct, frozen=True):
     stop_frac: float  # initial stop distance / price
     take_profit_frac: float
     size_multiplier: float
-    confirmations: tuple[str, ...]
+    confirmations: tuple[Code, ...]
 
 
 class Verdict(StrEnum):
@@ -117,15 +126,15 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     symbol: str
     candle_open_ms: int
     verdict: Verdict
-    reasons: tuple[str, ...]
-    regime: str
+    reasons: tuple[Reason, ...]
+    regime: Regime
     prediction: float
     win_probability: float
     edge_bps: float
     cost_bps: float
     model_id: str
-    side: str = ""
-    quantity: str = ""
-    algorithm: str = ""
+    side: Side | None = None  # of the order; for a position that is kept, of the position
+    quantity: Decimal | None = None  # base
+    algorithm: AlgorithmName | None = None
     parent_id: str = ""
     feature_hash: str = ""

@@ -1,10 +1,9 @@
 """Runs execution algorithms: feeds them inputs, turns their actions into reviewed orders, timers and reports."""
 
 from decimal import Decimal
-from typing import Literal
 
 from trader.domain.decisions import RecordExecution
-from trader.domain.orders import Order, Purpose, Side
+from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.engine.desk import Desk
 from trader.execution.algorithms import (
     Abort,
@@ -31,7 +30,7 @@ def start_algorithm(
     side: Side,
     purpose: Purpose,
     quantity: Decimal,
-    algorithm: Literal["market", "limit", "twap"],
+    algorithm: AlgorithmName,
     first_replaces: Order | None = None,
 ) -> None:
     """Begin a parent order. `first_replaces`: the stop whose place the first child takes in one request."""

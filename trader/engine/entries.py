@@ -8,8 +8,9 @@ from trader.domain.decisions import RecordDecision, TradingState
 from trader.domain.events import StreamState
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, timeframe_ms
-from trader.domain.orders import Order, Purpose, Side
-from trader.domain.signals import DecisionRecord, Forecast, HealthAction, ModelInfo, Signal, Verdict
+from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.reasons import Code, Reason, because, of_stored
+from trader.domain.signals import DecisionRecord, Forecast, HealthAction, ModelInfo, ModelVerdict, Signal, Verdict
 from trader.engine import algorithms, in_use
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit, forget
@@ -17,7 +18,7 @@ from trader.engine.protection import protect
 from trader.engine.state import EntryTicket, Market, RegimeKept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.costs import round_trip_cost_frac
-from trader.execution.planner import AlgorithmName, choose_algorithm
+from trader.execution.planner import choose_algorithm
 from trader.portfolio.valuation import open_risk_quote
 from trader.risk.exits import extend
 from trader.risk.stops import PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
@@ -109,7 +110,7 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         candle_open_ms=forecast.candle_open_ms,
         verdict=Verdict.SKIP,
         reasons=(),
-        regime=regime.value,
+        regime=regime,
         prediction=forecast.prediction,
         win_probability=forecast.win_probability,
         edge_bps=0.0,
@@ -118,13 +119,14 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         feature_hash=forecast.feature_hash,
     )
     if model is None or book is None:
-        return _because(record, "no model" if model is None else "no book yet")
+        return _skip(record, because(Code.NO_MODEL if model is None else Code.NO_BOOK))
     if forecast.missing:
         verdict = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
-        reasons = (f"no forecast: {', '.join(forecast.missing)} missing",)
-        return msgspec.structs.replace(record, verdict=verdict, reasons=reasons)
+        reason = because(Code.NO_FORECAST, ", ".join(forecast.missing))
+        return msgspec.structs.replace(record, verdict=verdict, reasons=(reason,))
     if in_use.is_of_another(forecast, model):
-        return _because(record, f"forecast of {forecast.model_id}, the model is {model.model_id} now")
+        now = because(Code.MODEL_NOW, model.model_id)
+        return _skip(record, because(Code.FORECAST_OF_ANOTHER, forecast.model_id, (now,)))
     cost = round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market.instrument, model))
     signal = evaluate(
         forecast, model, regime, cost, can_short=market.instrument.can_short, settings=desk.settings.strategy
@@ -135,9 +137,9 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return _hold_or_exit(desk, forecast, model, signal, cost, record)
     blocked = _blocked(desk, market, forecast, model)
     if isinstance(signal, NoSignal):
-        return _because(record, *blocked, *signal.reasons)
+        return _skip(record, *blocked, *signal.reasons)
     if blocked:
-        return _because(record, *blocked)
+        return _skip(record, *blocked)
     return _enter(desk, market, book, forecast, model, signal, record)
 
 
@@ -148,48 +150,62 @@ def _hold_or_exit(
     symbol = forecast.symbol
     plan = desk.state.plans.get(symbol)
     if plan is None or symbol in desk.state.exits:
-        reason = "exit under way" if symbol in desk.state.exits else "entry under way"
-        return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(reason,))
+        code = Code.EXIT_UNDER_WAY if symbol in desk.state.exits else Code.ENTRY_UNDER_WAY
+        return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(because(code),))
     against = signal.side is plan.side.opposite and signal.edge_frac >= cost
     if against:
         ask_exit(desk, symbol, abs(desk.held(symbol)), "signal turned", Purpose.EXIT)
         return msgspec.structs.replace(
-            record, verdict=Verdict.EXIT, reasons=("signal turned",), side=plan.side.opposite
+            record, verdict=Verdict.EXIT, reasons=(because(Code.SIGNAL_TURNED),), side=plan.side.opposite
         )
     candle_ms = forecast.candle_close_ms - forecast.candle_open_ms
     holds = edge_holds(forecast, model, plan.side, cost, desk.settings.strategy)
-    reasons = ["edge holds" if holds else "edge gone, waiting for the exits"]
+    reasons = [because(Code.EDGE_HOLDS if holds else Code.EDGE_GONE)]
     if holds and plan.horizon_end_ms - desk.now_ms < 1.5 * candle_ms:
         _put_plan(desk, extend(plan, forecast.candle_close_ms + model.horizon_candles * candle_ms))
-        reasons.append("extended by a horizon")
+        reasons.append(because(Code.EXTENDED))
     return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=tuple(reasons), side=plan.side)
 
 
-def _blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -> tuple[str, ...]:
+def _blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -> tuple[Reason, ...]:
     """Every reason why nothing may be opened now, whatever the signal."""
-    state = desk.state
-    symbol = forecast.symbol
+    return (*_account_reasons(desk), *_market_reasons(desk, market, forecast), *_model_reasons(desk, model))
+
+
+def _account_reasons(desk: Desk) -> list[Reason]:
+    state, reasons = desk.state, list[Reason]()
+    if not state.is_ready:
+        reasons.append(because(Code.NOT_RECONCILED))
+    if state.is_stopping:
+        reasons.append(because(Code.SHUTTING_DOWN))
+    if state.trading_state is not TradingState.ACTIVE:
+        code = Code.HALTED if state.trading_state is TradingState.HALTED else Code.REDUCING
+        reasons.append(because(code, causes=of_stored(state.trading_reasons)))
+    return reasons
+
+
+def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reason]:
+    symbol, reasons = forecast.symbol, list[Reason]()
+    if market.stream is not StreamState.LIVE:
+        code = Code.DATA_GAP if market.stream is StreamState.GAP else Code.DATA_STALE
+        reasons.append(because(code, market.stream_reason))
     age_ms = desk.now_ms - forecast.candle_close_ms
-    candle_ms = forecast.candle_close_ms - forecast.candle_open_ms
-    checks = (
-        (not state.is_ready, "account not reconciled yet"),
-        (state.is_stopping, "shutting down"),
-        (
-            state.trading_state is not TradingState.ACTIVE,
-            f"trading is {state.trading_state.value}: {', '.join(state.trading_reasons)}",
-        ),
-        (market.stream is not StreamState.LIVE, f"market data {market.stream.value}: {market.stream_reason}"),
-        (age_ms > _MAX_AGE_CANDLES * candle_ms, f"forecast is {age_ms / 1000:.0f} s old"),
-        (symbol in state.tickets, "entry under way"),
-        (state.tracker.unknown_in(symbol), "an order of unknown outcome"),
-        (desk.settings.model.gate == "enforce" and model.verdict != "trade", _observing(model)),
-        (in_use.action_of(desk) is HealthAction.OBSERVE, f"model drifted: {in_use.reasons_of(desk)}"),
-    )
-    return tuple(reason for is_so, reason in checks if is_so)
+    if age_ms > _MAX_AGE_CANDLES * (forecast.candle_close_ms - forecast.candle_open_ms):
+        reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
+    if symbol in desk.state.tickets:
+        reasons.append(because(Code.ENTRY_UNDER_WAY))
+    if desk.state.tracker.unknown_in(symbol):
+        reasons.append(because(Code.ORDER_UNKNOWN))
+    return reasons
 
 
-def _observing(model: ModelInfo) -> str:
-    return f"model only observes ({', '.join(model.reasons)})"
+def _model_reasons(desk: Desk, model: ModelInfo) -> list[Reason]:
+    reasons = []
+    if desk.settings.model.gate == "enforce" and model.verdict is not ModelVerdict.TRADE:
+        reasons.append(because(Code.MODEL_OBSERVES, causes=model.reasons))
+    if in_use.action_of(desk) is HealthAction.OBSERVE:
+        reasons.append(because(Code.MODEL_DRIFTED, causes=in_use.reasons_of(desk)))
+    return reasons
 
 
 def _enter(
@@ -204,15 +220,16 @@ def _enter(
     stop_frac, profit_frac = _barriers(desk, forecast, model, signal)
     sized = _size(desk, market, book, forecast, model, signal, stop_frac)
     if isinstance(sized, Unsized):
-        return _because(record, sized.reason)
+        return _skip(record, sized.reason)
     symbol, side, quantity = signal.symbol, signal.side, sized.quantity
     algorithm, impact = choose_algorithm(book, side, quantity, desk.settings.execution)
     cost = _cost_with_impact(desk, market.instrument, book, algorithm, impact, _funding_frac(market.instrument, model))
     if signal.edge_frac < cost:
-        return _because(record, f"edge {signal.edge_frac * 1e4:.1f}bp < {cost * 1e4:.1f}bp with impact")
-    reason = _too_correlated(desk, symbol, sized)
-    if reason:
-        return _because(record, reason)
+        edge_bps, cost_bps = signal.edge_frac * 1e4, cost * 1e4
+        return _skip(record, because(Code.EDGE_BELOW_IMPACT, edge_bps=edge_bps, cost_bps=cost_bps))
+    too_much = _too_correlated(desk, symbol, sized)
+    if too_much is not None:
+        return _skip(record, too_much)
     ticket = EntryTicket(
         symbol=symbol,
         side=side,
@@ -239,9 +256,14 @@ def _enter(
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*signal.confirmations, *sized.limits, *in_use.size_reasons(desk), f"impact {impact * 1e4:.1f}bp"),
-        side=side.value,
-        quantity=str(quantity),
+        reasons=(
+            *map(because, signal.confirmations),
+            *sized.limits,
+            *in_use.size_reasons(desk),
+            because(Code.IMPACT, impact_bps=impact * 1e4),
+        ),
+        side=side,
+        quantity=quantity,
         algorithm=algorithm,
         parent_id=record.decision_id,
     )
@@ -258,11 +280,11 @@ def _cost_with_impact(
     desk: Desk, instrument: Instrument, book: Book, algorithm: AlgorithmName, impact: float, funding_frac: float
 ) -> float:
     """Round trip with the impact of this quantity: slices pay a slice's share of it, a resting order none."""
-    per_order = impact / desk.settings.execution.twap_slices if algorithm == "twap" else impact
-    if algorithm == "limit":
+    per_order = impact / desk.settings.execution.twap_slices if algorithm is AlgorithmName.TWAP else impact
+    if algorithm is AlgorithmName.LIMIT:
         per_order = min(impact, desk.settings.execution.twap_above_frac) / 2  # only the way out pays, half on average
     return round_trip_cost_frac(
-        instrument, book, maker_entry=algorithm == "limit", impact_frac=per_order, funding_frac=funding_frac
+        instrument, book, maker_entry=algorithm is AlgorithmName.LIMIT, impact_frac=per_order, funding_frac=funding_frac
     )
 
 
@@ -289,11 +311,11 @@ def _size(
 ) -> Sized | Unsized:
     state = desk.state
     if state.equity is None:
-        return Unsized("equity is not known yet")
+        return Unsized(because(Code.EQUITY_UNKNOWN))
     opening = desk.opening()
     leverage = desk.leverage(forecast.symbol)
     if stop_frac * leverage >= _LIQUIDATED_AT and desk.settings.exchange.margin_mode == "isolated":
-        return Unsized(f"at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation")
+        return Unsized(because(Code.STOP_BEYOND_LIQUIDATION, leverage=leverage, stop_frac=stop_frac))
     unplaced = sum(v / desk.leverage(s) for s, v in opening.items()) - desk.reserved_quote(market.instrument.quote)
     pending = [(value, state.tickets[s].stop_frac) for s, value in opening.items() if s in state.tickets]
     view = SizingView(
@@ -317,13 +339,14 @@ def _approval_price(desk: Desk, book: Book, side: Side) -> float:
     return book.ask * (1 + through) if side is Side.BUY else book.bid
 
 
-def _too_correlated(desk: Desk, symbol: str, sized: Sized) -> str:
+def _too_correlated(desk: Desk, symbol: str, sized: Sized) -> Reason | None:
     assert desk.state.equity is not None
     together = desk.correlated_quote(symbol) + sized.notional
     most = desk.settings.risk.correlated_exposure_frac * desk.state.equity.equity
     if together <= most:
-        return ""
-    return f"correlated exposure {together:.0f} > {most:.0f} {desk.market(symbol).instrument.quote}"
+        return None
+    quote = desk.market(symbol).instrument.quote
+    return because(Code.CORRELATED_EXPOSURE, quote, together_quote=together, most_quote=most)
 
 
 def _put_plan(desk: Desk, plan: PositionPlan) -> None:
@@ -331,5 +354,5 @@ def _put_plan(desk: Desk, plan: PositionPlan) -> None:
     desk.keep("plan", plan.symbol, plan)
 
 
-def _because(record: DecisionRecord, *reasons: str) -> DecisionRecord:
+def _skip(record: DecisionRecord, *reasons: Reason) -> DecisionRecord:
     return msgspec.structs.replace(record, reasons=reasons)

@@ -12,7 +12,7 @@ import msgspec
 
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
-from trader.domain.orders import Order, Purpose, Side
+from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting, was_not_judged
 from trader.engine.protection import note_trouble, protect
@@ -264,7 +264,7 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
         side=side,
         purpose=wanted.purpose,
         quantity=wanted.quantity,
-        algorithm="market",
+        algorithm=AlgorithmName.MARKET,
         first_replaces=blocking,
     )
 

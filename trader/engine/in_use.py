@@ -1,6 +1,7 @@
 """Which model is in use, and what its drift does to new positions. Open positions stay as they are guarded."""
 
 from trader.domain.decisions import Level
+from trader.domain.reasons import Code, Reason, because, told
 from trader.domain.signals import Forecast, HealthAction, ModelHealth, ModelInfo
 from trader.engine.desk import Desk
 
@@ -32,7 +33,7 @@ def on_health(desk: Desk, health: ModelHealth) -> None:
     state.health = health
     desk.keep("health", "", health)
     if health.action is not before:
-        why = f" ({', '.join(health.reasons)})" if health.reasons else ""
+        why = f" ({told(health.reasons, ', ')})" if health.reasons else ""
         desk.notify(_LEVELS[health.action], "model.drifted", f"{_WORDS[health.action]}{why}", ref=health.model_id)
 
 
@@ -49,15 +50,17 @@ def size_share(desk: Desk) -> float:
     return SHRUNK if action_of(desk) is HealthAction.SHRINK else 1.0
 
 
-def size_reasons(desk: Desk) -> tuple[str, ...]:
+def size_reasons(desk: Desk) -> tuple[Reason, ...]:
     """Why new positions are smaller, for their decision rows."""
-    return (f"half size: {reasons_of(desk)}",) if action_of(desk) is HealthAction.SHRINK else ()
+    if action_of(desk) is not HealthAction.SHRINK:
+        return ()
+    return (because(Code.HALF_SIZE, causes=reasons_of(desk)),)
 
 
-def reasons_of(desk: Desk) -> str:
-    """Why, in words."""
+def reasons_of(desk: Desk) -> tuple[Reason, ...]:
+    """Why the model in use is not trusted as before."""
     health = desk.state.health
-    return ", ".join(health.reasons) if health is not None else ""
+    return health.reasons if health is not None else ()
 
 
 def is_of_another(forecast: Forecast, model: ModelInfo) -> bool:

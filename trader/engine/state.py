@@ -12,6 +12,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
+from trader.domain.reasons import with_codes
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.tracker import OrderTracker
@@ -95,8 +96,8 @@ KEPT_TYPES: Mapping[str, object] = {
     "dust": DustKept,
     "health": ModelHealth,
 }
+_WITH_REASONS = frozenset({"health"})  # versions before kept them as sentences
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in KEPT_TYPES.items()}
 
 
 class Market:
@@ -175,7 +176,8 @@ class EngineState:
         """Go on from what the journal remembers. Returns the orders whose fate is now unknown."""
         dust: dict[str, Decimal] = {}
         for (kind, key), blob in remembered.state.items():
-            value = _DECODERS[kind].decode(blob)
+            raw = msgspec.msgpack.decode(blob)
+            value = msgspec.convert(with_codes(raw) if kind in _WITH_REASONS else raw, KEPT_TYPES[kind])
             match value:
                 case PositionPlan():
                     self.plans[key] = value

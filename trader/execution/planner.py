@@ -2,11 +2,11 @@
 
 import math
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from trader.config.execution import ExecutionSettings
 from trader.domain.market import Book
-from trader.domain.orders import Purpose, Side
+from trader.domain.orders import AlgorithmName, Purpose, Side
 from trader.execution.algorithms import (
     Action,
     AlgorithmState,
@@ -22,12 +22,10 @@ from trader.execution.algorithms.twap import slice_count
 from trader.execution.client_ids import client_id_for, parent_id_for
 from trader.execution.impact import estimate_impact, walk
 
-AlgorithmName = Literal["market", "limit", "twap"]
-
 _BOOK_LEVELS = 20
 _URGENCY = {"low": 0.5, "medium": 1.0, "high": 2.0}
 
-__all__ = ["AlgorithmName", "Choice", "choose_algorithm", "client_id_for", "parent_id_for", "start"]
+__all__ = ["Choice", "choose_algorithm", "client_id_for", "parent_id_for", "start"]
 
 
 class Choice(NamedTuple):
@@ -46,13 +44,14 @@ def choose_algorithm(
     """
     impact = estimate_impact(_opposite(book, side), float(quantity))
     if purpose.reduces:
-        return Choice("market", impact)
+        return Choice(AlgorithmName.MARKET, impact)
     if settings.algorithm != "auto":
-        return Choice(settings.algorithm, impact)
+        return Choice(AlgorithmName(settings.algorithm), impact)
     scale = _URGENCY[settings.urgency]
     if impact < settings.market_below_frac * scale:
-        return Choice("market", impact)
-    return Choice("limit" if impact <= settings.twap_above_frac * scale else "twap", impact)
+        return Choice(AlgorithmName.MARKET, impact)
+    patient = AlgorithmName.LIMIT if impact <= settings.twap_above_frac * scale else AlgorithmName.TWAP
+    return Choice(patient, impact)
 
 
 def start(
@@ -97,9 +96,9 @@ def _fresh(
         "market_order_bps": _market_order_bps(book, side, quantity),
         "started_ms": now_ms,
     }
-    if algorithm == "market":
+    if algorithm is AlgorithmName.MARKET:
         return MarketState(**shared, deadline_ms=now_ms + TIME_MS)
-    if algorithm == "limit":
+    if algorithm is AlgorithmName.LIMIT:
         return LimitState(**shared, deadline_ms=now_ms + round(settings.limit_timeout_s * 1000))
     touch = (book.ask if side is Side.BUY else book.bid) if book else 0.0
     slices = slice_count(quantity, touch, view.instrument, settings.twap_slices) if touch else settings.twap_slices

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from trader.domain.errors import Misconfigured
+from trader.domain.reasons import with_codes
 from trader.domain.signals import ModelInfo
 from trader.models.arrays import DTYPES, EnsembleArrays, validate
 
@@ -50,6 +51,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, float] = {}
     libraries: dict[str, str] = {}
     importance: dict[str, float] = {}
+
+
+def stored_manifest(stored: bytes) -> Manifest:
+    """A manifest as the registry keeps it (JSON), of this version or one before."""
+    return msgspec.convert(with_codes(msgspec.json.decode(stored)), Manifest)
 
 
 def pack(arrays: EnsembleArrays, manifest: Manifest) -> bytes:
@@ -138,7 +144,7 @@ def _decode_manifest(name: str, stored: Mapping[str, Any]) -> Manifest:
             raise Misconfigured(
                 f"model file {name} is {found}, this program reads {FORMAT} schema {SCHEMA}; train again"
             )
-        return msgspec.convert(raw, Manifest)
+        return msgspec.convert(with_codes(raw), Manifest)
     except (msgspec.MsgspecError, AttributeError) as error:
         raise Misconfigured(f"model file {name} has an unreadable manifest ({error}); train again") from error
 

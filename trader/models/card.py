@@ -2,7 +2,8 @@
 
 import msgspec
 
-from trader.domain.signals import ModelInfo
+from trader.domain.reasons import with_codes
+from trader.domain.signals import ModelInfo, ModelVerdict
 from trader.models.gate import GateResult
 
 
@@ -48,7 +49,7 @@ class Rival(msgspec.Struct, frozen=True):
     gross_trade_bps: float
     top_trades: int
     top_net_trade_bps: float
-    verdict: str
+    verdict: ModelVerdict
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,3 +79,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     rivals: tuple[Rival, ...]
     curves: tuple[Curve, ...]
     libraries: dict[str, str]
+
+
+def read_card(stored: bytes) -> Card:
+    """A card as it was kept (JSON), by this version or one before. Raises `msgspec.MsgspecError` if it is none."""
+    return msgspec.convert(with_codes(msgspec.json.decode(stored)), Card)

@@ -73,7 +73,7 @@ def _facts(card: Card) -> list[str]:
                 f"{gate.trades} on {gate.active_days} days ({gate.effective_days:.0f} effective) of {gate.days}",
             ),
             ("verdict", info.verdict),
-            *(("", reason) for reason in info.reasons),
+            *(("", str(reason)) for reason in info.reasons),
         )
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trader.domain.candle_arrays import Floats
+from trader.domain.reasons import Code, Reason, because
 from trader.models.reference import BINS, Reference, bin_numbers, bin_shares, quantile_edges, stability_index
 from trader.models.statistics import clustered_mean_t, normal_equivalent, time_blocks
 
@@ -43,7 +44,7 @@ class DriftReport(msgspec.Struct, frozen=True):
     calibration_gap: float  # mean of won - said
     calibration_t: float
     action: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 class SeenRow(NamedTuple):
@@ -147,25 +148,29 @@ class DriftMonitor:
             return float(gap.mean()), 0.0
         return float(gap.mean()), normal_equivalent(clustered_mean_t(gap, block), blocks - 1)
 
-    def _decide(self, share: float, prediction_moved: bool, index: float, t: float) -> tuple[str, tuple[str, ...]]:
+    def _decide(self, share: float, prediction_moved: bool, index: float, t: float) -> tuple[str, tuple[Reason, ...]]:
         rules = self._rules
         checks = (
-            ("observe", t <= rules.observe_calibration_t, f"calibration_t {t:.1f}<={rules.observe_calibration_t:.1f}"),
+            ("observe", t <= rules.observe_calibration_t, _calibration(t, rules.observe_calibration_t)),
+            ("retrain", share > rules.retrain_feature_share, _features(share, rules.retrain_feature_share)),
             (
                 "retrain",
-                share > rules.retrain_feature_share,
-                f"feature_drift {share:.0%}>{rules.retrain_feature_share:.0%}",
+                prediction_moved,
+                because(Code.PREDICTION_DRIFT, index=index, most=float(self._reference.limits[-1])),
             ),
-            ("retrain", prediction_moved, f"prediction_drift {index:.2f}>{self._reference.limits[-1]:.2f}"),
-            (
-                "shrink",
-                share > rules.shrink_feature_share,
-                f"feature_drift {share:.0%}>{rules.shrink_feature_share:.0%}",
-            ),
-            ("shrink", t <= rules.shrink_calibration_t, f"calibration_t {t:.1f}<={rules.shrink_calibration_t:.1f}"),
+            ("shrink", share > rules.shrink_feature_share, _features(share, rules.shrink_feature_share)),
+            ("shrink", t <= rules.shrink_calibration_t, _calibration(t, rules.shrink_calibration_t)),
         )
         found = [(action, reason) for action, applies, reason in checks if applies]
-        said: dict[str, str] = {}
+        said: dict[Code, Reason] = {}
         for _, reason in found:  # of one quantity only the severest
-            said.setdefault(reason.partition(" ")[0], reason)
+            said.setdefault(reason.code, reason)
         return (found[0][0] if found else "none"), tuple(said.values())
+
+
+def _calibration(t: float, least: float) -> Reason:
+    return because(Code.CALIBRATION_DRIFT, t=t, least=least)
+
+
+def _features(share: float, most: float) -> Reason:
+    return because(Code.FEATURE_DRIFT, share=share, most=most)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.domain.candle_arrays import Floats, Times
+from trader.domain.reasons import Code, Reason, because
+from trader.domain.signals import ModelVerdict
 from trader.models.statistics import DAY_MS, bootstrap_lower_bound
 
 NEVER_DAYS = 36_500.0
@@ -35,10 +37,10 @@ class Trades(NamedTuple):
 
 
 class GateResult(msgspec.Struct, frozen=True):
-    """`trade` or `observe` with every reason. Returns are per active day, sum over that day's trades."""
+    """May it trade, and every reason why not. Returns are per active day, sum over that day's trades."""
 
-    verdict: str
-    reasons: tuple[str, ...]
+    verdict: ModelVerdict
+    reasons: tuple[Reason, ...]
     trades: int
     days: int  # of the evaluated window
     active_days: int
@@ -65,17 +67,17 @@ def judge(trades: Trades, days: int, slope_t: float, rules: GateRules) -> GateRe
     recent = float(returns[numbers > numbers.max() - rules.recent_days].sum()) if len(numbers) else 0.0
     regimes = len(np.unique(trades.regime))
     checks = (
-        (len(returns) >= rules.active_days, f"active_days {len(returns)}<{rules.active_days}"),
-        (effective >= rules.effective_days, f"effective_days {effective:.0f}<{rules.effective_days:.0f}"),
-        (regimes >= rules.regimes, f"regimes {regimes}<{rules.regimes}"),
-        (slope_t >= rules.slope_t, f"slope_t {slope_t:.1f}<{rules.slope_t:.1f}"),
-        (low > 0, f"net_low_bps {_bps(low)}<=0"),
-        (low_rest > 0, f"net_low_without_best_{rules.best_days_left_out}_bps {_bps(low_rest)}<=0"),
-        (recent >= 0, f"recent_net_bps {_bps(recent)}<0"),
+        (len(returns) >= rules.active_days, because(Code.ACTIVE_DAYS, days=len(returns), least=rules.active_days)),
+        (effective >= rules.effective_days, because(Code.EFFECTIVE_DAYS, days=effective, least=rules.effective_days)),
+        (regimes >= rules.regimes, because(Code.REGIMES, regimes=regimes, least=rules.regimes)),
+        (slope_t >= rules.slope_t, because(Code.SLOPE_T, slope_t=slope_t, least=rules.slope_t)),
+        (low > 0, _net_low(low)),
+        (low_rest > 0, _net_low_without_best(low_rest, rules.best_days_left_out)),
+        (recent >= 0, because(Code.RECENT_NET, net_bps=recent * 1e4)),
     )
-    reasons = tuple(text for passed, text in checks if not passed)
+    reasons = tuple(reason for passed, reason in checks if not passed)
     return GateResult(
-        verdict="observe" if reasons else "trade",
+        verdict=ModelVerdict.OBSERVE if reasons else ModelVerdict.TRADE,
         reasons=reasons,
         trades=len(trades.net),
         days=days,
@@ -122,5 +124,11 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _bps(value: float) -> str:
-    return "none" if not np.isfinite(value) else f"{value * 1e4:.1f}"
+def _net_low(low: float) -> Reason:
+    return because(Code.NET_LOW, net_bps=low * 1e4) if np.isfinite(low) else because(Code.NET_LOW_UNKNOWN)
+
+
+def _net_low_without_best(low: float, left_out: int) -> Reason:
+    if not np.isfinite(low):
+        return because(Code.NET_LOW_WITHOUT_BEST_UNKNOWN, left_out=left_out)
+    return because(Code.NET_LOW_WITHOUT_BEST, left_out=left_out, net_bps=low * 1e4)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from trader.domain.signals import ModelInfo
+from trader.domain.reasons import Code, because
+from trader.domain.signals import ModelInfo, ModelVerdict
 from trader.models.arrays import EnsembleArrays
 from trader.models.artefact import Manifest, TrainingWindow, constants_of
 from trader.models.compiled import CompiledEnsemble
@@ -78,8 +79,8 @@ def _manifest(arrays: EnsembleArrays, n_features: int, members: int) -> Manifest
         average_win_frac=0.01,
         average_loss_frac=0.01,
         no_edge=True,
-        verdict="observe",
-        reasons=("synthetic",),
+        verdict=ModelVerdict.OBSERVE,
+        reasons=(because(Code.SYNTHETIC),),
     )
     return Manifest(
         info=info,

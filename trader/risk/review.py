@@ -104,10 +104,11 @@ def _larger_than_position(intent: OrderIntent, view: ReviewView) -> list[Reason]
     taken = ZERO if intent.purpose is Purpose.STOP else view.open_reducing_quantity
     if intent.quantity + taken <= abs(held):
         return []
-    numbers = {"quantity_base": intent.quantity, "position_base": abs(held)}
+    what, wanted, most = intent.purpose.value, intent.quantity, abs(held)
     if taken:
-        return [because(Code.EXCEEDS_POSITION_WITH_EXITS, intent.purpose.value, exiting_base=taken, **numbers)]
-    return [because(Code.EXCEEDS_POSITION, intent.purpose.value, **numbers)]
+        code = Code.EXCEEDS_POSITION_WITH_EXITS
+        return [because(code, what, exiting_base=taken, quantity_base=wanted, position_base=most)]
+    return [because(Code.EXCEEDS_POSITION, what, quantity_base=wanted, position_base=most)]
 
 
 def _state_reasons(view: ReviewView, settings: RiskSettings) -> list[Reason]:

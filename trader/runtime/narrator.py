@@ -21,6 +21,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import AnyEvent, CandleClosed, ModelChanged, StreamChanged
 from trader.domain.orders import Order, OrderStatus, OrderType
+from trader.domain.reasons import texts, told
 
 log = structlog.get_logger("engine")
 
@@ -40,7 +41,12 @@ class Narrator:
             case StreamChanged(symbol=symbol, state=state, reason=reason):
                 log.info("stream.changed", symbol=symbol, state=state.value, reason=reason)
             case ModelChanged(model=model):
-                log.info("model.active", model=model.model_id, verdict=model.verdict, reasons=list(model.reasons))
+                log.info(
+                    "model.active",
+                    model=model.model_id,
+                    verdict=model.verdict.value,
+                    reasons=list(texts(model.reasons)),
+                )
             case CandleClosed(candle=candle):
                 log.debug("candle.closed", symbol=candle.symbol, open_ms=candle.open_ms, close=candle.close)
             case _:
@@ -62,17 +68,17 @@ class Narrator:
 def _tell(decision: Decision) -> None:
     match decision:
         case RecordDecision(record=r):
-            order = {"side": r.side, "quantity": r.quantity, "algorithm": r.algorithm} if r.quantity else {}
+            order = {"side": r.side, "quantity": str(r.quantity), "algorithm": r.algorithm} if r.quantity else {}
             log.info(
                 "decision.made",
                 verdict=r.verdict.value,
                 symbol=r.symbol,
-                regime=r.regime,
+                regime=r.regime.value,
                 prediction_bps=round(r.prediction * 1e4, 1),
                 win=round(r.win_probability, 3),
                 edge_bps=round(r.edge_bps, 1),
                 cost_bps=round(r.cost_bps, 1),
-                why="; ".join(r.reasons),
+                why=told(r.reasons),
                 **order,
                 decision_id=r.decision_id,
             )

@@ -8,6 +8,7 @@ import msgspec
 from trader.config.sizing import SizingSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
+from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo, Signal
 from trader.sizing.kelly import kelly_fraction, shrunk_probability
 
@@ -42,13 +43,13 @@ class Sized(msgspec.Struct, frozen=True):
     quantity: Decimal
     risk_frac: float  # of equity, if the stop is hit
     notional: float  # quote
-    limits: tuple[str, ...] = ()
+    limits: tuple[Reason, ...] = ()
 
 
 class Unsized(msgspec.Struct, frozen=True):
     """No trade, and why."""
 
-    reason: str
+    reason: Reason
 
 
 def size_position(
@@ -65,23 +66,23 @@ def size_position(
         return Unsized(blocked)
     risk_frac = _risk_frac(signal, forecast, model, view, settings)
     if risk_frac <= 0:
-        return Unsized(f"kelly: no edge at win probability {forecast.win_probability:.2f}")
+        return Unsized(because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability))
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
     quantity, limits = _capped(wanted, view, instrument, settings)
     return _rounded(signal, quantity * view.shrink, limits, view, instrument)
 
 
-def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> str | None:
+def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> Reason | None:
     if not (math.isfinite(view.equity) and view.equity > 0):
-        return f"equity {view.equity:.2f} is not above 0"
+        return because(Code.EQUITY_NOT_POSITIVE, equity_quote=view.equity)
     if not (view.price > 0 and view.stop_frac > 0 and math.isfinite(view.price) and math.isfinite(view.stop_frac)):
-        return f"price {view.price} and stop distance {view.stop_frac} must be above 0"
+        return because(Code.PRICE_OR_STOP_UNUSABLE, price_quote=view.price, stop_frac=view.stop_frac)
     if not (view.atr_frac >= 0 and math.isfinite(view.atr_frac)):
-        return f"ATR {view.atr_frac} is not available"
+        return because(Code.ATR_UNAVAILABLE, atr_frac=view.atr_frac)
     if view.position_count >= settings.max_positions:
-        return f"{view.position_count} positions open, at most {settings.max_positions}"
+        return because(Code.TOO_MANY_POSITIONS, positions=view.position_count, most=settings.max_positions)
     if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
-        return "the model has no record of wins and losses"
+        return because(Code.NO_TRACK_RECORD)
     return None
 
 
@@ -105,30 +106,30 @@ def _risk_frac(
 
 def _capped(
     wanted: float, view: SizingView, instrument: Instrument, settings: SizingSettings
-) -> tuple[float, tuple[str, ...]]:
-    """(`wanted` (base) under every cap, the names of the caps that lowered it, in the order applied)."""
+) -> tuple[float, tuple[Reason, ...]]:
+    """(`wanted` (base) under every cap, the caps that lowered it, in the order applied)."""
     risk_cap_frac = min(settings.portfolio_risk_frac, HARD_PORTFOLIO_RISK_FRAC)
     risk_left = risk_cap_frac * view.equity - max(0.0, view.open_risk_quote)
     fee = instrument.taker_fee_frac
     caps_quote = {
-        "position_notional": settings.position_notional_cap_frac * view.equity,
-        "portfolio_risk": risk_left / view.stop_frac,
-        "exposure": settings.exposure_limit_frac * view.equity - view.exposure_quote,
-        "free_balance": view.free_quote * view.leverage * _SPENDABLE / (1 + fee),
+        Code.CAP_POSITION_NOTIONAL: settings.position_notional_cap_frac * view.equity,
+        Code.CAP_PORTFOLIO_RISK: risk_left / view.stop_frac,
+        Code.CAP_EXPOSURE: settings.exposure_limit_frac * view.equity - view.exposure_quote,
+        Code.CAP_FREE_BALANCE: view.free_quote * view.leverage * _SPENDABLE / (1 + fee),
     }
     quantity, limits = wanted, []
-    for name, cap_quote in caps_quote.items():
+    for code, cap_quote in caps_quote.items():
         cap = max(0.0, cap_quote) / view.price
         if cap < quantity:
             quantity = cap
-            limits.append(name)
+            limits.append(because(code))
     if instrument.max_quantity and quantity > float(instrument.max_quantity):
-        limits.append("max_quantity")
+        limits.append(because(Code.CAP_MAX_QUANTITY))
     return quantity, tuple(limits)
 
 
 def _rounded(
-    signal: Signal, quantity: float, limits: tuple[str, ...], view: SizingView, instrument: Instrument
+    signal: Signal, quantity: float, limits: tuple[Reason, ...], view: SizingView, instrument: Instrument
 ) -> Sized | Unsized:
     """Rounded down to the step; below the instrument's minimum there is no trade."""
     rounded = instrument.round_quantity(quantity)
@@ -136,7 +137,6 @@ def _rounded(
     price = instrument.round_price(view.price, Rounding.DOWN if signal.side is Side.BUY else Rounding.UP)
     refusal = instrument.refusal(rounded, price)
     if refusal is not None:
-        cause = f" ({', '.join(limits)})" if limits else ""
-        return Unsized(f"{refusal}{cause}")
+        return Unsized(msgspec.structs.replace(refusal, causes=limits))
     notional = float(rounded) * view.price
     return Sized(rounded, notional * view.stop_frac / view.equity, notional, limits)

@@ -6,6 +6,7 @@ import msgspec
 
 from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.orders import Side
+from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime, Signal
 
 _BPS = 1e4
@@ -14,7 +15,7 @@ _BPS = 1e4
 class NoSignal(msgspec.Struct, frozen=True):
     """Why a forecast leads to no position. `edge_frac` >= 0 points to `side`; None when there is no edge at all."""
 
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     edge_frac: float
     cost_frac: float
     side: Side | None = None
@@ -78,31 +79,31 @@ def needed_edge(cost_frac: float, settings: StrategySettings) -> float:
     return max(settings.minimum_edge_bps / _BPS, cost_frac)
 
 
-def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[str, ...]:
-    """The names of the regime's confirmations that hold for `side`, in the order of `wanted_confirmations`."""
+def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[Code, ...]:
+    """The regime's confirmations that hold for `side`, in the order of `wanted_confirmations`."""
     checks = {
-        "ma_crossover": (context.ema_9 - context.ema_21) * side.sign > 0,
-        "rsi_dip": context.rsi_14 < settings.rsi_low,
-        "rsi_peak": context.rsi_14 > settings.rsi_high,
-        "bollinger_extreme": _at_band(side, context, settings),
-        "atr_expansion": context.atr_ratio > 1,
-        "volume": context.volume_ratio > 1,
-        "squeeze": context.bb_width_ratio < 1,
-        "volume_spike": context.volume_ratio >= settings.volume_spike,
+        Code.MA_CROSSOVER: (context.ema_9 - context.ema_21) * side.sign > 0,
+        Code.RSI_DIP: context.rsi_14 < settings.rsi_low,
+        Code.RSI_PEAK: context.rsi_14 > settings.rsi_high,
+        Code.BOLLINGER_EXTREME: _at_band(side, context, settings),
+        Code.ATR_EXPANSION: context.atr_ratio > 1,
+        Code.VOLUME: context.volume_ratio > 1,
+        Code.SQUEEZE: context.bb_width_ratio < 1,
+        Code.VOLUME_SPIKE: context.volume_ratio >= settings.volume_spike,
     }
-    return tuple(name for name in wanted_confirmations(rule, side)[0] if checks[name])
+    return tuple(code for code in wanted_confirmations(rule, side)[0] if checks[code])
 
 
-def wanted_confirmations(rule: RegimeRule, side: Side) -> tuple[tuple[str, ...], bool]:
+def wanted_confirmations(rule: RegimeRule, side: Side) -> tuple[tuple[Code, ...], bool]:
     """(the confirmations a regime's bias asks for, whether all of them are needed)."""
-    rsi = "rsi_dip" if side is Side.BUY else "rsi_peak"
+    rsi = Code.RSI_DIP if side is Side.BUY else Code.RSI_PEAK
     if rule.bias in ("long", "short"):
-        return ("ma_crossover", rsi), False
+        return (Code.MA_CROSSOVER, rsi), False
     if rule.bias == "mean_reversion":
-        return ("bollinger_extreme", rsi), False
+        return (Code.BOLLINGER_EXTREME, rsi), False
     if rule.bias == "neutral":
-        return ("atr_expansion", "volume"), True
-    return ("squeeze", "volume_spike"), True
+        return (Code.ATR_EXPANSION, Code.VOLUME), True
+    return (Code.SQUEEZE, Code.VOLUME_SPIKE), True
 
 
 def _at_band(side: Side, context: MarketContext, settings: StrategySettings) -> bool:
@@ -117,37 +118,39 @@ def _side_of(edge: float) -> Side | None:
     return Side.BUY if edge > 0 else Side.SELL
 
 
-def _no_edge_reason(forecast: Forecast, model: ModelInfo) -> str:
+def _no_edge_reason(forecast: Forecast, model: ModelInfo) -> Reason:
     if not math.isfinite(forecast.prediction):
-        return "prediction is not finite"
+        return because(Code.PREDICTION_NOT_FINITE)
     if model.no_edge:
-        return "model has no edge over the base rate"
+        return because(Code.MODEL_WITHOUT_EDGE)
     if not model.slope > 0:
-        return f"model slope {model.slope:.2f} is not positive"
-    return "prediction is zero"
+        return because(Code.SLOPE_NOT_POSITIVE, slope=model.slope)
+    return because(Code.PREDICTION_ZERO)
 
 
-def _edge_reasons(edge_frac: float, cost_frac: float, settings: StrategySettings) -> list[str]:
+def _edge_reasons(edge_frac: float, cost_frac: float, settings: StrategySettings) -> list[Reason]:
     needed = needed_edge(cost_frac, settings)
     if edge_frac >= needed:
         return []
-    return [f"edge {edge_frac * _BPS:.1f}bp < needed {needed * _BPS:.1f}bp"]
+    return [because(Code.EDGE_BELOW_BAR, edge_bps=edge_frac * _BPS, needed_bps=needed * _BPS)]
 
 
-def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[str]:
+def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[Reason]:
     reasons = []
     if side is Side.SELL and not can_short:
-        reasons.append("spot cannot short")
-    if (rule.bias == "long" and side is Side.SELL) or (rule.bias == "short" and side is Side.BUY):
-        reasons.append(f"regime {regime.value} wants {rule.bias}")
+        reasons.append(because(Code.SPOT_CANNOT_SHORT))
+    if rule.bias == "long" and side is Side.SELL:
+        reasons.append(because(Code.REGIME_WANTS_LONG, regime.value))
+    if rule.bias == "short" and side is Side.BUY:
+        reasons.append(because(Code.REGIME_WANTS_SHORT, regime.value))
     return reasons
 
 
 def _confirmation_reasons(
-    rule: RegimeRule, side: Side, confirmed: tuple[str, ...], settings: StrategySettings
-) -> list[str]:
+    rule: RegimeRule, side: Side, confirmed: tuple[Code, ...], settings: StrategySettings
+) -> list[Reason]:
     wanted, needs_all = wanted_confirmations(rule, side)
     enough = len(confirmed) == len(wanted) if needs_all else bool(confirmed)
     if enough or not settings.require_confirmation:
         return []
-    return [f"no confirmation ({', '.join(name for name in wanted if name not in confirmed)})"]
+    return [because(Code.NOT_CONFIRMED, ", ".join(code.value for code in wanted if code not in confirmed))]

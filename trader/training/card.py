@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from trader.domain.signals import ModelInfo
+from trader.domain.reasons import told
+from trader.domain.signals import ModelInfo, ModelVerdict
 from trader.models.artefact import Manifest
 from trader.models.card import Card, Curve, Rival, Share
 from trader.models.gate import GateResult, day_returns
@@ -66,12 +67,12 @@ def summary_of(info: ModelInfo, gate: GateResult, strongest: Path) -> str:
             f"{gate.mean_trade_bps:+.1f} bp each after costs. The interval is {sure} zero: {low * 1e4:+.1f} to "
             f"{high * 1e4:+.1f} bp an active day."
         )
-    if info.verdict == "trade":
+    if info.verdict is ModelVerdict.TRADE:
         return f"{earns} {_strongest(strongest)}It may trade real money."
     wait = "no number of days is in sight that would change that"
     if gate.days_to_decision is not None:
         wait = f"at this mean and spread about {gate.days_to_decision:,.0f} more days would decide"
-    return f"{earns} {_strongest(strongest)}It observes ({', '.join(info.reasons)}); {wait}."
+    return f"{earns} {_strongest(strongest)}It observes ({told(info.reasons, ', ')}); {wait}."
 
 
 def _strongest(found: Path) -> str:

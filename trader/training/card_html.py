@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # ships no types
 
+from trader.domain.signals import ModelVerdict
 from trader.models.card import Card, Share
 from trader.models.card_text import card_text
 
@@ -45,7 +46,7 @@ def card_html(card: Card) -> str:
     ]
     return PAGE.format(
         title=escape(card.info.model_id),
-        colour=GREEN if card.info.verdict == "trade" else RED,
+        colour=GREEN if card.info.verdict is ModelVerdict.TRADE else RED,
         summary=escape(card.summary),
         plots="\n".join(f"<div>{part}</div>" for part in parts),
         text=escape(card_text(card)),

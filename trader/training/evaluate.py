@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.domain.candle_arrays import Floats
-from trader.domain.signals import ModelInfo
+from trader.domain.reasons import Code, Reason, because
+from trader.domain.signals import ModelInfo, ModelVerdict
 from trader.models.gate import GateResult, GateRules, Trades, days_of, judge
 from trader.models.statistics import Slope, clustered_slope, rank_correlation, shrunk_slope, time_blocks
 from trader.training.dataset import Dataset
@@ -56,7 +57,7 @@ class Evaluation(NamedTuple):
     base_rate: float
     average_win_frac: float
     average_loss_frac: float
-    leaks: tuple[str, ...]
+    leaks: tuple[Reason, ...]
 
     @property
     def slope(self) -> Slope:
@@ -153,10 +154,12 @@ def _signs(up: NDArray[np.bool_], down: NDArray[np.bool_], rules: Rules) -> Sign
     return np.where(up, 1, np.where(down & rules.two_sided, -1, 0)).astype(np.int64)
 
 
-def leak_alarms(scores: Scores) -> tuple[str, ...]:
+def leak_alarms(scores: Scores) -> tuple[Reason, ...]:
     """What is too good to be true on a real market (SPEC 3)."""
     checks = (("ic", scores.ic, LEAK_IC), ("r2", scores.r2, LEAK_R2), ("auc", scores.auc, LEAK_AUC))
-    return tuple(f"leak_alarm {name} {value:.3f}>{limit}" for name, value, limit in checks if value > limit)
+    return tuple(
+        because(Code.LEAK_ALARM, name, value=value, most=limit) for name, value, limit in checks if value > limit
+    )
 
 
 def model_info(
@@ -168,7 +171,7 @@ def model_info(
     """
     slope = shrunk_slope(evaluation.slope.slope, evaluation.slope.t)
     no_edge = scores.calibration.no_edge or slope == 0
-    reasons = evaluation.gate.reasons + (("no_edge",) if no_edge else ()) + evaluation.leaks
+    reasons = evaluation.gate.reasons + ((because(Code.NO_EDGE),) if no_edge else ()) + evaluation.leaks
     return ModelInfo(
         model_id=model_id,
         timeframe=timeframe,
@@ -179,6 +182,6 @@ def model_info(
         average_win_frac=evaluation.average_win_frac,
         average_loss_frac=evaluation.average_loss_frac,
         no_edge=no_edge,
-        verdict="observe" if reasons else "trade",
+        verdict=ModelVerdict.OBSERVE if reasons else ModelVerdict.TRADE,
         reasons=reasons,
     )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 
 from trader.adapters.model_files import ModelFiles
 from trader.domain.errors import Misconfigured
+from trader.domain.reasons import texts
 from trader.models import CompiledEnsemble
 from trader.models.artefact import pack
 from trader.models.synthetic import SMALL_SHAPE, synthetic_arrays, synthetic_ensemble
@@ -262,9 +264,22 @@ def test_kill_9_at_any_moment_leaves_the_registry_whole(tmp_path: Path) -> None:
     assert len(files.list()) >= 3
 
 
-def test_a_newer_registry_is_refused(files: ModelFiles) -> None:
-    import sqlite3
+def test_reasons_of_a_version_without_codes_are_told_as_they_were(files: ModelFiles) -> None:
+    with sqlite3.connect(_registered(files)) as connection:
+        (kept,) = connection.execute("SELECT manifest FROM models").fetchone()
+        raw = msgspec.json.decode(kept)
+        raw["info"]["reasons"] = ["effective_days 13<30", "no_edge"]
+        connection.execute("UPDATE models SET manifest = ?", (msgspec.json.encode(raw),))
+    (entry,) = files.list()
+    assert texts(entry.info.reasons) == ("effective_days 13<30", "no_edge")
 
+
+def _registered(files: ModelFiles) -> Path:
+    files.register(model("m1"))
+    return files.root / "registry.sqlite"
+
+
+def test_a_newer_registry_is_refused(files: ModelFiles) -> None:
     with sqlite3.connect(files.root / "registry.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(Misconfigured, match="schema 99"):

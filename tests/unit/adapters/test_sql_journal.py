@@ -44,7 +44,8 @@ from trader.domain.events import (
     TimerFired,
 )
 from trader.domain.market import Book, Candle
-from trader.domain.orders import Approved, Fill, Order, OrderIntent, OrderStatus, Side
+from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderIntent, OrderStatus, Side
+from trader.domain.reasons import texts
 from trader.domain.signals import DecisionRecord
 
 
@@ -260,6 +261,27 @@ async def test_the_trading_state_and_equity_survive(tmp_path: Path) -> None:
 
 async def test_not_a_number_survives(tmp_path: Path) -> None:
     record = msgspec.structs.replace(a_record(1), edge_bps=float("nan"), cost_bps=float("inf"))
+    journal = SqlJournal(file_of(tmp_path))
+    await journal.write([(Ticked(seq=1), [RecordDecision(record)])], durable=True)
+    await journal.close()
+    (read,) = SqlLedgerReader(file_of(tmp_path)).decisions(limit=1)
+    assert repr(read) == repr(record)
+
+
+async def test_decisions_of_a_version_without_codes_are_read_as_they_were(tmp_path: Path) -> None:
+    journal = SqlJournal(file_of(tmp_path))
+    await journal.write([(Ticked(seq=1), [RecordDecision(a_record(1))])], durable=True)
+    await journal.close()
+    with sqlite3.connect(file_of(tmp_path)) as connection:
+        connection.execute("UPDATE decisions SET reasons = ?", ('["edge 3.1 below cost 24.0", "no confirmation"]',))
+    (read,) = SqlLedgerReader(file_of(tmp_path)).decisions(limit=1)
+    assert texts(read.reasons) == ("edge 3.1 below cost 24.0", "no confirmation")
+    assert (read.side, read.quantity, read.algorithm) == (None, None, None)
+
+
+async def test_an_order_of_a_decision_is_read_exactly(tmp_path: Path) -> None:
+    order = {"side": Side.SELL, "quantity": Decimal("0.0100"), "algorithm": AlgorithmName.TWAP}
+    record = msgspec.structs.replace(a_record(1), **order)
     journal = SqlJournal(file_of(tmp_path))
     await journal.write([(Ticked(seq=1), [RecordDecision(record)])], durable=True)
     await journal.close()

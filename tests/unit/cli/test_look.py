@@ -268,7 +268,8 @@ def test_rows_keep_exact_decimals_and_plain_names(ledger: Path, trader: Told) ->
     assert balance == {"currency": "USDT", "free": "9950.00", "locked": "1.5"}
     decision = trader.json("decisions")[0]
     assert decision["verdict"] == "enter"
-    assert decision["reasons"] == ["edge 3.1 below cost 24.0", "no confirmation"]
+    assert decision["reasons"] == ["edge 3.1bp < needed 24.0bp", "no confirmation (rsi_dip)"]
+    assert decision["codes"] == ["edge_below_bar", "not_confirmed"]
 
 
 def test_lists_can_be_narrowed(ledger: Path, trader: Told) -> None:
@@ -315,7 +316,7 @@ def test_tables_fit_a_hundred_columns(here: Path, ledger: Path, trader: Told, co
 def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
     for command, words in {
         "orders": ("11-14 22:13:20", "BTC/USDT", "0.001", "50,000.10", "filled"),
-        "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1 below cost 24.0"),
+        "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1bp < needed 24.0bp"),
         "fills": ("0.050 USDT", "maker", "50.00"),
         "trades": ("ETH/USDT", "3,030.00", "13.48", "take profit"),
         "payments": ("BTC/USDT:USDT", "funding", "-0.25074286", "USDT", "FUNDING_FEE-9-BTCUSDT"),

@@ -9,6 +9,7 @@ from tests.kit.situations import MINUTE_MS, a_scene, coins, of, quantity, sent, 
 from trader.domain.decisions import KeepOrder, RecordDecision, SetTimer, SubmitOrder
 from trader.domain.events import ModelWatched
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
+from trader.domain.reasons import Code, because
 from trader.domain.signals import HealthAction, MarketContext, ModelHealth, Regime, Verdict
 
 # A wide stop (2 ATR = 20 %) makes the risk decide the size, not the notional cap.
@@ -260,7 +261,8 @@ def test_kelly_ranks_what_no_cap_decides(win: float, expected: float) -> None:
 
 def test_a_drifted_model_trades_half_the_size_and_says_why() -> None:
     scene = a_scene()
-    scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.SHRINK, ("feature_drift 21%>20%",))))
+    moved = because(Code.FEATURE_DRIFT, share=0.21, most=0.2)
+    scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.SHRINK, (moved,))))
     record = scene.forecast()
     assert float(quantity(record)) == pytest.approx(0.125 * 10_000 / BUY_PRICE, abs=1e-5)
     assert told(record)[2:] == ("position_notional", "half size: feature_drift 21%>20%", "impact 0.0bp")

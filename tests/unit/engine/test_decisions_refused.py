@@ -19,12 +19,17 @@ from tests.kit.situations import (
 )
 from trader.domain.decisions import SubmitOrder
 from trader.domain.events import CommandName, ModelChanged, ModelWatched, OutcomeLost, StreamState
+from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import HealthAction, ModelHealth, Verdict
 
 ENFORCED = {"model": {"gate": "enforce"}}
 WITHOUT_EVIDENCE = msgspec.structs.replace(
-    a_model(verdict="observe"), reasons=("effective_days 13<30", "slope_t 1.1<2")
+    a_model(verdict="observe"),
+    reasons=(because(Code.EFFECTIVE_DAYS, days=13, least=30), because(Code.SLOPE_T, slope_t=1.1, least=2)),
 )
+
+UNCALIBRATED = because(Code.CALIBRATION_DRIFT, t=-3.4, least=-3.0)
+MOVED = because(Code.FEATURE_DRIFT, share=0.31, most=0.25)
 
 
 def with_command(name: CommandName) -> Scene:
@@ -63,7 +68,7 @@ def with_unknown_order() -> Scene:
     return scene
 
 
-def drifted(action: HealthAction, *reasons: str) -> Scene:
+def drifted(action: HealthAction, *reasons: Reason) -> Scene:
     scene = a_scene()
     scene.hear(ModelWatched(health=ModelHealth("model-1", action, reasons)))
     return scene
@@ -83,11 +88,11 @@ NOT_NOW: dict[str, tuple[Callable[[], Scene], tuple[str, ...]]] = {
     "an order has no answer": (with_unknown_order, ("entry under way", "an order of unknown outcome")),
     "the model has no evidence": (
         lambda: a_scene(ENFORCED, model=WITHOUT_EVIDENCE),
-        ("model only observes (effective_days 13<30, slope_t 1.1<2)",),
+        ("model only observes (effective_days 13<30, slope_t 1.1<2.0)",),
     ),
     "the model has drifted": (
-        lambda: drifted(HealthAction.OBSERVE, "calibration t -3.4<-3", "feature_drift 31%>25%"),
-        ("model drifted: calibration t -3.4<-3, feature_drift 31%>25%",),
+        lambda: drifted(HealthAction.OBSERVE, UNCALIBRATED, MOVED),
+        ("model drifted: calibration_t -3.4<=-3.0, feature_drift 31%>25%",),
     ),
 }
 
@@ -116,7 +121,7 @@ def test_every_reason_is_told_at_once_those_of_the_moment_before_those_of_the_si
     assert told(record) == (
         "trading is reducing: paused by command",
         "market data gap: silence",
-        "model only observes (effective_days 13<30, slope_t 1.1<2)",
+        "model only observes (effective_days 13<30, slope_t 1.1<2.0)",
         "edge 5.0bp < needed 22.0bp",
         "no confirmation (bollinger_extreme, rsi_dip)",
     )
@@ -135,7 +140,7 @@ def test_a_model_without_evidence_trades_only_where_the_gate_only_warns(
 
 @pytest.mark.parametrize("action", [HealthAction.NONE, HealthAction.SHRINK])
 def test_a_model_that_drifted_a_little_still_opens(action: HealthAction) -> None:
-    assert drifted(action, "feature_drift 21%>20%").forecast().verdict is Verdict.ENTER
+    assert drifted(action, MOVED).forecast().verdict is Verdict.ENTER
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from trader.domain.events import (
 )
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Purpose
+from trader.domain.reasons import texts
 from trader.domain.signals import Verdict
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
@@ -67,7 +68,7 @@ def test_a_forecast_without_its_inputs_decides_nothing_and_is_recorded() -> None
     )
     harness.put(ForecastMade(forecast=silent))
     record = last_record(harness).record
-    assert (record.verdict, record.reasons) == (Verdict.SKIP, ("no forecast: leader, peers missing",))
+    assert (record.verdict, texts(record.reasons)) == (Verdict.SKIP, ("no forecast: leader, peers missing",))
     assert not harness.decided(SubmitOrder)
 
 
@@ -77,7 +78,7 @@ def test_a_position_is_kept_through_a_forecast_without_its_inputs() -> None:
     silent = a_forecast(prediction=0.0, candle_open_ms=harness.now_ms // 60_000 * 60_000)
     harness.put(ForecastMade(forecast=msgspec.structs.replace(silent, missing=("leader",))))
     record = last_record(harness).record
-    assert (record.verdict, record.reasons) == (Verdict.HOLD, ("no forecast: leader missing",))
+    assert (record.verdict, texts(record.reasons)) == (Verdict.HOLD, ("no forecast: leader missing",))
     assert harness.held == held
     assert len(harness.decided(SubmitOrder)) == orders
 
@@ -88,7 +89,7 @@ def test_nothing_is_opened_before_the_account_is_reconciled() -> None:
     harness.price(100.0)
     harness.engine.state.model = a_model()
     harness.forecast()
-    assert last_record(harness).record.reasons[0] == "account not reconciled yet"
+    assert str(last_record(harness).record.reasons[0]) == "account not reconciled yet"
     assert not harness.decided(SubmitOrder)
 
 
@@ -100,7 +101,7 @@ def test_untrustworthy_data_opens_nothing(state: StreamState, reason: str) -> No
     harness.start()
     harness.put(StreamChanged(symbol=SYMBOL, state=state, reason="silence"))
     harness.forecast()
-    assert last_record(harness).record.reasons == (f"{reason}: silence",)
+    assert texts(last_record(harness).record.reasons) == (f"{reason}: silence",)
 
 
 def test_a_model_without_evidence_opens_nothing_where_the_gate_is_enforced() -> None:
@@ -109,7 +110,7 @@ def test_a_model_without_evidence_opens_nothing_where_the_gate_is_enforced() -> 
     harness.start()
     harness.forecast()
     assert last_record(harness).record.verdict is Verdict.SKIP
-    assert "model only observes" in last_record(harness).record.reasons[0]
+    assert "model only observes" in str(last_record(harness).record.reasons[0])
 
 
 def test_a_falling_price_fills_the_resting_stop_once() -> None:

@@ -7,6 +7,7 @@ from tests.kit.builders import SYMBOL, a_forecast, a_model
 from tests.kit.harness import CALM, Harness
 from trader.domain.decisions import Level, Notify, RecordDecision, SubmitOrder
 from trader.domain.events import ForecastMade, ModelChanged, ModelWatched
+from trader.domain.reasons import Code, because, texts
 from trader.domain.signals import DecisionRecord, HealthAction, ModelHealth, Verdict
 
 
@@ -17,7 +18,8 @@ def started() -> Harness:
 
 
 def watched(harness: Harness, action: HealthAction, model_id: str = "model-1") -> None:
-    harness.put(ModelWatched(health=ModelHealth(model_id, action, ("feature_drift 31%>25%",))))
+    moved = because(Code.FEATURE_DRIFT, share=0.31, most=0.25)
+    harness.put(ModelWatched(health=ModelHealth(model_id, action, (moved,))))
 
 
 def decided(harness: Harness) -> DecisionRecord:
@@ -30,7 +32,7 @@ def test_a_drifted_model_trades_half_the_size_and_says_so() -> None:
     watched(shrunk, HealthAction.SHRINK)
     whole, half = decided(usual), decided(shrunk)
     assert (whole.verdict, half.verdict) == (Verdict.ENTER, Verdict.ENTER)
-    assert "half size: feature_drift 31%>25%" in half.reasons
+    assert "half size: feature_drift 31%>25%" in texts(half.reasons)
     risked = [one.decided(SubmitOrder)[0].approved.intent.quantity for one in (usual, shrunk)]
     assert float(risked[1]) == pytest.approx(float(risked[0]) / 2, rel=1e-3)
 
@@ -40,7 +42,7 @@ def test_a_model_that_lost_its_calibration_opens_nothing_and_a_person_is_told_on
     watched(harness, HealthAction.OBSERVE)
     watched(harness, HealthAction.OBSERVE)
     record = decided(harness)
-    assert (record.verdict, record.reasons) == (Verdict.SKIP, ("model drifted: feature_drift 31%>25%",))
+    assert (record.verdict, texts(record.reasons)) == (Verdict.SKIP, ("model drifted: feature_drift 31%>25%",))
     told = [notice for notice in harness.decided(Notify) if notice.event == "model.drifted"]
     assert [notice.level for notice in told] == [Level.ALERT]
     watched(harness, HealthAction.NONE)
@@ -63,7 +65,7 @@ def test_drift_survives_a_restart_and_ends_with_the_model() -> None:
     harness = started()
     watched(harness, HealthAction.OBSERVE)
     harness.restart()
-    assert decided(harness).reasons == ("model drifted: feature_drift 31%>25%",)
+    assert texts(decided(harness).reasons) == ("model drifted: feature_drift 31%>25%",)
     harness.model = msgspec.structs.replace(a_model(), model_id="model-2")
     harness.restart()
     assert harness.engine.state.health is None
@@ -77,7 +79,7 @@ def test_every_decision_carries_its_model_and_none_mixes_two() -> None:
     harness.put(ModelChanged(model=msgspec.structs.replace(a_model(), model_id="model-2")))
     record = decided(harness)
     assert (record.model_id, record.verdict) == ("model-1", Verdict.SKIP)
-    assert record.reasons == ("forecast of model-1, the model is model-2 now",)
+    assert texts(record.reasons) == ("forecast of model-1, the model is model-2 now",)
     harness.advance(60_000)
     open_ms = harness.now_ms - harness.now_ms % 60_000 - 60_000
     made = a_forecast(SYMBOL, prediction=0.02, win_probability=0.7, context=CALM, candle_open_ms=open_ms)

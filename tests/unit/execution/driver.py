@@ -8,7 +8,7 @@ from tests.kit.builders import NOW_MS, a_book, a_fill, a_report, an_instrument
 from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
-from trader.domain.orders import Order, OrderIntent, OrderStatus, Purpose, Side
+from trader.domain.orders import AlgorithmName, Order, OrderIntent, OrderStatus, Purpose, Side
 from trader.execution.algorithms import (
     Abort,
     Action,
@@ -24,7 +24,7 @@ from trader.execution.algorithms import (
     WokeUp,
     step,
 )
-from trader.execution.planner import AlgorithmName, start
+from trader.execution.planner import start
 from trader.execution.tracker import OrderTracker
 
 
@@ -33,7 +33,7 @@ class Run:
 
     def __init__(
         self,
-        algorithm: AlgorithmName,
+        algorithm: str,
         quantity: str = "1",
         *,
         side: Side = Side.BUY,
@@ -55,7 +55,7 @@ class Run:
         self._fills = 0
         self.state: AlgorithmState
         self.state, actions = start(
-            algorithm,
+            AlgorithmName(algorithm),
             parent_id="p-1",
             decision_id="d-1",
             side=side,

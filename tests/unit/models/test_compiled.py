@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from trader.domain.errors import Misconfigured
+from trader.domain.reasons import texts
 from trader.models import CompiledEnsemble
 from trader.models.arrays import EnsembleArrays, validate
-from trader.models.artefact import content_hash, load, pack
+from trader.models.artefact import content_hash, load, pack, read_manifest
 from trader.models.kernels import horizon_volatility
 from trader.models.synthetic import SMALL_SHAPE, synthetic_arrays, synthetic_ensemble
 
@@ -230,3 +231,14 @@ def test_no_learning_library_comes_with_the_live_model() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_verdict_of_a_version_without_codes_is_told_as_it_was(model_file: Path, ensemble: CompiledEnsemble) -> None:
+    with np.load(model_file) as archive:
+        stored = {key: archive[key] for key in archive.files}
+    raw = msgspec.json.decode(stored["manifest"].tobytes())
+    raw["info"]["reasons"] = ["effective_days 13<30"]
+    stored["manifest"] = np.frombuffer(msgspec.json.encode(raw), np.uint8)
+    with model_file.open("wb") as handle:
+        np.savez(handle, **stored)
+    assert texts(read_manifest(model_file).info.reasons) == ("effective_days 13<30",)

@@ -7,6 +7,7 @@ import pytest
 from tests.kit.builders import a_context, a_forecast, a_model
 from trader.config.strategy import StrategySettings
 from trader.domain.orders import Side
+from trader.domain.reasons import Code, texts
 from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
 from trader.strategy import NoSignal, edge_holds, evaluate
 
@@ -31,13 +32,13 @@ def judged(
 
 def reasons(outcome: Signal | NoSignal) -> tuple[str, ...]:
     assert isinstance(outcome, NoSignal)
-    return outcome.reasons
+    return texts(outcome.reasons)
 
 
 def test_a_confirmed_edge_above_cost_is_a_signal() -> None:
     signal = judged(context=CROSSED)
     assert isinstance(signal, Signal)
-    assert (signal.side, signal.regime, signal.confirmations) == (Side.BUY, Regime.BULL_TREND, ("ma_crossover",))
+    assert (signal.side, signal.regime, signal.confirmations) == (Side.BUY, Regime.BULL_TREND, (Code.MA_CROSSOVER,))
     assert (signal.edge_frac, signal.cost_frac) == (0.01, COST)
     assert (signal.stop_frac, signal.take_profit_frac, signal.size_multiplier) == (0.01, 0.03, 1.2)
 

@@ -33,6 +33,6 @@ def test_every_reason_of_the_gate_is_explained() -> None:
     losing = Trades(np.arange(100), np.full(100, -0.01), np.zeros(100, np.int64))
     given = judge(nothing, 10, 0.0, GateRules()).reasons + judge(losing, 100, 0.0, GateRules()).reasons
     for reason in given:
-        assert f"| `{reason.split()[0]} " in PAGE
+        assert f"| `{str(reason).split()[0]} " in PAGE
     assert "`no_edge`" in PAGE
     assert "`leak_alarm " in PAGE

@@ -10,12 +10,15 @@ from sqlalchemy import Float, RowMapping, Table
 
 from trader.adapters.sql import schema
 from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus
+from trader.domain.reasons import with_codes
+from trader.domain.signals import DecisionRecord
 
 Row = dict[str, Any]
 Stored = Mapping[str, Any] | RowMapping
 Value = TypeVar("Value", bound=msgspec.Struct)
 
 _INTENT_FIELDS = OrderIntent.__struct_fields__
+_OF_AN_ORDER = ("side", "quantity", "algorithm")  # of a decision
 _ORDER_FIELDS = tuple(name for name in Order.__struct_fields__ if name != "intent")
 
 
@@ -45,6 +48,18 @@ def intent_row(approved: Approved, now_ms: int) -> Row:
 def order_of(row: Stored) -> Order:
     fields = _fields(_ORDER_FIELDS, schema.orders, row)
     return msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+
+
+def decision_row(record: DecisionRecord) -> Row:
+    """A decision; what it does not have is empty text."""
+    row = row_of(record)
+    return {**row, **{name: "" for name in _OF_AN_ORDER if row[name] is None}}
+
+
+def decision_of(row: Stored) -> DecisionRecord:
+    fields = _fields(DecisionRecord.__struct_fields__, schema.decisions, row)
+    told = {name: value for name, value in fields.items() if value != "" or name not in _OF_AN_ORDER}
+    return msgspec.convert(with_codes(told), DecisionRecord)
 
 
 def _stored(value: Any) -> Any:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, func, or_, select
 
 from trader.adapters.sql import schema
-from trader.adapters.sql.rows import order_of, value_of
+from trader.adapters.sql.rows import decision_of, order_of, value_of
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order, OrderStatus
@@ -91,7 +91,7 @@ def decisions(connection: Connection, *, limit: int, symbol: str | None = None) 
     query = select(table).order_by(table.c.ts_ms.desc(), table.c.decision_id.desc()).limit(limit)
     if symbol is not None:
         query = query.where(table.c.symbol == symbol)
-    return _values(connection, DecisionRecord, table, query)
+    return [decision_of(row) for row in _rows(connection, query)]
 
 
 def newest_decided(connection: Connection) -> dict[str, int]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, delete
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from trader.adapters.sql import schema
-from trader.adapters.sql.rows import Row, intent_row, order_row, row_of
+from trader.adapters.sql.rows import Row, decision_row, intent_row, order_row, row_of
 from trader.domain.decisions import (
     Decision,
     KeepBalance,
@@ -129,7 +129,7 @@ class Rows:
                 words = msgspec.json.encode(reasons).decode()
                 self._put(schema.trading_state, {"number": 1, "state": state, "reasons": words, "ts_ms": now_ms})
             case RecordDecision(record=record):
-                self._put(schema.decisions, row_of(record))
+                self._put(schema.decisions, decision_row(record))
             case RecordTrade(trade=trade):
                 self._put(schema.trades, row_of(trade))
             case RecordExecution(report=report):

@@ -14,6 +14,8 @@ from trader.domain.account import Position
 from trader.domain.decisions import EquitySnapshot
 from trader.domain.errors import Rejected
 from trader.domain.orders import Order, Purpose
+from trader.domain.reasons import texts
+from trader.domain.signals import DecisionRecord
 from trader.ports import LedgerReader
 from trader.service.control.status import MoneyStatus, PositionStatus, StatusSnapshot
 
@@ -59,7 +61,7 @@ class Reports:
                 found = self._ledger.orders(limit=_wider(asked), open_only=asked.open_only)
                 return [order_report(order) for order in _of_symbol(found, asked)]
             case "decisions":
-                return list(self._ledger.decisions(limit=asked.limit, symbol=asked.symbol))
+                return [decision_report(r) for r in self._ledger.decisions(limit=asked.limit, symbol=asked.symbol)]
             case "fills":
                 return _of_symbol(self._ledger.fills(limit=_wider(asked)), asked)
             case "trades":
@@ -83,6 +85,52 @@ def _of_symbol(rows: list[Any], asked: _Arguments) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=str)
+
+
+class DecisionReportRow(msgspec.Struct, frozen=True):
+    """A decision with its reasons in words, their codes beside them."""
+
+    decision_id: str
+    ts_ms: int
+    symbol: str
+    candle_open_ms: int
+    verdict: str
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+    regime: str
+    prediction: float
+    win_probability: float
+    edge_bps: float
+    cost_bps: float
+    model_id: str
+    side: str
+    quantity: str
+    algorithm: str
+    parent_id: str
+    feature_hash: str
+
+
+def decision_report(record: DecisionRecord) -> DecisionReportRow:
+    return DecisionReportRow(
+        decision_id=record.decision_id,
+        ts_ms=record.ts_ms,
+        symbol=record.symbol,
+        candle_open_ms=record.candle_open_ms,
+        verdict=record.verdict,
+        reasons=texts(record.reasons),
+        codes=tuple(reason.code for reason in record.reasons),
+        regime=record.regime,
+        prediction=record.prediction,
+        win_probability=record.win_probability,
+        edge_bps=record.edge_bps,
+        cost_bps=record.cost_bps,
+        model_id=record.model_id,
+        side=record.side or "",
+        quantity="" if record.quantity is None else format(record.quantity, "f"),
+        algorithm=record.algorithm or "",
+        parent_id=record.parent_id,
+        feature_hash=record.feature_hash,
+    )
 
 
 class OrderReportRow(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import msgspec
 from trader import __version__
 from trader.config.schema import Settings
 from trader.domain.account import Position
+from trader.domain.reasons import texts
 from trader.engine.state import EngineState, Market
 from trader.execution.algorithms.state import AlgorithmState
 from trader.service.control.reports import position_status
@@ -67,7 +68,9 @@ def snapshot(
 
 def _model(state: EngineState) -> ModelStatus | None:
     model = state.model
-    return None if model is None else ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=model.reasons)
+    if model is None:
+        return None
+    return ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=texts(model.reasons))
 
 
 def _money(state: EngineState) -> MoneyStatus | None:

@@ -12,6 +12,8 @@ from trader.adapters.parquet.recordings import LOSSES, Recording
 from trader.adapters.sql.reader import SqlLedgerReader
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
+from trader.domain.reasons import told
+from trader.domain.signals import ModelVerdict
 from trader.service.doctor.finding import Finding, failed, passed, warned
 from trader.service.learning.libraries import missing_libraries
 from trader.service.process import kernels
@@ -156,10 +158,10 @@ def model(settings: Settings, market_id: str) -> Finding:
     except (Misconfigured, DBAPIError) as error:
         return failed("model", str(error).splitlines()[0], "`trader train` makes a new one")
     found = f"{chosen} of {market_id}: {row.info.verdict}"
-    if row.info.verdict == "trade":
+    if row.info.verdict is ModelVerdict.TRADE:
         return passed("model", found)
     cure = "it decides and records but trades only with model.gate: warn; see docs/models.md"
-    return warned("model", f"{found} ({', '.join(row.info.reasons)})", cure)
+    return warned("model", f"{found} ({told(row.info.reasons, ', ')})", cure)
 
 
 def _no_model(found: str) -> Finding:

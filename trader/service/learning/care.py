@@ -15,7 +15,8 @@ from trader.adapters.model_files import ModelFiles
 from trader.config.model import ModelSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatched
-from trader.domain.signals import HealthAction, ModelHealth
+from trader.domain.reasons import told
+from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict
 from trader.models import CompiledEnsemble
 from trader.models.drift import FULL_SHARE, DriftReport, SeenRow
 from trader.models.outcomes import Kept
@@ -161,7 +162,7 @@ class ModelCare:
             self._told = health
             self._put(ModelWatched(health=health))
         if health.action is HealthAction.OBSERVE:
-            await asyncio.to_thread(self._roll_back, ", ".join(health.reasons))
+            await asyncio.to_thread(self._roll_back, told(health.reasons, ", "))
         if self.shadow is not None and self.challenger is not None:
             await asyncio.to_thread(self._judge, self.challenger, self.shadow)
 
@@ -179,7 +180,8 @@ class ModelCare:
         lasted_ms = self._clock.now_ms() - challenger.manifest.window.last_open_ms
         if verdict == "wait" and lasted_ms > self._settings.shadow_hours * _HOUR_MS:
             verdict, reason = "dismiss", f"no verdict in {self._settings.shadow_hours:g} h: {reason}"
-        if verdict == "promote" and self.model.info.verdict == "trade" and challenger.info.verdict != "trade":
+        observes = challenger.info.verdict is ModelVerdict.OBSERVE
+        if verdict == "promote" and observes and self.model.info.verdict is ModelVerdict.TRADE:
             verdict, reason = "dismiss", "it only observes, the champion may trade"
         if verdict == "promote":
             self._files.promote(challenger.info.model_id, f"shadow: {reason}")

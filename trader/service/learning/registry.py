@@ -7,7 +7,9 @@ import msgspec
 from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles, RegisteredModel
 from trader.domain.errors import Misconfigured
-from trader.models.card import Card
+from trader.domain.reasons import texts, told
+from trader.domain.signals import ModelVerdict
+from trader.models.card import Card, read_card
 from trader.models.shadow import ShadowPair
 
 
@@ -53,7 +55,7 @@ def card_of(files: ModelFiles, model_id: str) -> Card:
     known(files, model_id)
     path = files.card_path(model_id)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Card)
+        return read_card(path.read_bytes())
     except FileNotFoundError:
         raise Misconfigured(f"model {model_id} came without a card; `trader models list` shows what is known") from None
     except msgspec.DecodeError as error:
@@ -110,9 +112,9 @@ def _trial(pairs: list[ShadowPair], champion: str, challenger: str) -> str:
 
 
 def _caution(entry: RegisteredModel) -> str:
-    if entry.info.verdict == "trade":
+    if entry.info.verdict is ModelVerdict.TRADE:
         return ""
-    return f"; it only observes ({', '.join(entry.info.reasons)}): with model.gate enforce it opens nothing"
+    return f"; it only observes ({told(entry.info.reasons, ', ')}): with model.gate enforce it opens nothing"
 
 
 def _row(files: ModelFiles, entry: RegisteredModel) -> ModelRow:
@@ -137,7 +139,7 @@ def _row(files: ModelFiles, entry: RegisteredModel) -> ModelRow:
         net_trade_bps=scores.get("mean_trade_bps", 0.0),
         no_edge=entry.info.no_edge,
         verdict=entry.info.verdict,
-        reasons=entry.info.reasons,
+        reasons=texts(entry.info.reasons),
     )
 
 

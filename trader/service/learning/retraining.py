@@ -9,6 +9,7 @@ from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles
 from trader.config.model import ModelSettings
 from trader.domain.errors import TraderError
+from trader.domain.reasons import told
 from trader.ports import Clock
 from trader.service.learning.care import ModelCare
 from trader.service.learning.libraries import missing_libraries
@@ -75,7 +76,7 @@ class Retraining:
         drift = self._care.drift
         may_ask = self._settings.retrain_on_drift and age_ms >= self._settings.retrain_gap_hours * _HOUR_MS
         if may_ask and drift is not None and drift.action in ("retrain", "observe"):
-            return ", ".join(drift.reasons)
+            return told(drift.reasons, ", ")
         hours = self._settings.retrain_hours
         return f"schedule, {hours:g} h" if hours and age_ms >= hours * _HOUR_MS else ""
 

@@ -1,5 +1,6 @@
 """What `trader status` says of the model in use, its challenger, its drift and the next training."""
 
+from trader.domain.reasons import texts
 from trader.domain.signals import HealthAction
 from trader.engine.state import EngineState
 from trader.models.shadow import ShadowResult
@@ -17,10 +18,10 @@ def model_status(state: EngineState, care: ModelCare, retraining: Retraining) ->
     return ModelStatus(
         model_id=model.model_id,
         verdict=model.verdict,
-        reasons=model.reasons,
+        reasons=texts(model.reasons),
         trained_ms=care.model.manifest.window.last_open_ms,
         health=(health.action if health is not None else HealthAction.NONE).value,
-        health_reasons=health.reasons if health is not None else (),
+        health_reasons=texts(health.reasons) if health is not None else (),
         watched_share=care.watched_share,
         drifted_share=drift.feature_share if drift is not None else 0.0,
         outcomes=drift.outcomes if drift is not None else 0,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from trader.domain.reasons import told
 from trader.models.artefact import Manifest
 from trader.training.progress import TrainingProgress
 
@@ -69,7 +70,7 @@ class TrainingView:
             ("slope", f"{info.slope:.2f} of realised on predicted (t {info.slope_t:+.1f})"),
             ("net of costs", f"{scores['trades']:.0f} simulated trades, mean {scores['mean_trade_bps']:+.1f} bp"),
             ("edge", "none over the base rate" if info.no_edge else "better calibrated than the base rate"),
-            ("verdict", f"{info.verdict}" + (f" ({', '.join(info.reasons)})" if info.reasons else "")),
+            ("verdict", f"{info.verdict}" + (f" ({told(info.reasons, ', ')})" if info.reasons else "")),
             ("card", f"{page or ''}{', or ' if page else ''}`trader models show {info.model_id}`"),
         ):
             table.add_row(f"[bold]{name}[/bold]", value)
