@@ -174,7 +174,7 @@ async def test_sending_the_same_open_client_id_again_is_unknown_because_it_exist
 
 async def test_no_answer_within_the_timeout_is_unknown(tmp_path: Path) -> None:
     async with connected(tmp_path) as bench:
-        original = bench.door._forward
+        original = bench.door.forward
 
         async def slow(request: Any) -> Answer:
             answer = await original(request)
@@ -182,7 +182,7 @@ async def test_no_answer_within_the_timeout_is_unknown(tmp_path: Path) -> None:
                 await asyncio.sleep(30)
             return answer
 
-        bench.door._forward = slow  # type: ignore[method-assign]  # the door's own fault
+        bench.door.forward = slow  # type: ignore[method-assign]  # the door's own fault
         with pytest.raises(OutcomeUnknown):
             await bench.exchange.submit(limit("slow", bench.price(0.9)))
         assert await bench.exchange.order(OrderRef(BTC, "slow")) is not None

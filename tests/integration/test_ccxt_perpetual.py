@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.ccxt_bench import approved
+from tests.kit.ccxt_bench import approved, raw_account
 from tests.kit.sandbox import eventually, fault_control, market_clock, sandbox, truth
 from trader.adapters.ccxt.account import stream as account
 from trader.adapters.ccxt.account.exchange import CcxtExchange
@@ -79,7 +79,7 @@ async def bench(directory: Path, **more: Any) -> AsyncIterator[Bench]:
         connection = await connection_to(running, **more)
         made = Bench(running, connection)
         listening = asyncio.create_task(made.exchange.run_account(made.told.append))
-        raw = made.exchange._account.raw
+        raw = raw_account(made.exchange)
         await eventually(lambda: any(socket.isConnected for socket in raw.clients.values()))
         try:
             yield made
@@ -90,7 +90,7 @@ async def bench(directory: Path, **more: Any) -> AsyncIterator[Bench]:
 
 async def test_a_short_is_opened_guarded_and_closed_and_the_wallet_is_exact(tmp_path: Path) -> None:
     async with bench(tmp_path, leverage=7) as one:
-        assert one.exchange._account.raw.id == "binanceusdm"
+        assert raw_account(one.exchange).id == "binanceusdm"
         report = await one.exchange.submit(order("short", Side.SELL))
         assert (report.status, report.filled) == (OrderStatus.FILLED, D("0.010"))
         [held] = await one.exchange.positions()
@@ -171,12 +171,12 @@ async def test_a_stop_without_an_answer_is_looked_up_by_its_name(tmp_path: Path,
 
 async def test_an_account_stream_whose_key_ended_is_opened_with_a_new_one(tmp_path: Path) -> None:
     async with bench(tmp_path) as one, fault_control(one.running) as faults:
-        key = one.exchange._account.raw.options["linear"]["listenKey"]
+        key = raw_account(one.exchange).options["linear"]["listenKey"]
         await faults.begin("end_account_stream")
         await eventually(lambda: len(one.lost()) >= 2)
         assert "listenKeyExpired" in one.lost()[0]
         assert "back after" in one.lost()[1]
-        assert one.exchange._account.raw.options["linear"]["listenKey"] != key
+        assert raw_account(one.exchange).options["linear"]["listenKey"] != key
         await one.exchange.submit(order("after", Side.SELL))
         await eventually(lambda: len(one.fills("after")) > 0)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.ccxt_bench import raw_orders
 from tests.kit.fault_bench import BTC, ETH
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import SmallDaemon, small_daemon
@@ -101,7 +102,7 @@ async def test_what_happens_while_the_account_stream_is_away_is_found(
         stop = daemon.state.tracker.open_orders(BTC)[0]
         await daemon.faults.begin("account_gap", next=0)
         await daemon.faults.begin(kind, **parameters)
-        await daemon.bench.exchange._orders.raw.cancel_order(stop.exchange_id, BTC)
+        await raw_orders(daemon.bench.exchange).cancel_order(stop.exchange_id, BTC)
         await eventually(lambda: not daemon.state.account_is_live or len(daemon.orders(Purpose.STOP)) > 1)
         await eventually(lambda: len(daemon.orders(Purpose.STOP)) > 1 and daemon.is_protected())
         await daemon.faults.clear()

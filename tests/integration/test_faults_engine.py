@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.ccxt_bench import raw_orders
 from tests.kit.fault_bench import BTC
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import small_daemon
@@ -112,7 +113,7 @@ async def test_a_stop_cancelled_by_hand_during_a_silent_gap_is_found_and_replace
         await daemon.is_settled()
         await daemon.faults.begin("account_gap", next=0)
         stop = daemon.state.tracker.open_orders(BTC)[0]
-        await daemon.bench.exchange._orders.raw.cancel_order(stop.exchange_id, BTC)
+        await raw_orders(daemon.bench.exchange).cancel_order(stop.exchange_id, BTC)
         await eventually(lambda: len(daemon.orders(Purpose.STOP)) == 2 and daemon.is_protected())
         await daemon.faults.clear()
         await daemon.assert_agrees_with_exchange()

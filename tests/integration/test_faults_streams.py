@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.ccxt_bench import approved, limit
+from tests.kit.ccxt_bench import approved, limit, raw_feed
 from tests.kit.fault_bench import BTC, ETH, FaultBench, fault_bench, streaming
 from tests.kit.sandbox import eventually
 from trader.adapters.ccxt.market import watchdog
@@ -77,7 +77,7 @@ async def test_books_are_sound_whatever_becomes_of_single_updates(tmp_path: Path
 async def _equals_the_exchange(bench: FaultBench) -> bool:
     """Some streamed book is level by level one that REST answers with."""
     for _ in range(30):
-        truth = await bench.connection.feed._client.raw.fetch_order_book(BTC, 20)
+        truth = await raw_feed(bench.connection).fetch_order_book(BTC, 20)
         asked = [tuple(map(tuple, truth[side])) for side in ("bids", "asks")]
         await asyncio.sleep(0.15)
         if any([book.bids[:20], book.asks[:20]] == asked for book in bench.books()[-8:]):

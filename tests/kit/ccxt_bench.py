@@ -20,6 +20,21 @@ BTC = "BTC/USDT"
 SYMBOLS = (BTC, "ETH/USDT")
 
 
+def raw_orders(exchange: CcxtExchange) -> Any:
+    """The ccxt client that sends the orders, to do something the adapter does not know of."""
+    return exchange._orders.raw  # noqa: SLF001 - as said
+
+
+def raw_account(exchange: CcxtExchange) -> Any:
+    """The ccxt client that hears the account."""
+    return exchange._account.raw  # noqa: SLF001 - as above
+
+
+def raw_feed(connection: Connection) -> Any:
+    """The ccxt client of the market data."""
+    return connection.feed._client.raw  # noqa: SLF001 - as above
+
+
 class Bench:
     """A sandbox, a door in front of it, and a connection through that door."""
 

@@ -74,10 +74,10 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, .
         key = tuple(name[len(_PREFIX) :].lower().split("__"))
         if not all(key):
             raise Misconfigured(f"environment variable {name}: allowed: {_PREFIX}SECTION__KEY, two underscores between")
-        yield key, _value(name, key, text)
+        yield key, _value(key, text)
 
 
-def _value(name: str, key: tuple[str, ...], text: str) -> Any:
+def _value(key: tuple[str, ...], text: str) -> Any:
     """A variable's text as YAML would read it; lists may be written with commas."""
     if key in _LISTS and not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]

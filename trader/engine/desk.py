@@ -60,7 +60,7 @@ class Desk:
     def submit(self, intent: OrderIntent, replaces: Order | None = None) -> tuple[Reason, ...]:
         """Review `intent` and send it; returns the reasons if it was refused."""
         state = self.state
-        verdict = review(intent, self._review_view(intent, replaces), self.settings.risk, self.settings.sizing)
+        verdict = review(intent, self._review_view(intent), self.settings.risk, self.settings.sizing)
         if isinstance(verdict, Refused):
             state.counters["refused"] += 1
             text = told(verdict.reasons)
@@ -148,7 +148,7 @@ class Desk:
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
         return self.state.algorithms.get(parent_id)
 
-    def _review_view(self, intent: OrderIntent, replaces: Order | None) -> ReviewView:
+    def _review_view(self, intent: OrderIntent) -> ReviewView:
         state = self.state
         market = self.market(intent.symbol)
         minute_ago = self.now_ms - 60_000 * state.speed

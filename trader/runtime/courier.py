@@ -95,7 +95,7 @@ class Courier:
             self._put(OrderRefused(client_id=client_id, code="not_sent", reason=str(error)))
             if old is not None:
                 self._resolve_soon(old, 0.0)
-        except Exception as error:  # edge: whatever went wrong after sending, the order may exist
+        except Exception as error:  # edge: whatever went wrong after sending, the order may exist  # noqa: BLE001
             self._failed("order.outcome_lost", error, client_id=client_id)
             self._put(OutcomeLost(client_id=client_id, reason=f"{type(error).__name__}: {error}"))
             for ref in (old, OrderRef(order.intent.symbol, client_id, is_stop=order.intent.stop_price is not None)):
@@ -110,7 +110,7 @@ class Courier:
         except Rejected as error:
             self._put(CancelRefused(client_id=ref.client_id, reason=str(error)))
             self._resolve_soon(ref, 0.0)
-        except Exception as error:  # edge: a cancel without an answer is settled by asking for the order
+        except Exception as error:  # edge: a cancel without an answer is settled by asking for the order  # noqa: BLE001
             self._failed("cancel.outcome_lost", error, client_id=ref.client_id)
             self._put(CancelRefused(client_id=ref.client_id, reason=f"no answer: {error}"))
             self._resolve_soon(ref, 0.0)

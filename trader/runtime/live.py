@@ -239,7 +239,7 @@ class Runner:
             wait_s = CLOCK_EVERY_S
             try:
                 self._clock_offset_ms = await self._exchange.clock_offset_ms() / self._clock.speed
-            except Exception as error:  # edge: an unmeasured clock is stale, never fatal
+            except Exception as error:  # edge: an unmeasured clock is stale, never fatal  # noqa: BLE001
                 log.warning("clock.not_measured", error=str(error))
                 wait_s = CLOCK_RETRY_S
             with contextlib.suppress(TimeoutError):

@@ -168,9 +168,8 @@ class Scorer:
         candles = await self._next_candles()
         late: list[Candle] = []
         for offered in candles:
-            for candle in await self._with_missing(offered):
-                if not self._rounds.add(candle, asyncio.get_running_loop().time()):
-                    late.append(candle)
+            whole = await self._with_missing(offered)
+            late += [candle for candle in whole if not self._rounds.add(candle, asyncio.get_running_loop().time())]
         return late
 
     async def _next_candles(self) -> list[Candle]:

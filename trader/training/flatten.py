@@ -82,7 +82,7 @@ def _xgboost(model: Any, n_features: int) -> FlatMember:
     return FlatMember(trees, offset=float(np.float32(base)), is_single=True)
 
 
-def _lightgbm(model: Any, n_features: int) -> FlatMember:
+def _lightgbm(model: Any, _n_features: int) -> FlatMember:
     """x <= t in float64. Inner nodes and leaves are numbered apart; a negative child is leaf ~child."""
     trees = []
     for block in model.booster_.model_to_string().split("\nTree=")[1:]:
@@ -157,10 +157,10 @@ def _gradient_boosting(model: Any, n_features: int) -> FlatMember:
     return FlatMember(trees, float(model.learning_rate), float(np.ravel(model.init_.constant_)[0]))
 
 
-def _hist_boosting(model: Any, n_features: int) -> FlatMember:
+def _hist_boosting(model: Any, _n_features: int) -> FlatMember:
     """x <= t in float64; the baseline is kept apart."""
     trees = []
-    for (predictor,) in model._predictors:
+    for (predictor,) in model._predictors:  # noqa: SLF001 - scikit-learn shows them nowhere else
         nodes = predictor.nodes
         left = np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64))
         trees.append(
@@ -172,4 +172,5 @@ def _hist_boosting(model: Any, n_features: int) -> FlatMember:
                 nodes["value"].astype(np.float64),
             )
         )
-    return FlatMember(trees, 1.0, float(np.ravel(model._baseline_prediction)[0]))
+    baseline = model._baseline_prediction  # noqa: SLF001 - as above
+    return FlatMember(trees, 1.0, float(np.ravel(baseline)[0]))

@@ -92,7 +92,7 @@ def best_rounds(member: Member, sample: Sample, random_state: int, crowding: flo
         return known
     seen, later = sample.take(before), sample.take(np.arange(first, len(sample.y)))
     model = make_member(member, random_state, crowding)
-    return max(1, _SEARCHES[member.kind](model, seen, later, member.patience))
+    return max(1, SEARCHES[member.kind](model, seen, later, member.patience))
 
 
 def _xgboost(model: Any, seen: Sample, later: Sample, patience: int) -> int:
@@ -139,7 +139,7 @@ def _hist_boosting(model: Any, seen: Sample, later: Sample, patience: int) -> in
     return int(np.argmax(model.validation_score_))  # score 0 is that of no round at all
 
 
-def _staged(model: Any, seen: Sample, later: Sample, patience: int) -> int:
+def _staged(model: Any, seen: Sample, later: Sample, _patience: int) -> int:
     """scikit-learn's plain boosting: fitted in full, then judged round by round."""
     model.fit(seen.X, seen.y, sample_weight=seen.weight)
     errors = [np.average((found - later.y) ** 2, weights=later.weight) for found in model.staged_predict(later.X)]
@@ -150,7 +150,7 @@ def _mlp(model: ScaledMLP, seen: Sample, later: Sample, patience: int) -> int:
     return model.best_rounds(seen.X, seen.y, seen.weight, (later.X, later.y, later.weight), patience)
 
 
-_SEARCHES: dict[str, Callable[[Any, Sample, Sample, int], int]] = {
+SEARCHES: dict[str, Callable[[Any, Sample, Sample, int], int]] = {
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
     "catboost": _catboost,

@@ -196,7 +196,7 @@ def test_a_restart_goes_on_with_a_short_and_its_stop() -> None:
 
 def test_what_a_position_may_cost_is_its_margin() -> None:
     harness = a_harness(exchange={"market": "perpetual", "leverage": 5})
-    desk = harness.engine._desk
+    desk = harness.engine._desk  # noqa: SLF001 - a number that no decision states
     assert desk.free_quote("USDT") == 10_000
     harness.forecast(-0.02)
     state = harness.engine.state

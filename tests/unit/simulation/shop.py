@@ -49,6 +49,9 @@ class Shop:
         self._now_ms += 10
         return self._now_ms
 
+    def wait(self, passed_ms: int) -> None:
+        self._now_ms += passed_ms
+
     def book(self, bids: tuple[tuple[float, float], ...] = BIDS, asks: tuple[tuple[float, float], ...] = ASKS) -> None:
         self.exchange.on_book(SYMBOL, self.tick(), bids, asks)
 

@@ -98,7 +98,7 @@ def test_fill_or_kill_takes_all_of_it_or_nothing(quantity: str, filled: str, sta
 
 def candle(shop: Shop, low: float, high: float, close: float) -> Candle:
     open_ms = shop.tick()
-    shop._now_ms += 60_000
+    shop.wait(60_000)
     return Candle(SYMBOL, open_ms, 60_000, 100.0, high, low, close, 50.0)
 
 

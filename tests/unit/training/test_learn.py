@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from trader.training import learn
 from trader.training.learn import ROUNDS, Sample, best_rounds, fit_member
 from trader.training.profiles import EXACT, FAST, Member
 
@@ -50,7 +51,7 @@ def test_labels_that_reach_into_the_newest_rows_are_left_out(monkeypatch: pytest
         asked.extend((seen, later))
         return 7
 
-    monkeypatch.setitem(__import__("trader.training.learn", fromlist=["x"])._SEARCHES, "xgboost", search)
+    monkeypatch.setitem(learn.SEARCHES, "xgboost", search)
     assert best_rounds(STOPPING["xgboost"], sample(1_000, 0.0, horizon=50), 42, 1.0) == 7
     seen, later = asked
     assert len(later.y) == 150

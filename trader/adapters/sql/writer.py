@@ -72,7 +72,7 @@ class LedgerWriter:
     def _run(self, opened: "Future[None]") -> None:
         try:
             connection = open_for_writing(self._path)
-        except BaseException as error:  # edge: the constructor waits in another thread and raises it there
+        except BaseException as error:  # edge: the constructor waits in another thread and raises it there  # noqa: BLE001
             opened.set_exception(error)
             return
         opened.set_result(None)
@@ -140,7 +140,7 @@ class LedgerWriter:
             return
         try:
             work()
-        except Exception as error:  # edge: this thread must live to tell everyone who waits
+        except Exception as error:  # edge: this thread must live to tell everyone who waits  # noqa: BLE001
             self.failure = self._explained(error)
 
     def _answer(self, connection: Connection, call: Call) -> None:

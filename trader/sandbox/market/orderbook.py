@@ -46,9 +46,15 @@ class PublishedBook:
     def copy_from(self, other: "PublishedBook") -> "BookDiff":
         """Catches up with `other`, the faster channel of the same symbol."""
         first = self.update_id + 1
-        bids, asks = self._changes(self._bids, other._bids), self._changes(self._asks, other._asks)
-        self._bids, self._asks, self.update_id = other._bids, other._asks, other.update_id
+        new_bids, new_asks = other.sides
+        bids, asks = self._changes(self._bids, new_bids), self._changes(self._asks, new_asks)
+        self._bids, self._asks, self.update_id = new_bids, new_asks, other.update_id
         return BookDiff(first, self.update_id, bids, asks)
+
+    @property
+    def sides(self) -> tuple[_Side, _Side]:
+        """(bids, asks), best first, in ticks and steps."""
+        return self._bids, self._asks
 
     def pairs(self, limit: int) -> tuple[Pairs, Pairs]:
         """(bids, asks), best first, as Binance writes them."""

@@ -104,7 +104,7 @@ class ControlServer:
             return refused(error)
         except TimeoutError:
             return refused(Unavailable(f"no answer within {_HANDLER_WAIT_S:g} s"))
-        except Exception as error:  # edge: one bad request must not end the daemon
+        except Exception as error:  # edge: one bad request must not end the daemon  # noqa: BLE001
             logger().exception("command.failed", message=str(error))
             return refused(TraderError(f"internal error: {type(error).__name__}; see the log"))
 

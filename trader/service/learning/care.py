@@ -101,7 +101,7 @@ class ModelCare:
     async def run(self, scorer: Swappable) -> None:
         """Take care until cancelled."""
         self._scorer = scorer
-        await self._remember()
+        await self.remember()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), TURN_S)
@@ -125,7 +125,8 @@ class ModelCare:
 
     # --- learning -----------------------------------------------------------------------------------------
 
-    async def _remember(self) -> None:
+    async def remember(self) -> None:
+        """Go on with what was seen of this model before."""
         model_id, since_ms = self.model.info.model_id, self._clock.now_ms() - self._watch.window_ms
         kept = await asyncio.to_thread(self._evidence.outcomes, model_id)
         self._watch.remember(kept, await asyncio.to_thread(self._evidence.rows, model_id, since_ms))
@@ -216,7 +217,7 @@ class ModelCare:
         log.info("model.swapped", model=model_id, was=self.model.info.model_id)
         self.watched, self._watch, self._rows = watched, self._new_watch(model), {}
         self._told, self.drift, self.shadow = ModelHealth(model_id), None, None
-        await self._remember()
+        await self.remember()
 
     async def _compare_with(self, model_id: str | None) -> None:
         challenger = await self._loaded(model_id) if model_id is not None else None

@@ -55,7 +55,7 @@ class Retraining:
         while True:
             reason = self.due()
             if reason:
-                await self._once(reason)
+                await self.retrain(reason)
             await asyncio.sleep(_LOOK_S)
 
     @property
@@ -80,7 +80,8 @@ class Retraining:
         hours = self._settings.retrain_hours
         return f"schedule, {hours:g} h" if hours and age_ms >= hours * _HOUR_MS else ""
 
-    async def _once(self, reason: str) -> None:
+    async def retrain(self, reason: str) -> None:
+        """Train now; a failure is told, and keeps the next try away for a while."""
         log.info("model.retraining", reason=reason, model=self._care.model.info.model_id)
         self.progress = "starting"
         loop = asyncio.get_running_loop()

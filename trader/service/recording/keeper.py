@@ -201,7 +201,7 @@ class Keeper:
         for step in steps:
             try:
                 step()
-            except Exception as error:  # edge: of the worker
+            except Exception as error:  # edge: of the worker  # noqa: BLE001
                 self._tell("recorder.not_kept", "error", error=f"{type(error).__name__}: {error}")
         self._disk_bytes = recording_files.size_of(self._root)
 

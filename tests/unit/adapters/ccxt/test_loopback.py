@@ -117,7 +117,7 @@ async def test_without_a_loopback_endpoint_names_are_resolved_as_usual() -> None
     try:
         connector = session.connector
         assert isinstance(connector, aiohttp.TCPConnector)
-        assert connector._socket_factory is None
+        assert connector._socket_factory is None  # noqa: SLF001 - aiohttp shows it nowhere else
     finally:
         await session.close()
         await asyncio.sleep(0)

@@ -130,9 +130,10 @@ def test_an_order_of_the_exchange_itself_makes_the_account_uncertain() -> None:
     client, heard = FakeClient([]), list[AccountEvent]()
     stream = AccountStream(client, (BTC,), ClientIds(client), heard.append)
     order = {"id": "9", "symbol": BTC, "status": "closed", "amount": "1", "filled": "1", "type": "limit"}
-    stream._on_order({**order, "clientOrderId": "mine", "info": {"i": "9", "X": "FILLED"}})
+    heard_order = stream._on_order  # noqa: SLF001 - what ccxt calls
+    heard_order({**order, "clientOrderId": "mine", "info": {"i": "9", "X": "FILLED"}})
     assert [type(event) for event in heard] == [OrderReported]
-    stream._on_order({**order, "clientOrderId": "autoclose-1", "info": {"i": "9", "X": "FILLED"}})
+    heard_order({**order, "clientOrderId": "autoclose-1", "info": {"i": "9", "X": "FILLED"}})
     [alarm] = [event for event in heard if isinstance(event, AccountUnreachable)]
     assert "the exchange itself traded in BTC/USDT:USDT" in alarm.reason
 
@@ -150,18 +151,18 @@ class FakeClient(Client):
         has = {"fetchFundingHistory": True}
         self.raw = type("Raw", (), {"has": has, "safe_symbol": staticmethod(lambda _id, *_more: BTC)})()
         self._page = page
-        self._rows = [_movement(number, ms) for number, ms in enumerate(sorted(times))]
+        self.rows = [_movement(number, ms) for number, ms in enumerate(sorted(times))]
 
     async def read(self, method: str, *args: Any) -> Any:
         self.asked.append((method, *args))
         if method == "fetch_funding_history":
             _, since, limit = args
-            rows = [row for row in self._rows if row["timestamp"] >= since]
+            rows = [row for row in self.rows if row["timestamp"] >= since]
             return [{**row, "code": "USDT", "amount": "-0.5"} for row in rows[:limit]]
         _, since, limit, params = args
         if params["incomeType"] != "FUNDING_FEE":
             return []
-        return [row for row in self._rows if since <= row["timestamp"] <= params["until"]][: min(limit, self._page)]
+        return [row for row in self.rows if since <= row["timestamp"] <= params["until"]][: min(limit, self._page)]
 
 
 def _movement(number: int, ms: int) -> dict[str, Any]:
@@ -188,6 +189,6 @@ async def test_where_ccxt_unifies_funding_it_is_read_from_there() -> None:
 
 async def test_a_movement_that_cannot_be_read_is_not_left_out() -> None:
     client = FakeClient([NOW - DAY])
-    del client._rows[0]["currency"]
+    del client.rows[0]["currency"]
     with pytest.raises(Unavailable, match="without currency"):
         await PaymentHistory(client, (BTC,)).since(NOW - 3 * DAY)

@@ -71,7 +71,7 @@ class Bench:
             first, lambda one: Watch(one, everything, {"BTC/USDT": 0.001}), self.files, self.evidence, self.clock,
             self.events.append, settings,
         )  # fmt: skip
-        self.care._scorer = self.scorer
+        self.care._scorer = self.scorer  # noqa: SLF001 - without the task of `run`
         self.rng = np.random.default_rng(0)
         self.price = 100.0
 
@@ -137,7 +137,7 @@ async def test_what_was_seen_survives_a_restart(tmp_path: Path) -> None:
     await bench.candles(20)
     again = Bench(tmp_path)
     again.clock.advance_to(bench.clock.now_ms())
-    await again.care._remember()
+    await again.care.remember()
     await again.care.turn()
     assert again.care.watched_share == bench.care.watched_share > 0.3
     assert again.care.shadow is not None
@@ -181,7 +181,8 @@ async def test_a_market_that_moved_away_shrinks_and_asks_for_a_training(tmp_path
     bench = Bench(tmp_path)
     await bench.candles(40, feature=3.0)
     assert bench.told() == []  # a part of the window says nothing
-    bench.care._watch._drift._rules = msgspec.structs.replace(bench.care._watch._drift._rules, fewest_rows=50)
+    drift = bench.care._watch._drift  # noqa: SLF001 - a window that is judged sooner
+    drift._rules = msgspec.structs.replace(drift._rules, fewest_rows=50)  # noqa: SLF001 - as above
     await bench.candles(40, feature=3.0)
     assert bench.told() == [HealthAction.SHRINK]
     assert bench.care.drift is not None
@@ -219,7 +220,7 @@ async def test_a_training_that_fails_is_not_tried_again_at_once(tmp_path: Path) 
 
     retraining = a_retraining(bench, train)
     bench.clock.advance_to(START + 48 * HOUR)
-    await retraining._once(retraining.due())
+    await retraining.retrain(retraining.due())
     assert (tries, retraining.progress, retraining.due()) == (["training 10%"], "", "")
 
 
@@ -233,7 +234,7 @@ async def test_a_finished_training_is_not_due_again_and_old_models_go(tmp_path: 
 
     retraining = a_retraining(bench, train, settings)
     bench.clock.advance_to(START + 48 * HOUR)
-    await retraining._once("schedule")
+    await retraining.retrain("schedule")
     assert retraining.due() == ""
     assert {entry.model_id for entry in bench.files.list()} == {"old", "b", "c"}
     assert not (tmp_path / "a.model").exists()

@@ -151,6 +151,6 @@ def _levels(side: Any, depth: int) -> Levels:
 
 def _drop_far_levels(book: Any) -> None:
     """ccxt trims a book only for whoever waits on it; without that it grows for ever."""
-    depth = book["bids"]._depth
+    depth = book["bids"]._depth  # noqa: SLF001 - ccxt keeps it to itself
     if max(len(book["bids"]), len(book["asks"])) > KEPT_LEVELS * depth:
         book.limit()

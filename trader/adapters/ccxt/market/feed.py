@@ -47,7 +47,6 @@ class CcxtFeed:
         self._history = History(client, grace_s=market.close_grace_s)
         self._last: dict[str, Candle] = {}
         self.listings = Listings(client, exchange.symbols)
-        self._decode = DECODERS.get(self._raw.id)
 
     async def instruments(self) -> Mapping[str, Instrument]:
         markets = await self._client.read("load_markets")
@@ -84,7 +83,7 @@ class CcxtFeed:
     async def run(self, sink: MarketSink) -> None:
         if not self._raw.markets:
             await self.instruments()
-        session = _Session(self, sink)
+        session = _Session(self._client, self._market, self.listings, self._history, self._last, sink)
         try:
             await session.run()
         finally:
@@ -97,23 +96,31 @@ class CcxtFeed:
 class _Session:
     """One `run`: the flows, the streams and the watchdog, wired to the client's hooks."""
 
-    def __init__(self, feed: CcxtFeed, sink: MarketSink) -> None:
-        client, market, symbols = feed._client, feed._market, feed._symbols
+    def __init__(
+        self,
+        client: Client,
+        market: MarketSettings,
+        listings: Listings,
+        history: History,
+        last: Mapping[str, Candle],
+        sink: MarketSink,
+    ) -> None:
+        symbols = listings.symbols
         self._client = client
         self._raw = client.raw
         self._symbols = symbols
         self._sink = sink
-        self._decode = feed._decode
+        self._decode = DECODERS.get(self._raw.id)
         self._loop = asyncio.get_running_loop()
         self._by_id = {self._raw.markets[symbol]["id"]: symbol for symbol in symbols}
         self._interval = self._raw.timeframes[market.timeframe]
         self._health = {symbol: SymbolHealth(("books", "candles", "klines", "listing", "trades")) for symbol in symbols}
         self.candles = CandleFlow(
-            feed._history,
+            history,
             symbols,
             market.timeframe,
             now_ms=client.time.now_ms,
-            last=feed._last,
+            last=last,
             states_final=self._decode is not None,
             sink=sink,
             on_state=lambda symbol, state, reason: self._set("candles", symbol, state, reason),
@@ -147,7 +154,7 @@ class _Session:
             on_state=lambda channel, state, reason: self._set(channel.kind, channel.symbol, state, reason),
         )
         self._trade_ids: dict[str, str] = {}
-        self._listings = feed.listings
+        self._listings = listings
         self._redialled: dict[Stream, float] = {}
         self._group = asyncio.TaskGroup()
 

@@ -32,7 +32,7 @@ class Listings:
     def __init__(self, client: Client, symbols: Sequence[str]) -> None:
         self._client = client
         self._raw = client.raw
-        self._symbols = tuple(symbols)
+        self.symbols = tuple(symbols)
         self._doubted = asyncio.Event()
 
     def doubt(self, code: str) -> None:
@@ -42,7 +42,7 @@ class Listings:
 
     async def run(self, sink: Callable[[MarketEvent], None], on_state: Callable[[str, StreamState, str], None]) -> None:
         """Tell changed instruments, and whether each symbol trades at all, until cancelled."""
-        known = {symbol: self._instrument(symbol) for symbol in self._symbols}
+        known = {symbol: self._instrument(symbol) for symbol in self.symbols}
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._doubted.wait(), EVERY_S)
@@ -52,7 +52,7 @@ class Listings:
             except (Unavailable, Rejected) as error:
                 log.warning("listings.not_read", error=str(error))
                 self._doubted.set()
-            for symbol in self._symbols:
+            for symbol in self.symbols:
                 instrument = self._instrument(symbol)
                 if instrument is None:
                     on_state(symbol, StreamState.STALE, "the exchange does not trade it at present")
@@ -67,10 +67,10 @@ class Listings:
         """Ask for the markets and take them over where every client of this exchange looks them up."""
         parameter, params = self._client.facts.listing_parameter, {}
         if parameter:
-            ids = [self._raw.markets[symbol]["id"] for symbol in self._symbols]
+            ids = [self._raw.markets[symbol]["id"] for symbol in self.symbols]
             params[parameter] = json.dumps(ids, separators=(",", ":"))
         found = {market["symbol"]: market for market in await self._client.read("fetch_markets", params)}
-        for symbol in self._symbols:
+        for symbol in self.symbols:
             market = self._raw.markets[symbol]  # changed in place: the clients share it
             market.update(self._raw.deep_extend(market, found.get(symbol) or {"active": False}))
 

@@ -271,7 +271,7 @@ class Client:
             try:
                 with decimal.localcontext():
                     receive(message)
-            except Exception as error:  # edge: one unreadable message must not end the stream
+            except Exception as error:  # edge: one unreadable message must not end the stream  # noqa: BLE001
                 self.dispatch_failures += 1
                 kinds[type(error).__name__] += 1
                 seen = kinds[type(error).__name__]

@@ -33,7 +33,10 @@ class LoopbackResolver(AbstractResolver):
         self._port = port
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self,
+        host: str,
+        port: int = 0,  # noqa: ARG002 - the signature is aiohttp's
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         return [
