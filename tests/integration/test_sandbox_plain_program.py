@@ -5,6 +5,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.kit.sandbox import sandbox, truth
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "plain_ccxt.py"
@@ -47,13 +49,14 @@ def test_it_calls_every_method_and_imports_nothing_of_ours() -> None:
     assert not {name for name in modules if name.split(".")[0] in ("trader", "tests")}
 
 
+@pytest.mark.real_time
 async def test_it_trades_spot_and_perpetual(tmp_path: Path) -> None:
     async with sandbox(tmp_path, symbols=("BTC/USDT",), market="both", history_candles=1_600) as running:
         process = await asyncio.create_subprocess_exec(
             sys.executable, PROGRAM, tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(), 110)
+            out, err = await asyncio.wait_for(process.communicate(), 500)
         finally:
             if process.returncode is None:
                 process.kill()

@@ -92,6 +92,7 @@ async def test_it_leaves_when_no_client_came_for_a_while(tmp_path: Path) -> None
     await server.close()
 
 
+@pytest.mark.real_time
 async def test_the_detached_process_is_found_replaced_and_survives_kill_9(tmp_path: Path) -> None:
     symbols = (BTC, "ETH/USDT")
     log = tmp_path / "sandbox.log"
@@ -119,6 +120,7 @@ async def test_the_detached_process_is_found_replaced_and_survives_kill_9(tmp_pa
     assert not await answers(running)
 
 
+@pytest.mark.real_time
 async def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
     command = (sys.executable, "-c", "import sys; print('error: no such thing'); sys.exit(2)")
     with pytest.raises(Misconfigured, match="no such thing"):
