@@ -10,15 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.kit.builders import a_perpetual, an_instrument
+from tests.kit.builders import a_forecast, a_perpetual, an_instrument
 from tests.kit.stored_ledgers import FOLDER, Resumed, StoredLedger, recovered, same
 from trader.adapters.sql import SqlLedgerReader
 from trader.cli import main
-from trader.domain.decisions import ClosedTrade, Notify, RecordTrade
-from trader.domain.events import CommandName
+from trader.domain.decisions import ClosedTrade, Notify, RecordDecision, RecordTrade
+from trader.domain.events import CommandName, ForecastMade
 from trader.domain.instrument import Instrument
 from trader.domain.orders import Order, OrderStatus, Purpose, Side
 from trader.domain.signals import Verdict
+from trader.engine.engine import Engine
 from trader.engine.state import KEPT_TYPES, EngineState
 from trader.sandbox.market.listing import listing_for
 
@@ -26,6 +27,7 @@ NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances")
 LISTS = ("orders", "decisions", "fills", "trades", "payments")
 BTC, ETH, SOL, BNB, XRP, ADA = (f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA"))
+DAY_MS = 86_400_000
 OPEN = ("open", "partially_filled")
 
 Trader = Callable[..., str]
@@ -101,6 +103,10 @@ def test_the_engine_has_every_part_as_it_was_kept(stored: StoredLedger) -> None:
     same(state.breakers, kept["breakers"][""], "breakers")
     same(state.health, kept["health"][""] if "health" in kept else None, "health")
     same(state.ledger.dust, kept.get("dust", {"": {"amounts": {}}})[""]["amounts"], "dust")
+    since = Engine(stored.settings, state).reconcile_scope().fills_since_ms
+    for symbol in {row["symbol"] for row in stored.told["fills"]}:  # not from the beginning
+        newest_ms = max(row["ts_ms"] for row in stored.told["fills"] if row["symbol"] == symbol)
+        assert newest_ms - DAY_MS <= since[symbol] < newest_ms
     assert (state.is_opened, state.opened_ms) == (True, kept["opened"][""]["opened_ms"])
     rows = {row["client_id"]: row for row in stored.told["orders"]}
     unsure = {name for name, row in rows.items() if row["status"] in ("pending", "unknown")}
@@ -247,6 +253,15 @@ def test_every_position_is_protected_at_once(entries: Resumed) -> None:
     plan = entries.engine.state.plans[BNB]  # from the ticket that was kept
     assert plan.stop_price == pytest.approx(99.0099)
     assert plan.take_profit_price == pytest.approx(104.0104)
+
+
+def test_a_candle_that_was_decided_on_is_not_decided_on_again(entries: Resumed) -> None:
+    decided = entries.remembered.decided_ms[ADA]
+    entries.command(CommandName.RESUME)
+    entries.put(ForecastMade(forecast=a_forecast(ADA, prediction=0.03, candle_open_ms=decided)))
+    assert entries.decided(RecordDecision) == []
+    entries.put(ForecastMade(forecast=a_forecast(ADA, prediction=0.03, candle_open_ms=decided + 60_000)))
+    assert entries.last_record().symbol == ADA
 
 
 def test_a_pause_and_a_drifted_model_hold_until_a_person_resumes(entries: Resumed) -> None:
