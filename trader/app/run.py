@@ -82,6 +82,7 @@ async def _trade(
 ) -> None:
     from trader.adapters.sql.journal import SqlJournal
     from trader.engine.engine import Engine
+    from trader.engine.remembered import require_known_symbols
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
     from trader.runtime.inbox import Inbox
@@ -99,8 +100,8 @@ async def _trade(
     closing.push_async_callback(journal.close)
     remembered = await journal.recover()
     state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
-    _require_known_symbols(settings, [position.symbol for position in remembered.positions if position.quantity])
     doubtful = state.restore(remembered)
+    require_known_symbols(state)
     recordings, is_recording = recordings_path(settings), settings.recorder.enabled
     last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
     inbox = Inbox(venue.clock, last_seq)
@@ -168,12 +169,3 @@ def _market_and_account(
         leverage=settings.exchange.leverage,
     )
     return paper, paper
-
-
-def _require_known_symbols(settings: Settings, held: list[str]) -> None:
-    missing = sorted(set(held) - set(settings.exchange.symbols))
-    if missing:
-        raise Misconfigured(
-            f"the ledger holds a position in {', '.join(missing)}, which exchange.symbols does not list; "
-            "add it back until the position is closed"
-        )

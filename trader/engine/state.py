@@ -8,13 +8,14 @@ import msgspec
 
 from trader.config.schema import Settings
 from trader.domain.decisions import EquitySnapshot, KeepState, TradingState
+from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.reasons import with_codes
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState, TwapState
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
 from trader.ports import Recovered
@@ -176,8 +177,7 @@ class EngineState:
         """Go on from what the journal remembers. Returns the orders whose fate is now unknown."""
         dust: dict[str, Decimal] = {}
         for (kind, key), blob in remembered.state.items():
-            raw = msgspec.msgpack.decode(blob)
-            value = msgspec.convert(with_codes(raw) if kind in _WITH_REASONS else raw, KEPT_TYPES[kind])
+            value = decoded(kind, key, blob)
             match value:
                 case PositionPlan():
                     self.plans[key] = value
@@ -196,7 +196,7 @@ class EngineState:
                     self.health = value
                 case DustKept(amounts=amounts):
                     dust = amounts
-                case _:
+                case MarketState() | LimitState() | TwapState():
                     self.algorithms[key] = value
         self.dust_kept = dict(dust)
         self.ledger.restore(remembered.positions, remembered.balances, dust)
@@ -213,6 +213,26 @@ class EngineState:
     def prices(self) -> dict[str, float]:
         """Mid price of every symbol that has one."""
         return {symbol: mid for symbol, market in self.markets.items() if (mid := market.mid) is not None}
+
+
+def decoded(kind: str, key: str, blob: bytes) -> object:
+    """One remembered part of the state. Raises `Misconfigured`, naming it, when this version cannot read it.
+
+    Leaving it out would be worse than not starting: what it says would be overwritten or forgotten.
+    """
+    if kind not in KEPT_TYPES:
+        raise Misconfigured(
+            f"the ledger holds state of kind {kind!r} (key {key!r}), which this version does not know; "
+            "start the newer version that wrote it, or restore the backup from before it"
+        )
+    try:
+        raw = msgspec.msgpack.decode(blob)
+        return msgspec.convert(with_codes(raw) if kind in _WITH_REASONS else raw, KEPT_TYPES[kind])
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise Misconfigured(
+            f"the ledger's state of kind {kind!r} (key {key!r}) cannot be read: {error}; "
+            "start the version that wrote it, or restore a backup"
+        ) from error
 
 
 def kept(kind: str, key: str, value: msgspec.Struct | None) -> KeepState:

@@ -15,6 +15,7 @@ from trader.domain.errors import Misconfigured
 
 _CHECKED_BYTES = 200_000_000  # above this a full check would delay the start by seconds
 _LOCK_WAIT_S = 5.0
+_HEADER = b"SQLite format 3\0"
 
 
 def open_for_writing(path: Path, *, lock_wait_s: float = _LOCK_WAIT_S) -> Connection:
@@ -115,6 +116,10 @@ def _prepare_file(path: Path) -> None:
         raise Misconfigured(f"{path}: cannot be written: {error.strerror}; set storage.state_dir elsewhere") from error
     if not os.access(path.parent, os.W_OK):
         raise Misconfigured(f"{path}: {path.parent} is not writable; SQLite needs to make files beside the ledger")
+    with path.open("rb") as file:
+        begins = file.read(len(_HEADER))
+    if begins and begins != _HEADER:  # SQLite itself takes a file of a few bytes for an empty one
+        raise Misconfigured(f"{path}: is damaged (file is not a database); {_CURE}")
 
 
 def _check_identity(connection: Connection, path: Path, *, quick: bool = False) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Float, RowMapping, Table
 
 from trader.adapters.sql import schema
+from trader.domain.errors import Misconfigured
 from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus
 from trader.domain.reasons import with_codes
 from trader.domain.signals import DecisionRecord
@@ -28,8 +29,14 @@ def row_of(value: msgspec.Struct) -> Row:
 
 
 def value_of(kind: type[Value], table: Table, row: Stored) -> Value:
-    """The flat struct a row holds; a column that is NULL takes the field's default."""
-    return msgspec.convert(_fields(kind.__struct_fields__, table, row), kind)
+    """The flat struct a row holds; a column that is NULL takes the field's default.
+
+    Raises `Misconfigured`, naming the row, when it cannot be read.
+    """
+    try:
+        return msgspec.convert(_fields(kind.__struct_fields__, table, row), kind)
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise unreadable(table, row, error) from error
 
 
 def order_row(order: Order) -> Row:
@@ -46,8 +53,21 @@ def intent_row(approved: Approved, now_ms: int) -> Row:
 
 
 def order_of(row: Stored) -> Order:
-    fields = _fields(_ORDER_FIELDS, schema.orders, row)
-    return msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+    """The order of a row. Raises `Misconfigured`, naming the row, when it cannot be read."""
+    try:
+        fields = _fields(_ORDER_FIELDS, schema.orders, row)
+        return msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise unreadable(schema.orders, row, error) from error
+
+
+def unreadable(table: Table, row: Stored, error: Exception) -> Misconfigured:
+    """What to tell a person about a row that a newer version wrote, or that is damaged."""
+    key = ", ".join(f"{column.name} {row[column.name]!r}" for column in table.primary_key)
+    return Misconfigured(
+        f"the ledger's row in {table.name} ({key}) cannot be read: {error}; "
+        "start the version that wrote it, or restore a backup"
+    )
 
 
 def decision_row(record: DecisionRecord) -> Row:
@@ -57,9 +77,13 @@ def decision_row(record: DecisionRecord) -> Row:
 
 
 def decision_of(row: Stored) -> DecisionRecord:
-    fields = _fields(DecisionRecord.__struct_fields__, schema.decisions, row)
-    told = {name: value for name, value in fields.items() if value != "" or name not in _OF_AN_ORDER}
-    return msgspec.convert(with_codes(told), DecisionRecord)
+    """The decision of a row. Raises `Misconfigured`, naming the row, when it cannot be read."""
+    try:
+        fields = _fields(DecisionRecord.__struct_fields__, schema.decisions, row)
+        told = {name: value for name, value in fields.items() if value != "" or name not in _OF_AN_ORDER}
+        return msgspec.convert(with_codes(told), DecisionRecord)
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise unreadable(schema.decisions, row, error) from error
 
 
 def _stored(value: Any) -> Any:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, func, or_, select
 
 from trader.adapters.sql import schema
-from trader.adapters.sql.rows import decision_of, order_of, value_of
+from trader.adapters.sql.rows import decision_of, order_of, unreadable, value_of
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order, OrderStatus
@@ -123,7 +123,10 @@ def trading_state(connection: Connection) -> tuple[TradingState, tuple[str, ...]
     row = connection.execute(select(schema.trading_state)).mappings().first()
     if row is None:
         return TradingState.ACTIVE, ()
-    return TradingState(row["state"]), tuple(msgspec.json.decode(row["reasons"], type=list[str]))
+    try:
+        return TradingState(row["state"]), tuple(msgspec.json.decode(row["reasons"], type=list[str]))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise unreadable(schema.trading_state, row, error) from error
 
 
 def state(connection: Connection) -> dict[tuple[str, str], bytes]:

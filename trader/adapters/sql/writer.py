@@ -144,19 +144,20 @@ class LedgerWriter:
             self.failure = self._explained(error)
 
     def _answer(self, connection: Connection, call: Call) -> None:
+        """Reading changes nothing: its failure is told to whoever asked, and forbids no writing."""
         if not call.done.set_running_or_notify_cancel():
             return
-        result: list[object] = []
-
-        def run() -> None:
+        try:
+            if self.failure is not None:
+                raise self.failure
             with connection.begin():
-                result.append(call.run(connection))
-
-        self._attempt(run)
-        if self.failure is None:
-            call.done.set_result(result[0])
+                answer = call.run(connection)
+        except TraderError as error:
+            call.done.set_exception(error)
+        except Exception as error:  # edge: this thread must live to tell everyone who waits  # noqa: BLE001
+            call.done.set_exception(InvariantBroken(f"ledger {self._path} cannot be read: {error}"))
         else:
-            call.done.set_exception(self.failure)
+            call.done.set_result(answer)
 
     def _explained(self, error: Exception) -> InvariantBroken:
         cause = str(getattr(error, "orig", None) or error)

@@ -1,0 +1,27 @@
+"""What a restart checks before it goes on from what the journal remembers."""
+
+from trader.domain.errors import Misconfigured
+from trader.engine.state import EngineState
+
+
+def require_known_symbols(state: EngineState) -> None:
+    """Raise `Misconfigured` when something is held or under way in a symbol that is not configured (any more).
+
+    Nobody would guard it: its data is not streamed, and its orders are not asked for.
+    """
+    unknown = {symbol: what for symbol, what in _under_way(state).items() if symbol not in state.markets}
+    if unknown:
+        named = ", ".join(f"{what} in {symbol}" for symbol, what in sorted(unknown.items()))
+        raise Misconfigured(
+            f"the ledger holds {named}, which exchange.symbols does not list; "
+            "add it back until the position is closed and its orders have ended"
+        )
+
+
+def _under_way(state: EngineState) -> dict[str, str]:
+    """Symbol -> what there is, a position before anything else."""
+    found = {order.symbol: "an order" for order in (*state.tracker.open_orders(), *state.tracker.unsettled())}
+    found |= {algorithm.symbol: "an order" for algorithm in state.algorithms.values()}
+    found |= dict.fromkeys(state.exits, "an exit")
+    found |= dict.fromkeys(state.plans, "a plan")
+    return found | {symbol: "a position" for symbol, held in state.ledger.positions.items() if not held.is_flat}
