@@ -88,6 +88,7 @@ async def _trade(
     from trader.runtime.inbox import Inbox
     from trader.runtime.live import Runner
     from trader.scoring.scorer import Scorer
+    from trader.scoring.watch import WatchedModel
     from trader.service.learning.modelling import modelling
     from trader.service.process.places import ledger_path, recordings_path
     from trader.service.recording.recorder import Recorder, continue_after
@@ -108,9 +109,9 @@ async def _trade(
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
     if recorder is not None:
         closing.push_async_callback(recorder.close)
-    models = modelling(settings, venue, model, instruments, inbox.put)
+    watched = WatchedModel(model)
     scorer = Scorer(
-        models.care.watched,
+        watched,
         feed,
         venue.clock,
         inbox.put,
@@ -119,6 +120,7 @@ async def _trade(
         told_candles=settings.risk.correlation_candles + 1,
         late_candle_s=settings.market.late_candle_s,
     )
+    models = modelling(settings, venue, watched, scorer, instruments, inbox.put)
     log.info(
         "daemon.starting",
         mode=settings.mode,
@@ -145,7 +147,7 @@ async def _trade(
     closing.callback(scorer.close)
     await until(stop, scorer.warm_up())
     if not stop.is_set():
-        await serve(settings, venue, runner, recorder, models, scorer, lock, stop, started_ms)
+        await serve(settings, venue, runner, recorder, models, lock, stop, started_ms)
 
 
 def _market_and_account(

@@ -164,21 +164,21 @@ class WatchedModel:
     """
 
     def __init__(self, model: CompiledEnsemble) -> None:
-        self._model = model
+        self.model = model
         self._seen: deque[Floats] = deque(maxlen=_MOST_ROWS)
 
     @property
     def info(self) -> ModelInfo:
-        return self._model.info
+        return self.model.info
 
     @property
     def manifest(self) -> Manifest:
-        return self._model.manifest
+        return self.model.manifest
 
     def predict_rows(self, X: Floats, atr_frac: Sequence[float], /) -> list[RowForecast]:
         """As the model says."""
         self._seen.extend(X)
-        return self._model.predict_rows(X, atr_frac)
+        return self.model.predict_rows(X, atr_frac)
 
     def take(self) -> dict[str, Floats]:
         """Hash of the inputs -> inputs, of everything forecast since the last call."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import structlog
 
@@ -15,7 +14,6 @@ from trader.service.control.reports import Reports
 from trader.service.control.server import ControlServer
 from trader.service.control.snapshot import snapshot
 from trader.service.control.status import StatusSnapshot
-from trader.service.learning.care import Swappable
 from trader.service.learning.modelling import Modelling
 from trader.service.learning.status import model_status
 from trader.service.process.lock import StateLock
@@ -35,7 +33,6 @@ async def serve(
     runner: Runner,
     recorder: Recorder | None,
     models: Modelling,
-    scorer: Swappable,
     lock: StateLock,
     stop: asyncio.Event,
     started_ms: int,
@@ -51,7 +48,7 @@ async def serve(
             started_ms=started_ms,
             market_ms=venue.clock.now_ms(),
             events=runner.inbox.last_seq,
-            errors=runner.courier.errors_last_minute() if runner.courier else 0,
+            errors=runner.courier.errors_last_minute(),
             recorder=recorder.status() if recorder else None,
             model=model_status(runner.engine.state, models.care, models.retraining),
         )
@@ -73,7 +70,7 @@ async def serve(
 
     await control.start()
     try:
-        services: list[Service] = [stopper, announce, partial(models.care.run, scorer), models.retraining.run]
+        services: list[Service] = [stopper, announce, models.care.run, models.retraining.run]
         await runner.run([*services, *([recorder.run] if recorder else [])])
     finally:
         await control.stop()

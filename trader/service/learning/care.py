@@ -43,11 +43,15 @@ class Swappable(Protocol):
 
 
 class ModelCare:
-    """Call `hear` with the engine's events, and run `run` as a task as long as the engine runs."""
+    """The care for what `scorer` forecasts with, `watched` at first.
+
+    Call `hear` with the engine's events, and run `run` as a task as long as the engine runs.
+    """
 
     def __init__(
         self,
-        model: CompiledEnsemble,
+        watched: WatchedModel,
+        scorer: Swappable,
         new_watch: Callable[[CompiledEnsemble], Watch],
         files: ModelFiles,
         evidence: ModelEvidence,
@@ -55,19 +59,19 @@ class ModelCare:
         put: Callable[[AnyEvent], None],
         settings: ModelSettings,
     ) -> None:
-        self.watched = WatchedModel(model)
+        self.watched = watched
+        self._scorer = scorer
         self._new_watch = new_watch
-        self._watch = new_watch(model)
+        self._watch = new_watch(watched.model)
         self._files = files
         self._evidence = evidence
         self._clock = clock
         self._put = put
         self._settings = settings
-        self._scorer: Swappable | None = None
         self._heard: list[CandleClosed | ForecastMade] = []
         self._news = asyncio.Event()
         self._rows: dict[str, Floats] = {}  # inputs of forecasts that were not heard of yet
-        self._told = ModelHealth(model.info.model_id)
+        self._told = ModelHealth(watched.info.model_id)
         self._registry_seen = -1
         self._refused: set[str] = set()
         self.drift: DriftReport | None = None
@@ -98,9 +102,8 @@ class ModelCare:
             self._heard += news
             self._news.set()
 
-    async def run(self, scorer: Swappable) -> None:
+    async def run(self) -> None:
         """Take care until cancelled."""
-        self._scorer = scorer
         await self.remember()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -208,7 +211,6 @@ class ModelCare:
 
     async def _swap(self, model_id: str) -> None:
         """Another champion: the scorer takes it between two forecasts."""
-        assert self._scorer is not None
         model = await self._loaded(model_id)
         if model is None:
             return
@@ -232,7 +234,6 @@ class ModelCare:
 
     async def _loaded(self, model_id: str) -> CompiledEnsemble | None:
         """The registered model, proven and fitting; None, and said once, if it is not."""
-        assert self._scorer is not None
         try:
             model = await asyncio.to_thread(self._files.load, model_id)
             self._scorer.require_same_features(model)

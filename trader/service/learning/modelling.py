@@ -10,9 +10,9 @@ from trader.domain.events import AnyEvent
 from trader.domain.instrument import Instrument
 from trader.execution.costs import assumed_round_trip_frac
 from trader.models import CompiledEnsemble
-from trader.scoring.watch import Watch
+from trader.scoring.watch import Watch, WatchedModel
 from trader.service.learning import supply
-from trader.service.learning.care import ModelCare
+from trader.service.learning.care import ModelCare, Swappable
 from trader.service.learning.retraining import Retraining
 from trader.service.process.venue import Venue
 
@@ -27,11 +27,12 @@ class Modelling(NamedTuple):
 def modelling(
     settings: Settings,
     venue: Venue,
-    model: CompiledEnsemble,
+    watched: WatchedModel,
+    scorer: Swappable,
     instruments: Mapping[str, Instrument],
     put: Callable[[AnyEvent], None],
 ) -> Modelling:
-    """Of `model` and what follows it, in the market of `venue`."""
+    """Of `watched`, which `scorer` forecasts with, and of what follows it, in the market of `venue`."""
     files = supply.model_files(settings, venue)
     evidence = ModelEvidence(files.root)
     costs = {symbol: assumed_round_trip_frac(one.taker_fee_frac) for symbol, one in instruments.items()}
@@ -39,6 +40,6 @@ def modelling(
     def new_watch(one: CompiledEnsemble) -> Watch:
         return Watch(one, settings, costs)
 
-    care = ModelCare(model, new_watch, files, evidence, venue.clock, put, settings.model)
+    care = ModelCare(watched, scorer, new_watch, files, evidence, venue.clock, put, settings.model)
     train = partial(supply.challenger, settings)
     return Modelling(care, Retraining(care, files, evidence, venue.clock, settings.model, train))

@@ -22,7 +22,7 @@ from trader.models import CompiledEnsemble
 from trader.models.artefact import TrainingWindow, pack
 from trader.models.synthetic import SMALL_SHAPE, synthetic_arrays, synthetic_ensemble
 from trader.scoring.scoring import feature_hash
-from trader.scoring.watch import Watch
+from trader.scoring.watch import Watch, WatchedModel
 from trader.service.learning.care import ModelCare
 from trader.service.learning.retraining import Retraining
 
@@ -68,10 +68,9 @@ class Bench:
         self.clock, self.events, self.scorer = SimulatedClock(START), list[AnyEvent](), FakeScorer()
         everything = Settings(model=settings)
         self.care = ModelCare(
-            first, lambda one: Watch(one, everything, {"BTC/USDT": 0.001}), self.files, self.evidence, self.clock,
-            self.events.append, settings,
+            WatchedModel(first), self.scorer, lambda one: Watch(one, everything, {"BTC/USDT": 0.001}),
+            self.files, self.evidence, self.clock, self.events.append, settings,
         )  # fmt: skip
-        self.care._scorer = self.scorer  # noqa: SLF001 - without the task of `run`
         self.rng = np.random.default_rng(0)
         self.price = 100.0
 
