@@ -362,8 +362,6 @@ class Harness:
             case d.SetTimer(timer_id=timer_id, due_ms=due_ms):
                 self._due[timer_id] = due_ms
                 heapq.heappush(self._timers, (due_ms, timer_id))
-            case d.CancelTimer(timer_id=timer_id):
-                self._due.pop(timer_id, None)
             case _:
                 pass
 

@@ -15,6 +15,7 @@ from trader.adapters.sql.writing import Step
 from trader.domain.account import Balance, Position
 from trader.domain.decisions import (
     ClosedTrade,
+    Decision,
     EquitySnapshot,
     ExecutionReport,
     KeepBalance,
@@ -64,7 +65,7 @@ def test_every_kind_of_row_is_read_as_it_was_written(data: st.DataObject) -> Non
     reports = draw(st.lists(any_struct(ExecutionReport), max_size=3))
     snapshots = draw(st.lists(any_struct(EquitySnapshot, ts_ms=RECENT), max_size=3))
     balances = draw(st.lists(any_struct(Balance), max_size=3))
-    decisions = [
+    decisions: list[Decision] = [
         *map(KeepOrder, orders), *map(KeepFill, fills), *map(RecordDecision, records), *map(RecordTrade, trades),
         *map(RecordExecution, reports), *map(RecordEquity, snapshots), *map(KeepBalance, balances),
     ]  # fmt: skip

@@ -1,6 +1,7 @@
-"""What the engine emits. The runner first journals all decisions of an event, then acts on them.
+"""What the engine emits: `Decision`, a closed union. A driver first journals all decisions of an event, then acts.
 
-`Keep*` and `Record*` decisions only change what is remembered; the others act on the world.
+`Kept` ones only change what is remembered, `Action`s are carried out, a `Notify` is for people. Whoever takes
+decisions apart ends with `assert_never`: a new kind is a type error there until it is handled.
 """
 
 from decimal import Decimal
@@ -25,25 +26,25 @@ class Level(StrEnum):
     ALERT = "alert"  # a person should look now
 
 
-class Decision(msgspec.Struct, frozen=True, tag=True):
-    """Root of all outputs of the core."""
+class DecisionBase(msgspec.Struct, frozen=True, tag=True):
+    """Root of all outputs of the core. `Decision` is the union to type by."""
 
 
 # --- act on the world -------------------------------------------------------------------------------------
 
 
-class SubmitOrder(Decision, frozen=True):
+class SubmitOrder(DecisionBase, frozen=True):
     """Send it. With `replaces`, in one step with the cancel of that order where the exchange can do that."""
 
     approved: Approved
     replaces: OrderRef | None = None
 
 
-class CancelOrder(Decision, frozen=True):
+class CancelOrder(DecisionBase, frozen=True):
     ref: OrderRef
 
 
-class QueryOrder(Decision, frozen=True):
+class QueryOrder(DecisionBase, frozen=True):
     """Ask the exchange what became of an order; the answer is an `OrderReported` (with its fills) or `OrderAbsent`.
 
     `after_s` is network time: how long to wait before asking.
@@ -53,24 +54,20 @@ class QueryOrder(Decision, frozen=True):
     after_s: float = 0.0
 
 
-class RequestReconcile(Decision, frozen=True):
+class RequestReconcile(DecisionBase, frozen=True):
     """Ask the exchange for everything; ends in a `Reconciled` event."""
 
     reason: str
 
 
-class SetTimer(Decision, frozen=True):
+class SetTimer(DecisionBase, frozen=True):
     """Wake the engine with `TimerFired(timer_id)` at `due_ms` (market time). Setting it again moves it."""
 
     timer_id: str
     due_ms: int
 
 
-class CancelTimer(Decision, frozen=True):
-    timer_id: str
-
-
-class Notify(Decision, frozen=True):
+class Notify(DecisionBase, frozen=True):
     """Tell a person. `event` is `noun.verb`; the same words go to the log."""
 
     level: Level
@@ -83,33 +80,33 @@ class Notify(Decision, frozen=True):
 # --- remember ---------------------------------------------------------------------------------------------
 
 
-class RecordDecision(Decision, frozen=True):
+class RecordDecision(DecisionBase, frozen=True):
     record: DecisionRecord
 
 
-class KeepOrder(Decision, frozen=True):
+class KeepOrder(DecisionBase, frozen=True):
     order: Order
 
 
-class KeepFill(Decision, frozen=True):
+class KeepFill(DecisionBase, frozen=True):
     fill: Fill
 
 
-class KeepPayment(Decision, frozen=True):
+class KeepPayment(DecisionBase, frozen=True):
     payment: Payment
 
 
-class KeepPosition(Decision, frozen=True):
+class KeepPosition(DecisionBase, frozen=True):
     position: Position
 
 
-class KeepBalance(Decision, frozen=True):
+class KeepBalance(DecisionBase, frozen=True):
     """What the ledger holds of one currency in total."""
 
     balance: Balance
 
 
-class KeepState(Decision, frozen=True):
+class KeepState(DecisionBase, frozen=True):
     """One part of the engine's state, msgpack of the struct `kind` names; None forgets it.
 
     Restart decodes it by `kind` (see `engine.state`): "plan", "algorithm", "regime", "trading", "breakers", ...
@@ -135,7 +132,7 @@ class ClosedTrade(msgspec.Struct, frozen=True):
     reason: str
 
 
-class RecordTrade(Decision, frozen=True):
+class RecordTrade(DecisionBase, frozen=True):
     trade: ClosedTrade
 
 
@@ -160,7 +157,7 @@ class ExecutionReport(msgspec.Struct, frozen=True):
     orders: int
 
 
-class RecordExecution(Decision, frozen=True):
+class RecordExecution(DecisionBase, frozen=True):
     report: ExecutionReport
 
 
@@ -173,29 +170,38 @@ class EquitySnapshot(msgspec.Struct, frozen=True):
     day_start: float
 
 
-class RecordEquity(Decision, frozen=True):
+class RecordEquity(DecisionBase, frozen=True):
     snapshot: EquitySnapshot
 
 
-class KeepTradingState(Decision, frozen=True):
+class KeepTradingState(DecisionBase, frozen=True):
     state: TradingState
     reasons: tuple[str, ...]
 
 
-class AnswerCommand(Decision, frozen=True):
+class AnswerCommand(DecisionBase, frozen=True):
     """What a command did, for whoever asked."""
 
     command_id: str
     message: str
 
 
-ACTIONS = (
-    SubmitOrder,
-    CancelOrder,
-    QueryOrder,
-    RequestReconcile,
-    SetTimer,
-    CancelTimer,
-    Notify,
-    AnswerCommand,
+Action = SubmitOrder | CancelOrder | QueryOrder | RequestReconcile | SetTimer | AnswerCommand
+"""What a driver carries out. A `SubmitOrder` is remembered too, before it is sent."""
+
+Kept = (
+    RecordDecision
+    | KeepOrder
+    | KeepFill
+    | KeepPayment
+    | KeepPosition
+    | KeepBalance
+    | KeepState
+    | RecordTrade
+    | RecordExecution
+    | RecordEquity
+    | KeepTradingState
 )
+"""What only the journal carries out."""
+
+Decision = Action | Kept | Notify

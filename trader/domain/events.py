@@ -1,6 +1,7 @@
 """What the engine eats. Every event carries `ts_ms`: the engine's now, stamped once by the inbox, never going back.
 
-Producers leave `ts_ms` and `seq` at 0; `engine.inbox` fills them.
+Producers leave `ts_ms` and `seq` at 0; the inbox (live) or the replay fills them. `AnyEvent` is a closed union:
+whoever takes events apart ends with `assert_never`, so that a new kind is a type error there until it is handled.
 """
 
 from enum import StrEnum
@@ -15,7 +16,7 @@ from trader.domain.signals import Forecast, ModelHealth, ModelInfo
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Root of all inputs of the core. `seq` numbers them without a hole."""
+    """Root of all inputs of the core. `seq` numbers them without a hole. `AnyEvent` is the union to type by."""
 
     ts_ms: int = 0
     seq: int = 0
@@ -181,19 +182,20 @@ class CommandReceived(Event, frozen=True):
 
 
 MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged | InstrumentChanged
+"""What a feed tells."""
+
 AccountEvent = OrderReported | FillArrived | PaymentArrived | BalancesReported | AccountUnreachable
-AnyEvent = (
-    MarketEvent
-    | AccountEvent
-    | ForecastMade
-    | ModelChanged
-    | ModelWatched
-    | OrderRefused
-    | OutcomeLost
-    | OrderAbsent
-    | CancelRefused
-    | Reconciled
-    | Ticked
-    | TimerFired
-    | CommandReceived
-)
+"""What an account stream tells."""
+
+OutcomeEvent = OrderRefused | OutcomeLost | OrderAbsent | CancelRefused | Reconciled
+"""What became of a request, beside the reports of it."""
+
+ModelEvent = ForecastMade | ModelChanged | ModelWatched
+
+PassingEvent = MarketEvent | Ticked
+"""What the ledger does not keep; recordings do."""
+
+KeptEvent = ModelEvent | AccountEvent | OutcomeEvent | TimerFired | CommandReceived
+"""What the ledger keeps, each with its number."""
+
+AnyEvent = PassingEvent | KeptEvent

@@ -1,7 +1,6 @@
 """`Engine.process(event) -> list[Decision]`: the one place where decisions are made."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import assert_never
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from trader.config.schema import Settings
 from trader.domain.decisions import Decision, Level
 from trader.domain.errors import InvariantBroken
 from trader.domain.events import (
+    AccountEvent,
     AccountUnreachable,
     AnyEvent,
     BalancesReported,
@@ -24,6 +24,7 @@ from trader.domain.events import (
     OrderAbsent,
     OrderRefused,
     OrderReported,
+    OutcomeEvent,
     OutcomeLost,
     PaymentArrived,
     Reconciled,
@@ -55,29 +56,6 @@ class Engine:
         self.state = state
         self._desk = Desk(settings, state)
         self._settings = settings
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            BookUpdated: self._on_book,
-            Ticked: self._on_tick,
-            CandleClosed: self._on_candle,
-            ForecastMade: self._on_forecast,
-            OrderReported: self._on_report,
-            FillArrived: self._on_fill,
-            OrderRefused: self._on_refused,
-            OutcomeLost: self._on_lost,
-            OrderAbsent: self._on_absent,
-            CancelRefused: self._on_cancel_refused,
-            TimerFired: self._on_timer,
-            StreamChanged: self._on_stream,
-            InstrumentChanged: self._on_instrument,
-            PaymentArrived: self._on_payment,
-            BalancesReported: self._on_balances,
-            Reconciled: self._on_reconciled,
-            AccountUnreachable: self._on_unreachable,
-            ModelChanged: self._on_model,
-            ModelWatched: self._on_health,
-            CommandReceived: self._on_command,
-            TradePrinted: _ignored,
-        }
 
     def process(self, event: AnyEvent) -> list[Decision]:
         """Everything that follows from one event, in the order it must be journalled and acted on."""
@@ -85,7 +63,7 @@ class Engine:
         desk.out = []
         self.state.now_ms = event.ts_ms
         try:
-            self._handlers[type(event)](event)
+            self._handle(event)
             while desk.finished:
                 ended = desk.finished.pop(0)
                 exits.on_finished(desk, ended)
@@ -125,13 +103,68 @@ class Engine:
         desk.notify(Level.ALERT, "invariant.broken", str(error))
         control.halt(desk, f"invariant broken: {error}")
 
-    # --- market -------------------------------------------------------------------------------------------
+    # --- one kind of event each ---------------------------------------------------------------------------
 
-    def _on_book(self, event: BookUpdated) -> None:
-        symbol = event.book.symbol
-        self.state.markets[symbol].book = event.book
-        if symbol in self.state.plans:
-            exits.judge(self._desk, symbol)
+    def _handle(self, event: AnyEvent) -> None:
+        """Books first, and by the cheapest test: they are nearly all there is."""
+        if isinstance(event, BookUpdated):
+            symbol = event.book.symbol
+            self.state.markets[symbol].book = event.book
+            if symbol in self.state.plans:
+                exits.judge(self._desk, symbol)
+            return
+        match event:
+            case Ticked():
+                self._on_tick(event)
+            case CandleClosed():
+                self._on_candle(event)
+            case ForecastMade():
+                entries.on_forecast(self._desk, event.forecast)
+            case TradePrinted():
+                pass  # public trades feed matching, features and recording, not decisions
+            case StreamChanged():
+                self._on_stream(event)
+            case InstrumentChanged():
+                self._on_instrument(event)
+            case TimerFired():
+                self._on_timer(event)
+            case CommandReceived():
+                control.on_command(self._desk, event)
+            case ModelChanged():
+                in_use.on_model(self._desk, event.model)
+            case ModelWatched():
+                in_use.on_health(self._desk, event.health)
+            case _:
+                self._on_account(event)
+
+    def _on_account(self, event: AccountEvent | OutcomeEvent) -> None:
+        """What the exchange says of our orders and balances."""
+        desk = self._desk
+        match event:
+            case OrderReported():
+                orders.on_report(desk, event.report)
+            case FillArrived():
+                orders.on_fill(desk, event.fill)
+            case BalancesReported():
+                account.on_balances(desk, event)
+            case OrderRefused():
+                orders.on_refused(desk, event.client_id, event.code, event.reason)
+            case OutcomeLost():
+                orders.on_lost(desk, event.client_id, event.reason)
+            case OrderAbsent():
+                orders.on_absent(desk, event.client_id, event.evidence)
+            case CancelRefused():
+                desk.keep_order(self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms))
+            case PaymentArrived():
+                account.on_payment(desk, event.payment)
+            case Reconciled():
+                self._on_reconciled(event)
+            case AccountUnreachable():
+                self._on_unreachable(event)
+            case _:
+                assert_never(event)
+
+    # --- market -------------------------------------------------------------------------------------------
 
     def _on_tick(self, event: Ticked) -> None:
         control.on_tick(self._desk, event)
@@ -172,43 +205,7 @@ class Engine:
         if symbol in self.state.plans:
             protect(self._desk, symbol)
 
-    # --- model --------------------------------------------------------------------------------------------
-
-    def _on_forecast(self, event: ForecastMade) -> None:
-        entries.on_forecast(self._desk, event.forecast)
-
-    def _on_model(self, event: ModelChanged) -> None:
-        in_use.on_model(self._desk, event.model)
-
-    def _on_health(self, event: ModelWatched) -> None:
-        in_use.on_health(self._desk, event.health)
-
-    # --- orders and account -------------------------------------------------------------------------------
-
-    def _on_report(self, event: OrderReported) -> None:
-        orders.on_report(self._desk, event.report)
-
-    def _on_fill(self, event: FillArrived) -> None:
-        orders.on_fill(self._desk, event.fill)
-
-    def _on_refused(self, event: OrderRefused) -> None:
-        orders.on_refused(self._desk, event.client_id, event.code, event.reason)
-
-    def _on_lost(self, event: OutcomeLost) -> None:
-        orders.on_lost(self._desk, event.client_id, event.reason)
-
-    def _on_absent(self, event: OrderAbsent) -> None:
-        orders.on_absent(self._desk, event.client_id, event.evidence)
-
-    def _on_cancel_refused(self, event: CancelRefused) -> None:
-        order = self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms)
-        self._desk.keep_order(order)
-
-    def _on_payment(self, event: PaymentArrived) -> None:
-        account.on_payment(self._desk, event.payment)
-
-    def _on_balances(self, event: BalancesReported) -> None:
-        account.on_balances(self._desk, event)
+    # --- account and time ---------------------------------------------------------------------------------
 
     def _on_reconciled(self, event: Reconciled) -> None:
         self.state.account_is_live = True
@@ -219,8 +216,6 @@ class Engine:
         self.state.account_is_live = False
         self._desk.notify(Level.WARNING, "account.unreachable", event.reason)
 
-    # --- time and people ----------------------------------------------------------------------------------
-
     def _on_timer(self, event: TimerFired) -> None:
         if event.timer_id.startswith("stop/"):
             protect(self._desk, event.timer_id.removeprefix("stop/"))
@@ -228,10 +223,3 @@ class Engine:
             exits.drive(self._desk, event.timer_id.removeprefix("exit/"))
         else:
             algorithms.wake_algorithm(self._desk, event.timer_id)
-
-    def _on_command(self, event: CommandReceived) -> None:
-        control.on_command(self._desk, event)
-
-
-def _ignored(event: TradePrinted) -> None:
-    """Public trades feed matching and recording, not decisions."""

@@ -7,6 +7,7 @@ has some: only after the exchange can no longer accept a late request is "not fo
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from typing import assert_never
 
 import msgspec
 import structlog
@@ -76,6 +77,8 @@ class Courier:
                 self._spawn(self._cancel(ref))
             case QueryOrder(ref=ref, after_s=after_s):
                 self._resolve_soon(ref, after_s)
+            case _:
+                assert_never(decision)
 
     async def _submit(self, decision: SubmitOrder) -> None:
         order, old = decision.approved, decision.replaces

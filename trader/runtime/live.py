@@ -11,16 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from trader.domain.decisions import (
-    AnswerCommand,
-    CancelOrder,
-    CancelTimer,
-    Decision,
-    QueryOrder,
-    RequestReconcile,
-    SetTimer,
-    SubmitOrder,
-)
+from trader.domain.decisions import AnswerCommand, CancelOrder, QueryOrder, RequestReconcile, SetTimer, SubmitOrder
 from trader.domain.events import (
     AccountUnreachable,
     AnyEvent,
@@ -39,6 +30,7 @@ from trader.runtime.courier import Courier
 from trader.runtime.inbox import Inbox
 from trader.runtime.narrator import Narrator
 from trader.runtime.timers import Timers
+from trader.runtime.turn import Turn, act
 
 log = structlog.get_logger("runner")
 
@@ -89,7 +81,6 @@ class Runner:
         self._exchange = exchange
         self._scorer = scorer
         self._clock = clock
-        self._late_request_s = late_request_s
         self._recorder = recorder
         self._listener = listener  # hears of events once they have been acted on
         self._stop = asyncio.Event()
@@ -98,8 +89,8 @@ class Runner:
         self._clock_offset_ms = 0.0
         self._clock_doubtful = asyncio.Event()
         self._timers = Timers(clock, inbox.put)
-        self._group: asyncio.TaskGroup | None = None
-        self.courier: Courier | None = None
+        self._group = asyncio.TaskGroup()
+        self.courier = Courier(exchange, inbox.put, self._group.create_task, late_request_s=late_request_s)
         self._narrator = Narrator()
         self._answers: dict[str, asyncio.Future[str]] = {}
 
@@ -123,13 +114,9 @@ class Runner:
         return self._ready
 
     async def run(self, services: Sequence[Callable[[], Awaitable[None]]] = ()) -> None:
-        """Run until `stop`. `services` are further tasks that live as long (control socket, watchdog)."""
+        """Run until `stop`, once. `services` are further tasks that live as long (control socket, watchdog)."""
         try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                self.courier = Courier(
-                    self._exchange, self.inbox.put, group.create_task, late_request_s=self._late_request_s
-                )
+            async with self._group as group:
                 tasks = [
                     group.create_task(self._decide(), name="decide"),
                     group.create_task(self._kept_alive("account", self._account), name="account"),
@@ -168,35 +155,37 @@ class Runner:
             events = await self.inbox.take()
             if self._recorder is not None:
                 self._recorder.record(events)
-            steps = [(event, self.engine.process(event)) for event in events]
-            if any(decisions for _, decisions in steps) or any(_is_remembered(event) for event in events):
-                await self._journal.write(steps, durable=any(_sends(decisions) for _, decisions in steps))
-            for event, decisions in steps:
-                self._narrator.narrate(event, decisions)
-                for decision in decisions:
-                    self._act(decision)
+            turns = [Turn(event, self.engine.process(event)) for event in events]
+            if any(turn.is_news for turn in turns):
+                await self._journal.write(turns, durable=any(turn.sends for turn in turns))
+            for turn in turns:
+                for decision in turn.decisions:
+                    act(decision, self)
+            for turn in turns:
+                self._narrator.hear(turn)
             if self._listener is not None:
                 self._listener(events)
             if self.engine.state.is_ready:
                 self._ready.set()
 
-    def _act(self, decision: Decision) -> None:
-        assert self.courier is not None
-        match decision:
-            case SubmitOrder() | CancelOrder() | QueryOrder():
-                self.courier.act(decision)
-            case SetTimer(timer_id=timer_id, due_ms=due_ms):
-                self._timers.set(timer_id, due_ms)
-            case CancelTimer(timer_id=timer_id):
-                self._timers.cancel(timer_id)
-            case RequestReconcile():
-                self._reconcile_asked.set()
-            case AnswerCommand(command_id=command_id, message=message):
-                answer = self._answers.get(command_id)
-                if answer is not None and not answer.done():
-                    answer.set_result(message)
-            case _:
-                pass  # Keep* and Record* are done once they are journalled
+    # --- acting (`turn.Hands`) ----------------------------------------------------------------------------
+
+    def request(self, decision: SubmitOrder | CancelOrder | QueryOrder) -> None:
+        self.courier.act(decision)
+
+    def set_timer(self, decision: SetTimer) -> None:
+        self._timers.set(decision.timer_id, decision.due_ms)
+
+    def ask_reconcile(self, decision: RequestReconcile) -> None:
+        del decision
+        self._reconcile_asked.set()
+
+    def answer(self, decision: AnswerCommand) -> None:
+        answer = self._answers.get(decision.command_id)
+        if answer is not None and not answer.done():
+            answer.set_result(decision.message)
+
+    # --- tasks --------------------------------------------------------------------------------------------
 
     async def _account(self) -> None:
         def sink(event: AnyEvent) -> None:
@@ -208,7 +197,6 @@ class Runner:
         await self._exchange.run_account(sink)
 
     async def _reconcile(self) -> None:
-        assert self.courier is not None
         reason, is_startup = "startup", True
         while True:
             self._reconcile_asked.clear()
@@ -222,7 +210,6 @@ class Runner:
                 reason = "periodic"
 
     async def _tick(self) -> None:
-        assert self.courier is not None
         while True:
             await asyncio.sleep(TICK_S)
             self.inbox.put(
@@ -260,7 +247,6 @@ class Runner:
 
     async def _settle(self) -> None:
         """Stop deciding on anything new, then wait a little for outcomes that are on their way."""
-        assert self.courier is not None
         self.inbox.put(CommandReceived(command_id="stop", name=CommandName.STOP, origin="shutdown"))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE_S
@@ -278,12 +264,3 @@ class _StoppedError(Exception):
 
 async def _awaited(service: Callable[[], Coroutine[None, None, None] | Awaitable[None]]) -> None:
     await service()
-
-
-def _sends(decisions: Sequence[Decision]) -> bool:
-    return any(type(decision) is SubmitOrder or type(decision) is CancelOrder for decision in decisions)
-
-
-def _is_remembered(event: AnyEvent) -> bool:
-    """Market data and heartbeats alone are not worth a write."""
-    return not isinstance(event, MarketEvent | Ticked)

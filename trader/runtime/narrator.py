@@ -1,6 +1,6 @@
 """One log line per decision and per order step, with the ids that lead from candle to fill."""
 
-from collections.abc import Sequence
+from typing import assert_never
 
 import structlog
 
@@ -8,20 +8,28 @@ from trader.domain.decisions import (
     AnswerCommand,
     CancelOrder,
     Decision,
+    KeepBalance,
     KeepFill,
     KeepOrder,
     KeepPayment,
+    KeepPosition,
+    KeepState,
     KeepTradingState,
     Level,
     Notify,
+    QueryOrder,
     RecordDecision,
+    RecordEquity,
     RecordExecution,
     RecordTrade,
+    RequestReconcile,
+    SetTimer,
     SubmitOrder,
 )
-from trader.domain.events import AnyEvent, CandleClosed, ModelChanged, StreamChanged
+from trader.domain.events import CandleClosed, ModelChanged, StreamChanged
 from trader.domain.orders import Order, OrderStatus, OrderType
 from trader.domain.reasons import texts, told
+from trader.runtime.turn import Turn
 
 log = structlog.get_logger("engine")
 
@@ -35,9 +43,9 @@ class Narrator:
     def __init__(self) -> None:
         self._told: dict[str, OrderStatus] = {}  # client id -> the last state that was told
 
-    def narrate(self, event: AnyEvent, decisions: Sequence[Decision]) -> None:
-        """The lines of one event."""
-        match event:
+    def hear(self, turn: Turn) -> None:
+        """The lines of one turn."""
+        match turn.event:
             case StreamChanged(symbol=symbol, state=state, reason=reason):
                 log.info("stream.changed", symbol=symbol, state=state.value, reason=reason)
             case ModelChanged(model=model):
@@ -51,7 +59,7 @@ class Narrator:
                 log.debug("candle.closed", symbol=candle.symbol, open_ms=candle.open_ms, close=candle.close)
             case _:
                 pass
-        for decision in decisions:
+        for decision in turn.decisions:
             if not isinstance(decision, KeepOrder) or self._is_news(decision.order):
                 _tell(decision)
 
@@ -157,8 +165,18 @@ def _tell(decision: Decision) -> None:
             _SEVERITY[level](event, message=message, **ids)
         case AnswerCommand(command_id=command_id, message=message):
             log.info("command.done", command_id=command_id, message=message)
+        case (
+            QueryOrder()
+            | RequestReconcile()
+            | SetTimer()
+            | KeepPosition()
+            | KeepBalance()
+            | KeepState()
+            | RecordEquity()
+        ):
+            pass  # steps on the way, of interest to nobody but the engine
         case _:
-            pass
+            assert_never(decision)
 
 
 def _type_word(kind: OrderType, post_only: bool, time_in_force: str) -> str:

@@ -17,7 +17,6 @@ from tests.kit.ledger import DAY_MS, NOW_MS, a_record, an_intent, an_order, deci
 from trader.adapters.sql import SqlJournal, SqlLedgerReader, writer
 from trader.adapters.sql import schema as tables
 from trader.adapters.sql.database import open_for_writing
-from trader.adapters.sql.writing import DURABLE_INPUTS
 from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.decisions import (
     ClosedTrade,
@@ -159,7 +158,6 @@ async def test_inputs_are_stored_by_number_and_decode_to_the_event(tmp_path: Pat
     assert [(seq, decoder.decode(body)) for seq, body in stored_inputs(file_of(tmp_path))] == [
         (event.seq, event) for event in written
     ]
-    assert "CandleClosed" not in {kind.__name__ for kind in DURABLE_INPUTS}
 
 
 def stored_inputs(path: Path) -> list[tuple[int, bytes]]:

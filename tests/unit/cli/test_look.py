@@ -21,6 +21,7 @@ from trader.cli import main
 from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.decisions import (
     ClosedTrade,
+    Decision,
     EquitySnapshot,
     KeepBalance,
     KeepFill,
@@ -163,7 +164,7 @@ async def _filled(path: Path) -> None:
     filled = msgspec.structs.replace(
         an_order("t-2", OrderStatus.FILLED, NOW_MS), filled=Decimal("0.001"), filled_quote=Decimal("50.0001")
     )
-    decisions = [
+    decisions: list[Decision] = [
         KeepOrder(an_order("t-1", OrderStatus.OPEN, NOW_MS - 5_000)),
         KeepOrder(filled),
         KeepOrder(a_stop("t-3", "49500.00", NOW_MS - 7_000)),

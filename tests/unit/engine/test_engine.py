@@ -8,7 +8,7 @@ import pytest
 from tests.kit.builders import SYMBOL, a_book, a_forecast, a_model
 from tests.kit.harness import Harness
 from trader.config import Settings
-from trader.domain.decisions import Level, Notify, RecordDecision, RecordExecution, RecordTrade, SubmitOrder
+from trader.domain.decisions import KeepOrder, Level, Notify, RecordDecision, RecordExecution, RecordTrade, SubmitOrder
 from trader.domain.events import (
     BookUpdated,
     CandleClosed,
@@ -55,8 +55,8 @@ def test_every_order_was_reviewed_and_written_before_it_was_sent() -> None:
     harness = entered()
     for submit in harness.decided(SubmitOrder):
         position = harness.seen.index(submit)
-        kept = [d for d in harness.seen[:position] if getattr(d, "order", None) is not None]
-        assert any(d.order.client_id == submit.approved.intent.client_id for d in kept)  # type: ignore[attr-defined]  # filtered by hasattr
+        kept = [d.order.client_id for d in harness.seen[:position] if isinstance(d, KeepOrder)]
+        assert submit.approved.intent.client_id in kept
 
 
 def test_a_forecast_without_its_inputs_decides_nothing_and_is_recorded() -> None:

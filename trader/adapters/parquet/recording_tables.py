@@ -88,10 +88,12 @@ class Columns:
                 self._put("price", float(trade.price))
                 self._put("quantity", float(trade.quantity))
                 self._put("buyer_is_taker", trade.buyer_is_taker)
-            case _:
+            case StreamChanged() | InstrumentChanged() | Ticked():
                 self._number(event)
                 self._put("event", type(event).__name__)
                 self._put("body", _encode(event))
+            case _:
+                assert_never(event)
 
     def _number(self, event: Recorded) -> None:
         self._put("seq", event.seq)

@@ -8,23 +8,16 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 
-from trader.domain.events import (
-    BookUpdated,
-    CandleClosed,
-    InstrumentChanged,
-    StreamChanged,
-    Ticked,
-    TradePrinted,
-)
+from trader.domain.events import PassingEvent
 
-Recorded = CandleClosed | BookUpdated | TradePrinted | StreamChanged | InstrumentChanged | Ticked
+Recorded = PassingEvent
 """What is recorded: every input of the engine that the ledger does not keep, and the trades that it never sees."""
 
-RECORDED = (CandleClosed, BookUpdated, TradePrinted, StreamChanged, InstrumentChanged, Ticked)
+RECORDED = frozenset(get_args(Recorded))
 
 _HEAD = struct.Struct("<IIQQQQQ")  # payload length, checksum of all that follows it, then the fields of `Frame`
 _CHECKED_FROM = 8

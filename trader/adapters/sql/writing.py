@@ -1,6 +1,7 @@
 """What a batch of steps becomes in the database: rows per table, the last word per key."""
 
 from collections.abc import Iterable, Sequence
+from typing import assert_never, get_args
 
 import msgspec
 from sqlalchemy import Connection, Table, delete
@@ -9,6 +10,8 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from trader.adapters.sql import schema
 from trader.adapters.sql.rows import Row, decision_row, intent_row, order_row, row_of
 from trader.domain.decisions import (
+    AnswerCommand,
+    CancelOrder,
     Decision,
     KeepBalance,
     KeepFill,
@@ -17,66 +20,23 @@ from trader.domain.decisions import (
     KeepPosition,
     KeepState,
     KeepTradingState,
+    Kept,
+    Notify,
+    QueryOrder,
     RecordDecision,
     RecordEquity,
     RecordExecution,
     RecordTrade,
+    RequestReconcile,
+    SetTimer,
     SubmitOrder,
 )
-from trader.domain.events import (
-    AccountUnreachable,
-    AnyEvent,
-    BalancesReported,
-    CancelRefused,
-    CommandReceived,
-    FillArrived,
-    ForecastMade,
-    ModelChanged,
-    ModelWatched,
-    OrderAbsent,
-    OrderRefused,
-    OrderReported,
-    OutcomeLost,
-    PaymentArrived,
-    Reconciled,
-    TimerFired,
-)
+from trader.domain.events import AnyEvent, KeptEvent
 
 Step = tuple[AnyEvent, Sequence[Decision]]
 
-DURABLE_INPUTS = (
-    AccountUnreachable,
-    BalancesReported,
-    CancelRefused,
-    CommandReceived,
-    FillArrived,
-    ForecastMade,
-    ModelChanged,
-    ModelWatched,
-    OrderAbsent,
-    OrderRefused,
-    OrderReported,
-    OutcomeLost,
-    PaymentArrived,
-    Reconciled,
-    TimerFired,
-)
-"""Events kept in the `inputs` table; market data and ticks are not."""
-
-_KEPT = (
-    KeepBalance,
-    KeepFill,
-    KeepOrder,
-    KeepPayment,
-    KeepPosition,
-    KeepState,
-    KeepTradingState,
-    RecordDecision,
-    RecordEquity,
-    RecordExecution,
-    RecordTrade,
-    SubmitOrder,
-)
+_KEPT_EVENTS = frozenset(get_args(KeptEvent))
+_KEPT_DECISIONS = frozenset((*get_args(Kept), SubmitOrder))
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -84,7 +44,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def has_rows(step: Step) -> bool:
     """Whether anything of a step is kept (its number aside)."""
     event, decisions = step
-    return isinstance(event, DURABLE_INPUTS) or any(isinstance(decision, _KEPT) for decision in decisions)
+    return type(event) in _KEPT_EVENTS or any(type(decision) in _KEPT_DECISIONS for decision in decisions)
 
 
 class Rows:
@@ -100,7 +60,7 @@ class Rows:
     def add(self, steps: Iterable[Step]) -> None:
         for event, decisions in steps:
             self.last_seq = max(self.last_seq, event.seq)
-            if isinstance(event, DURABLE_INPUTS):
+            if type(event) in _KEPT_EVENTS:
                 row = {"seq": event.seq, "ts_ms": event.ts_ms, "kind": type(event).__name__, "body": _encode(event)}
                 self._put(schema.inputs, row)
             for decision in decisions:
@@ -136,8 +96,10 @@ class Rows:
                 self._put(schema.executions, row_of(report))
             case RecordEquity(snapshot=snapshot):
                 self._put(schema.equity, row_of(snapshot))
+            case CancelOrder() | QueryOrder() | RequestReconcile() | SetTimer() | AnswerCommand() | Notify():
+                pass  # carried out and done with
             case _:
-                pass  # acts on the world; nothing to remember
+                assert_never(decision)
 
     def write(self, connection: Connection) -> None:
         """All rows through the open transaction of `connection`."""

@@ -45,7 +45,7 @@ class Recorder:
         left_out = [
             kind for kind, wanted in ((BookUpdated, settings.books), (TradePrinted, settings.trades)) if not wanted
         ]
-        self._kinds = frozenset(RECORDED) - frozenset(left_out)
+        self._kinds = RECORDED - frozenset(left_out)
         self._arguments = [module, str(root), json.dumps(settings.model_dump(mode="json"))]
         self._session = wall_ms()
         self._waiting: list[Recorded] = []
