@@ -12,6 +12,7 @@ from typing import TypedDict, TypeVar, Unpack
 import msgspec
 
 from tests.kit.builders import NOW_MS, SYMBOL, a_book, a_context, a_forecast, a_model, a_perpetual, an_instrument
+from tests.kit.harness import Memory
 from trader.config import Settings
 from trader.domain import decisions as d
 from trader.domain.account import Balance, Position
@@ -85,8 +86,9 @@ class Scene:
         self._unanswered: list[d.SubmitOrder | d.CancelOrder] = []
         self._fills = 0
         self._seq = 0
-        state = EngineState(self.settings, self.instruments, ledger_id=ledger_id, speed=speed)
-        self.engine = Engine(self.settings, state)
+        self._speed, self._ledger_id = speed, ledger_id
+        self._memory = Memory()
+        self.engine = self._boot()
 
     # --- what happens -------------------------------------------------------------------------------------
 
@@ -97,6 +99,7 @@ class Scene:
             self._seq += 1
             decided += self.engine.process(msgspec.structs.replace(event, ts_ms=self.now_ms, seq=self._seq))
         for decision in decided:
+            self._memory.keep(decision)
             if isinstance(decision, d.SubmitOrder | d.CancelOrder):
                 self._unanswered.append(decision)
             elif isinstance(decision, d.SetTimer):
@@ -243,6 +246,13 @@ class Scene:
                         decided += self.report(approved.intent.client_id, OrderStatus.OPEN)
         return decided
 
+    def live_on(self, ms: int, *, step_ms: int = 1_000) -> list[d.Decision]:
+        """Time passes at an exchange that does at once what it is asked for, with a tick every step."""
+        decided: list[d.Decision] = self.oblige()
+        for _ in range(0, ms, step_ms):
+            decided += [*self.wait(step_ms), *self.tick(), *self.oblige()]
+        return decided
+
     def ignore(self) -> None:
         """The exchange says nothing to what it was asked so far."""
         self._unanswered.clear()
@@ -255,6 +265,18 @@ class Scene:
         self.tick()
         self.oblige()
         return record
+
+    def restart(self) -> None:
+        """The process ends and starts again: only what was written down is left, and nothing is reconciled yet."""
+        books = {symbol: market.book for symbol, market in self.engine.state.markets.items()}
+        model = self.engine.state.model
+        self._unanswered.clear()
+        self.timers.clear()
+        self.engine = self._boot()
+        self.live()
+        self.hear(*(BookUpdated(book=book) for book in books.values() if book is not None))
+        if model is not None:
+            self.hear(ModelChanged(model=model))
 
     # --- what is ------------------------------------------------------------------------------------------
 
@@ -292,10 +314,19 @@ class Scene:
         state = self.engine.state
         return state.trading_state, tuple(str(reason) for reason in state.trading_reasons)
 
+    def counted(self, *names: str) -> tuple[int, ...]:
+        """What the engine has counted since its start, for the status."""
+        return tuple(self.engine.state.counters[name] for name in names)
+
     def stops(self, symbol: str = "") -> list[tuple[Decimal, Decimal | None]]:
         """(remaining, stop price) of the protective stops that have not ended."""
         orders = self.engine.state.tracker.open_orders(symbol or self.symbol)
         return [(o.remaining, o.intent.stop_price) for o in orders if o.intent.purpose is Purpose.STOP]
+
+    def _boot(self) -> Engine:
+        state = EngineState(self.settings, self.instruments, ledger_id=self._ledger_id, speed=self._speed)
+        state.restore(self._memory)
+        return Engine(self.settings, state)
 
     def _answering(self, client_id: str) -> Order:
         """The order of that name, which waits for its answer no longer."""

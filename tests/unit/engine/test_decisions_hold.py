@@ -1,0 +1,268 @@
+"""Forecasts while a position is held: situation -> hold or exit, the reasons, and what becomes of the plan."""
+
+import pytest
+
+from tests.kit.builders import SYMBOL, a_context, a_model
+from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, sent, stream, told
+from trader.domain.decisions import RecordDecision, RecordTrade, SubmitOrder
+from trader.domain.events import AnyEvent, CommandName, CommandReceived, ModelChanged, ModelWatched, StreamState
+from trader.domain.orders import OrderStatus, Purpose, Side
+from trader.domain.signals import HealthAction, ModelHealth, Verdict
+
+
+def holding(side: Side = Side.BUY, **settings: object) -> Scene:
+    """A long on spot, or a short on a perpetual, entered a candle ago with a horizon of 16."""
+    scene = a_scene(settings, perpetual=side is Side.SELL)
+    scene.enter(0.02 * side.sign)
+    scene.wait(MINUTE_MS)
+    return scene
+
+
+HOLDS, GONE = ("edge holds",), ("edge gone, waiting for the exits",)
+
+
+@pytest.mark.parametrize(
+    ("side", "prediction", "verdict", "reasons"),
+    [
+        # spot: a round trip of 22 bp
+        (Side.BUY, 0.0200, Verdict.HOLD, HOLDS),
+        (Side.BUY, 0.0023, Verdict.HOLD, HOLDS),
+        (Side.BUY, 0.0021, Verdict.HOLD, GONE),
+        (Side.BUY, 0.0, Verdict.HOLD, GONE),
+        (Side.BUY, -0.0021, Verdict.HOLD, GONE),  # against it, but not worth the cost of acting on it
+        (Side.BUY, -0.0023, Verdict.EXIT, ("signal turned",)),
+        (Side.BUY, float("nan"), Verdict.HOLD, GONE),
+        # perpetual: 12.03 bp, and the least edge of 20 bp to hold on
+        (Side.SELL, -0.0021, Verdict.HOLD, HOLDS),
+        (Side.SELL, -0.0019, Verdict.HOLD, GONE),
+        (Side.SELL, 0.0011, Verdict.HOLD, GONE),
+        (Side.SELL, 0.0013, Verdict.EXIT, ("signal turned",)),
+    ],
+)
+def test_a_position_is_held_or_left_by_the_calibrated_edge(
+    side: Side, prediction: float, verdict: Verdict, reasons: tuple[str, ...]
+) -> None:
+    scene = holding(side)
+    record = scene.forecast(prediction)
+    assert (record.verdict, told(record)) == (verdict, reasons)
+    assert record.side == (side.opposite if verdict is Verdict.EXIT else side)
+    assert bool(sent(scene.seen, Purpose.EXIT)) == (verdict is Verdict.EXIT)
+    assert record.cost_bps == pytest.approx(22.0 if side is Side.BUY else 12.0333, abs=1e-3)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_turned_signal_closes_the_whole_position(side: Side) -> None:
+    scene = holding(side)
+    held = scene.held()
+    decided = scene.heard_forecast(-0.02 * side.sign)
+    [exit_order] = sent(decided, Purpose.EXIT)
+    assert (exit_order.side, exit_order.quantity) == (side.opposite, abs(held))
+    scene.oblige()
+    [trade] = of(scene.seen, RecordTrade)
+    assert trade.trade.reason == "signal turned"
+    assert trade.trade.side == side
+    assert scene.held() == 0
+    assert of(decided, RecordDecision)[0].record.quantity == ""
+
+
+def test_an_exit_costs_what_it_costs_not_the_least_edge() -> None:
+    """A turn is acted on from the round-trip cost on (12 bp), also where an entry would need 100."""
+    scene = holding(Side.SELL, strategy={"minimum_edge_bps": 100.0})
+    assert scene.forecast(0.0013).verdict is Verdict.EXIT
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        CommandReceived(command_id="c1", name=CommandName.PAUSE, origin="test"),
+        stream(SYMBOL, StreamState.STALE, "silence"),
+        ModelWatched(health=ModelHealth("model-1", HealthAction.OBSERVE)),
+    ],
+    ids=["paused", "stale", "drifted"],
+)
+def test_what_opens_nothing_still_closes(news: AnyEvent) -> None:
+    scene = holding()
+    scene.hear(news)
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT
+    scene.oblige()
+    assert scene.held() == 0
+
+
+def test_a_model_that_only_observes_closes_what_another_opened() -> None:
+    scene = holding(model={"gate": "enforce"})
+    scene.hear(ModelChanged(model=a_model(verdict="observe")))
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT
+
+
+# --- the horizon ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("until_ms", "prediction", "reasons"),
+    [
+        (MINUTE_MS * 3 // 2, 0.02, HOLDS),  # a candle and a half: the next close is in time
+        (MINUTE_MS * 3 // 2 - 1, 0.02, (*HOLDS, "extended by a horizon")),
+        (MINUTE_MS * 3 // 2 - 1, 0.0023, (*HOLDS, "extended by a horizon")),
+        (MINUTE_MS * 3 // 2 - 1, 0.0021, GONE),
+    ],
+)
+def test_a_horizon_that_ends_before_the_next_close_is_extended_while_the_edge_holds(
+    until_ms: int, prediction: float, reasons: tuple[str, ...]
+) -> None:
+    scene = holding()
+    before = scene.plan().horizon_end_ms
+    scene.wait(before - until_ms - scene.now_ms)
+    record = scene.forecast(prediction)
+    assert (record.verdict, told(record), record.side) == (Verdict.HOLD, reasons, Side.BUY)
+    extended = scene.now_ms + 16 * MINUTE_MS if "extended by a horizon" in reasons else before
+    assert scene.plan().horizon_end_ms == extended
+    scene.restart()
+    assert scene.plan().horizon_end_ms == extended
+
+
+def test_a_horizon_is_extended_from_the_close_and_never_shortened() -> None:
+    scene = holding()
+    scene.wait(scene.plan().horizon_end_ms - 20_000 - scene.now_ms)
+    scene.forecast(0.02, age_ms=15_000)
+    assert scene.plan().horizon_end_ms == scene.now_ms - 15_000 + 16 * MINUTE_MS
+    short = holding()
+    short.hear(ModelChanged(model=a_model(horizon_candles=1)))
+    before = short.plan().horizon_end_ms
+    short.wait(before - 80_000 - short.now_ms)
+    assert told(short.forecast(0.02, age_ms=40_000)) == (*HOLDS, "extended by a horizon")
+    assert short.plan().horizon_end_ms == before
+
+
+# --- on the way in or out ---------------------------------------------------------------------------------
+
+
+def test_nothing_is_judged_while_an_exit_is_under_way() -> None:
+    scene = holding()
+    scene.command(CommandName.FLATTEN)
+    record = scene.forecast(-0.02)
+    assert (record.verdict, told(record)) == (Verdict.HOLD, ("exit under way",))
+    assert len(sent(scene.seen, Purpose.EXIT)) == 0
+
+
+def test_a_position_that_is_still_being_bought_is_judged_like_any_other() -> None:
+    scene = a_scene({"execution": {"algorithm": "twap"}})
+    scene.forecast()
+    scene.live_on(MINUTE_MS)
+    assert told(scene.forecast(0.02)) == HOLDS
+    scene.live_on(MINUTE_MS)
+    bought = len(sent(scene.seen, Purpose.ENTRY))
+    assert bought < 8
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT  # and no longer bought
+    scene.live_on(5 * MINUTE_MS)
+    assert len(sent(scene.seen, Purpose.ENTRY)) == bought
+    assert scene.held() == 0
+
+
+def test_what_was_bought_after_all_stays_protected() -> None:
+    """An entry order whose fill comes after the exit it lost against: what it bought has a plan and a stop."""
+    scene = a_scene({"execution": {"algorithm": "twap"}})
+    scene.forecast()
+    scene.live_on(MINUTE_MS)
+    scene.wait(MINUTE_MS)  # another slice is on its way
+    late = sent(scene.seen, Purpose.ENTRY)[-1]
+    scene.forecast(-0.02)
+    scene.oblige()
+    assert scene.held() == late.quantity
+    assert [quantity for quantity, _ in scene.stops()] == [late.quantity]
+    assert scene.has_plan()
+
+
+@pytest.mark.parametrize(("is_held", "verdict"), [(True, Verdict.HOLD), (False, Verdict.SKIP)])
+def test_without_its_inputs_a_forecast_changes_nothing(is_held: bool, verdict: Verdict) -> None:
+    scene = holding() if is_held else a_scene()
+    record = scene.forecast(-0.02, missing=("leader",))
+    assert (record.verdict, told(record)) == (verdict, ("no forecast: leader missing",))
+    assert not scene.is_leaving()
+
+
+def test_a_forecast_of_another_model_closes_nothing() -> None:
+    scene = holding()
+    record = scene.forecast(-0.02, model_id="model-0")
+    assert told(record) == ("forecast of model-0, the model is model-1 now",)
+    assert not scene.is_leaving()
+
+
+def test_each_position_is_judged_by_its_own_forecast() -> None:
+    scene = a_scene(instruments=coins("BTC", "XRP"))
+    scene.enter(symbol="BTC/USDT")
+    scene.enter(symbol="XRP/USDT")
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(-0.02, "BTC/USDT").verdict is Verdict.EXIT
+    assert scene.forecast(0.02, "XRP/USDT").verdict is Verdict.HOLD
+    scene.oblige()
+    assert scene.held("BTC/USDT") == 0
+    assert scene.held("XRP/USDT") > 0
+
+
+# --- what is remembered -----------------------------------------------------------------------------------
+
+
+def test_after_a_restart_a_candle_is_not_decided_again_and_the_next_one_is() -> None:
+    scene = holding()
+    scene.forecast(0.02)
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    assert scene.heard_forecast(-0.02) == []
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT
+
+
+def test_the_regime_survives_a_restart() -> None:
+    """ADX 24 is a trend only for somebody who saw it above 25: the regime was written down."""
+    scene = a_scene()
+    assert scene.forecast(0.0, context=a_context(adx=26.0, close=103.0)).regime == "bull_trend"
+    scene.restart()
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(0.0, context=a_context(adx=24.0, close=103.0)).regime == "bull_trend"
+
+
+def test_an_entry_under_way_survives_a_restart_with_its_plan() -> None:
+    """The rest of a sliced entry is bought after it, and the plan is the one that was decided."""
+    scene = a_scene({"execution": {"algorithm": "twap"}})
+    record = scene.forecast()
+    [first] = sent(scene.seen)
+    scene.restart()
+    scene.report(first.client_id, OrderStatus.OPEN)
+    scene.fill(first.client_id)
+    scene.reconcile(is_startup=True)
+    assert scene.plan().decision_id == record.decision_id
+    assert scene.plan().horizon_end_ms == scene.now_ms + 16 * MINUTE_MS
+    scene.wait(MINUTE_MS)
+    assert len(of(scene.seen, SubmitOrder)) > 2
+
+
+def test_an_entry_that_ended_is_forgotten() -> None:
+    """After a restart the symbol is free again: the ticket was taken back."""
+    scene = a_scene()
+    scene.forecast()
+    for _ in range(5):
+        scene.report(sent(scene.seen)[-1].client_id, OrderStatus.CANCELED)
+        scene.wait(1_000)
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    scene.tick()
+    scene.wait(MINUTE_MS)
+    assert scene.forecast().verdict is Verdict.ENTER
+
+
+def test_a_closed_position_leaves_no_plan_behind() -> None:
+    scene = holding()
+    scene.forecast(-0.02)
+    scene.oblige()
+    assert not scene.has_plan()
+    scene.restart()
+    assert not scene.has_plan()
+
+
+def test_decisions_and_entries_are_counted() -> None:
+    scene = holding()
+    scene.forecast(-0.02)
+    scene.oblige()
+    scene.wait(MINUTE_MS)
+    scene.enter()
+    assert scene.counted("decisions", "entries") == (3, 2)
