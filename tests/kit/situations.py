@@ -295,6 +295,14 @@ class Scene:
     def plan(self, symbol: str = "") -> PositionPlan:
         return self.engine.state.plans[symbol or self.symbol]
 
+    def position(self, symbol: str = "") -> Position:
+        return self.engine.state.ledger.positions[symbol or self.symbol]
+
+    @property
+    def opened_ms(self) -> int:
+        """When the ledger began."""
+        return self.engine.state.opened_ms
+
     def has_plan(self, symbol: str = "") -> bool:
         return (symbol or self.symbol) in self.engine.state.plans
 
@@ -308,7 +316,6 @@ class Scene:
         assert snapshot is not None, "equity is not known"
         return snapshot
 
-    @property
     def trading(self) -> tuple[d.TradingState, tuple[str, ...]]:
         """The trading state and why."""
         state = self.engine.state
