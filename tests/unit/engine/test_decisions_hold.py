@@ -3,7 +3,7 @@
 import pytest
 
 from tests.kit.builders import SYMBOL, a_context, a_model
-from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, sent, stream, told
+from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, quantity, sent, stream, told
 from trader.domain.decisions import RecordDecision, RecordTrade, SubmitOrder
 from trader.domain.events import AnyEvent, CommandName, CommandReceived, ModelChanged, ModelWatched, StreamState
 from trader.domain.orders import OrderStatus, Purpose, Side
@@ -62,7 +62,7 @@ def test_a_turned_signal_closes_the_whole_position(side: Side) -> None:
     assert trade.trade.reason == "signal turned"
     assert trade.trade.side == side
     assert scene.held() == 0
-    assert of(decided, RecordDecision)[0].record.quantity == ""
+    assert quantity(of(decided, RecordDecision)[0].record) == 0
 
 
 def test_an_exit_costs_what_it_costs_not_the_least_edge() -> None:
