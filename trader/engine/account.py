@@ -7,7 +7,7 @@ from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Leve
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
-from trader.engine import algorithms, control, entries, exits, orders
+from trader.engine import algorithms, control, exits, opening, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
@@ -142,7 +142,7 @@ def _adopt(desk: Desk, position: Position) -> None:
     desk.emit(KeepPosition(state.ledger.adopt(position).position or position))
     plan = state.plans.get(symbol)
     if plan is not None and position.quantity * plan.side.sign <= 0:
-        entries.forget_plan(desk, symbol)
+        opening.forget_plan(desk, symbol)
 
 
 def _resume(desk: Desk) -> None:

@@ -22,13 +22,15 @@ from trader.engine.state import EngineState, Market, kept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.risk.correlation import correlated_exposure
 from trader.risk.review import Refused, ReviewView, review
+from trader.strategy.base import Strategy
 
 
 class Desk:
     """One per engine; `out` is emptied for each event."""
 
-    def __init__(self, settings: Settings, state: EngineState) -> None:
+    def __init__(self, settings: Settings, state: EngineState, strategy: Strategy) -> None:
         self.settings = settings
+        self.strategy = strategy
         self.state = state
         self.out: list[Decision] = []
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up

@@ -33,13 +33,14 @@ from trader.domain.events import (
     TimerFired,
     TradePrinted,
 )
-from trader.engine import account, algorithms, control, entries, exits, in_use, orders
+from trader.engine import account, algorithms, control, decide, exits, in_use, opening, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
 from trader.engine.state import EngineState, Market
 from trader.risk.correlation import rolling_correlations
 from trader.risk.exits import on_candle
+from trader.strategy.ensemble import Ensemble
 
 _RESTART_MARGIN_MS = 24 * 3_600_000
 _PAYMENT_MARGIN_MS = 24 * 3_600_000  # some exchanges list them late
@@ -54,7 +55,7 @@ class Engine:
 
     def __init__(self, settings: Settings, state: EngineState) -> None:
         self.state = state
-        self._desk = Desk(settings, state)
+        self._desk = Desk(settings, state, Ensemble(settings.strategy))
         self._settings = settings
 
     def process(self, event: AnyEvent) -> list[Decision]:
@@ -67,7 +68,7 @@ class Engine:
             while desk.finished:
                 ended = desk.finished.pop(0)
                 exits.on_finished(desk, ended)
-                entries.on_entry_finished(desk, ended)
+                opening.on_entry_finished(desk, ended)
             for text in self.state.tracker.take_anomalies():
                 desk.notify(Level.ALERT, "order.anomaly", text)
         except InvariantBroken as error:
@@ -119,7 +120,7 @@ class Engine:
             case CandleClosed():
                 self._on_candle(event)
             case ForecastMade():
-                entries.on_forecast(self._desk, event.forecast)
+                decide.on_forecast(self._desk, event.forecast)
             case TradePrinted():
                 pass  # public trades feed matching, features and recording, not decisions
             case StreamChanged():

@@ -14,7 +14,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
-from trader.engine import algorithms, entries, exits
+from trader.engine import algorithms, exits, opening
 from trader.engine.desk import Desk, ref_of, was_not_judged
 from trader.engine.protection import protect
 from trader.engine.state import DustKept
@@ -130,7 +130,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
         state.dust_kept = dict(state.ledger.dust)
         desk.keep("dust", "", DustKept(state.dust_kept))
     if order is not None and order.intent.purpose is Purpose.ENTRY:
-        entries.on_entry_fill(desk, order)
+        opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
         exits.abort_entries(desk, order.symbol, "stopped out")
     if change.closed is not None:
@@ -140,7 +140,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
         desk.keep("breakers", "", state.breakers)
     plan = state.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
-        entries.forget_plan(desk, fill.symbol)
+        opening.forget_plan(desk, fill.symbol)
 
 
 def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> str:

@@ -1,7 +1,8 @@
-"""From a signal to a quantity: Kelly, its scalings, and every cap, in that order."""
+"""From a wish to a quantity: Kelly, its scalings, and every cap, in that order."""
 
 import math
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -9,7 +10,7 @@ from trader.config.sizing import SizingSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import Forecast, ModelInfo, Signal
+from trader.domain.signals import Forecast, ModelInfo
 from trader.sizing.kelly import kelly_fraction, shrunk_probability
 
 # The portfolio's risk never exceeds this share of equity, whatever is configured.
@@ -17,6 +18,16 @@ HARD_PORTFOLIO_RISK_FRAC = 0.20
 
 # An exchange reserves the limit price, which lies beyond the touch, so the last half percent is not spendable.
 _SPENDABLE = 0.995
+
+
+class Wish(Protocol):
+    """What is to be sized."""
+
+    @property
+    def side(self) -> Side: ...
+
+    @property
+    def size_multiplier(self) -> float: ...
 
 
 class SizingView(msgspec.Struct, frozen=True):
@@ -53,23 +64,23 @@ class Unsized(msgspec.Struct, frozen=True):
 
 
 def size_position(
-    signal: Signal,
+    wish: Wish,
     forecast: Forecast,
     model: ModelInfo,
     view: SizingView,
     instrument: Instrument,
     settings: SizingSettings,
 ) -> Sized | Unsized:
-    """The quantity to trade for `signal`: risk budget / |price - stop|, capped, rounded down."""
+    """The quantity to trade for `wish`: risk budget / |price - stop|, capped, rounded down."""
     blocked = _blocked(model, view, settings)
     if blocked is not None:
         return Unsized(blocked)
-    risk_frac = _risk_frac(signal, forecast, model, view, settings)
+    risk_frac = _risk_frac(wish, forecast, model, view, settings)
     if risk_frac <= 0:
         return Unsized(because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability))
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
     quantity, limits = _capped(wanted, view, instrument, settings)
-    return _rounded(signal, quantity * view.shrink, limits, view, instrument)
+    return _rounded(wish, quantity * view.shrink, limits, view, instrument)
 
 
 def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> Reason | None:
@@ -86,9 +97,7 @@ def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> Re
     return None
 
 
-def _risk_frac(
-    signal: Signal, forecast: Forecast, model: ModelInfo, view: SizingView, settings: SizingSettings
-) -> float:
+def _risk_frac(wish: Wish, forecast: Forecast, model: ModelInfo, view: SizingView, settings: SizingSettings) -> float:
     """Share of equity to risk: Kelly scaled by volatility, exposure and regime; never above the cap."""
     kelly = kelly_fraction(
         shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink),
@@ -101,7 +110,7 @@ def _risk_frac(
     exposure_limit = settings.exposure_limit_frac * view.equity
     by_volatility = 1 / (1 + 10 * view.atr_frac)
     by_exposure = max(0.5, 1 - view.exposure_quote / exposure_limit)
-    return min(settings.cap_frac, kelly * by_volatility * by_exposure * signal.size_multiplier)
+    return min(settings.cap_frac, kelly * by_volatility * by_exposure * wish.size_multiplier)
 
 
 def _capped(
@@ -129,12 +138,12 @@ def _capped(
 
 
 def _rounded(
-    signal: Signal, quantity: float, limits: tuple[Reason, ...], view: SizingView, instrument: Instrument
+    wish: Wish, quantity: float, limits: tuple[Reason, ...], view: SizingView, instrument: Instrument
 ) -> Sized | Unsized:
     """Rounded down to the step; below the instrument's minimum there is no trade."""
     rounded = instrument.round_quantity(quantity)
     # A buy below the view's price would be smaller in quote: the refusal is asked at the price rounded against us.
-    price = instrument.round_price(view.price, Rounding.DOWN if signal.side is Side.BUY else Rounding.UP)
+    price = instrument.round_price(view.price, Rounding.DOWN if wish.side is Side.BUY else Rounding.UP)
     refusal = instrument.refusal(rounded, price)
     if refusal is not None:
         return Unsized(msgspec.structs.replace(refusal, causes=limits))

@@ -1,6 +1,8 @@
-"""Regime and signal: what the forecast means for a position."""
+"""What to do with a symbol at a candle close: strategies, what they see, and what they may propose."""
 
-from trader.strategy.regime import classify
-from trader.strategy.signals import NoSignal, edge_holds, evaluate
+from trader.strategy.base import Strategy
+from trader.strategy.ensemble import Ensemble
+from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
+from trader.strategy.view import Holding, View
 
-__all__ = ["NoSignal", "classify", "edge_holds", "evaluate"]
+__all__ = ["Ensemble", "Enter", "Holding", "Keep", "Leave", "Pass", "Proposal", "Strategy", "View"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.kit.builders import a_context
 from trader.config.strategy import StrategySettings
 from trader.domain.signals import MarketContext, Regime
-from trader.strategy import classify
+from trader.strategy.regime import classify
 
 SETTINGS = StrategySettings()
 

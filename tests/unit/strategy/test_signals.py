@@ -9,7 +9,7 @@ from trader.config.strategy import StrategySettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, texts
 from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
-from trader.strategy import NoSignal, edge_holds, evaluate
+from trader.strategy.signals import NoSignal, edge_holds, evaluate
 
 SETTINGS = StrategySettings()
 COST = 0.003

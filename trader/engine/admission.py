@@ -1,0 +1,73 @@
+"""Whether anything may be opened: the account's state, the market's data, the model's standing, what moves together."""
+
+from trader.domain.decisions import TradingState
+from trader.domain.events import StreamState
+from trader.domain.reasons import Code, Reason, because, of_stored
+from trader.domain.signals import Forecast, HealthAction, ModelInfo, ModelVerdict
+from trader.engine import in_use
+from trader.engine.desk import Desk
+from trader.engine.state import Market
+
+# A forecast older than this many candles is about another market.
+_MAX_AGE_CANDLES = 1.0
+_LIQUIDATED_AT = 0.8  # share of a position's own margin whose loss comes near to its liquidation
+
+
+def blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -> tuple[Reason, ...]:
+    """Every reason why nothing may be opened now, whatever the signal."""
+    return (*_account_reasons(desk), *_market_reasons(desk, market, forecast), *_model_reasons(desk, model))
+
+
+def _account_reasons(desk: Desk) -> list[Reason]:
+    state, reasons = desk.state, list[Reason]()
+    if not state.is_ready:
+        reasons.append(because(Code.NOT_RECONCILED))
+    if state.is_stopping:
+        reasons.append(because(Code.SHUTTING_DOWN))
+    if state.trading_state is not TradingState.ACTIVE:
+        code = Code.HALTED if state.trading_state is TradingState.HALTED else Code.REDUCING
+        reasons.append(because(code, causes=of_stored(state.trading_reasons)))
+    return reasons
+
+
+def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reason]:
+    symbol, reasons = forecast.symbol, list[Reason]()
+    if market.stream is not StreamState.LIVE:
+        code = Code.DATA_GAP if market.stream is StreamState.GAP else Code.DATA_STALE
+        reasons.append(because(code, market.stream_reason))
+    age_ms = desk.now_ms - forecast.candle_close_ms
+    if age_ms > _MAX_AGE_CANDLES * (forecast.candle_close_ms - forecast.candle_open_ms):
+        reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
+    if symbol in desk.state.tickets:
+        reasons.append(because(Code.ENTRY_UNDER_WAY))
+    if desk.state.tracker.unknown_in(symbol):
+        reasons.append(because(Code.ORDER_UNKNOWN))
+    return reasons
+
+
+def _model_reasons(desk: Desk, model: ModelInfo) -> list[Reason]:
+    reasons = []
+    if desk.settings.model.gate == "enforce" and model.verdict is not ModelVerdict.TRADE:
+        reasons.append(because(Code.MODEL_OBSERVES, causes=model.reasons))
+    if in_use.action_of(desk) is HealthAction.OBSERVE:
+        reasons.append(because(Code.MODEL_DRIFTED, causes=in_use.reasons_of(desk)))
+    return reasons
+
+
+def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | None:
+    """A stop that an isolated position would not live to see."""
+    leverage = desk.leverage(symbol)
+    if desk.settings.exchange.margin_mode != "isolated" or stop_frac * leverage < _LIQUIDATED_AT:
+        return None
+    return because(Code.STOP_BEYOND_LIQUIDATION, leverage=leverage, stop_frac=stop_frac)
+
+
+def too_correlated(desk: Desk, symbol: str, notional_quote: float) -> Reason | None:
+    """More exposure than may move together, were `notional_quote` opened too."""
+    assert desk.state.equity is not None
+    together = desk.correlated_quote(symbol) + notional_quote
+    most = desk.settings.risk.correlated_exposure_frac * desk.state.equity.equity
+    if together <= most:
+        return None
+    quote = desk.market(symbol).instrument.quote
+    return because(Code.CORRELATED_EXPOSURE, quote, together_quote=together, most_quote=most)

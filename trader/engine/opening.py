@@ -1,0 +1,207 @@
+"""Opening a position: its barriers, its size, its cost with impact; then the ticket, and the plan once it is filled."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from trader.domain.market import timeframe_ms
+from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.reasons import Code, Reason, because
+from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Verdict
+from trader.engine import algorithms, in_use
+from trader.engine.admission import beyond_liquidation, too_correlated
+from trader.engine.desk import Desk
+from trader.engine.exits import forget
+from trader.engine.protection import protect
+from trader.engine.state import EntryTicket, Market
+from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.costs import round_trip_cost_frac
+from trader.execution.planner import Choice, choose_algorithm
+from trader.portfolio.valuation import open_risk_quote
+from trader.risk.stops import PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
+from trader.sizing.limits import Sized, SizingView, Unsized, size_position
+from trader.strategy.proposal import Enter
+from trader.strategy.view import View
+
+
+class Opening(NamedTuple):
+    """A proposal to enter that nothing forbids, and what it was made from."""
+
+    view: View
+    market: Market
+    forecast: Forecast
+    model: ModelInfo
+    wanted: Enter
+    funding_frac: float
+
+
+def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecord:
+    """Size what is wanted and begin to buy it, or say why not."""
+    view, wanted = opening.view, opening.wanted
+    stop_frac, target_frac = _barriers(desk, opening)
+    sized = _size(desk, opening, stop_frac)
+    if isinstance(sized, Unsized):
+        return msgspec.structs.replace(record, reasons=(sized.reason,))
+    chosen = choose_algorithm(view.book, wanted.side, sized.quantity, desk.settings.execution)
+    reason = _too_dear(desk, opening, chosen) or too_correlated(desk, view.symbol, sized.notional)
+    if reason is not None:
+        return msgspec.structs.replace(record, reasons=(reason,))
+    assert wanted.until_ms is not None
+    ticket = EntryTicket(
+        symbol=view.symbol,
+        side=wanted.side,
+        parent_id=record.decision_id,
+        decision_id=record.decision_id,
+        regime=view.regime,
+        stop_frac=stop_frac,
+        take_profit_frac=target_frac,
+        horizon_end_ms=wanted.until_ms,
+    )
+    _begin(desk, ticket, sized, chosen.algorithm)
+    reasons = (*wanted.reasons, *sized.limits, *in_use.size_reasons(desk))
+    return msgspec.structs.replace(
+        record,
+        verdict=Verdict.ENTER,
+        reasons=(*reasons, because(Code.IMPACT, impact_bps=chosen.impact_frac * 1e4)),
+        side=wanted.side,
+        quantity=sized.quantity,
+        algorithm=chosen.algorithm,
+        parent_id=record.decision_id,
+    )
+
+
+def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName) -> None:
+    desk.state.tickets[ticket.symbol] = ticket
+    desk.keep("ticket", ticket.symbol, ticket)
+    desk.state.counters["entries"] += 1
+    algorithms.start_algorithm(
+        desk,
+        parent_id=ticket.parent_id,
+        decision_id=ticket.decision_id,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        purpose=Purpose.ENTRY,
+        quantity=sized.quantity,
+        algorithm=algorithm,
+    )
+
+
+def _barriers(desk: Desk, opening: Opening) -> tuple[float, float]:
+    context, model, wanted = opening.view.context, opening.model, opening.wanted
+    horizon_ms = model.horizon_candles * timeframe_ms(model.timeframe)
+    return barriers(
+        atr_frac=context.atr_14 / context.close,
+        regime_stop_frac=wanted.stop_frac,
+        regime_take_profit_frac=wanted.target_frac or 0.0,
+        horizon_sigma_frac=horizon_sigma_frac(context.hist_vol_20, horizon_ms),
+        settings=desk.settings.risk,
+    )
+
+
+def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
+    state, view, instrument = desk.state, opening.view, opening.market.instrument
+    if state.equity is None:
+        return Unsized(because(Code.EQUITY_UNKNOWN))
+    liquidated = beyond_liquidation(desk, view.symbol, stop_frac)
+    if liquidated is not None:
+        return Unsized(liquidated)
+    under_way = desk.opening()
+    unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - desk.reserved_quote(instrument.quote)
+    pending = [(value, state.tickets[s].stop_frac) for s, value in under_way.items() if s in state.tickets]
+    sizing = SizingView(
+        equity=state.equity.equity,
+        free_quote=desk.free_quote(instrument.quote) - max(0.0, unplaced),
+        exposure_quote=state.equity.exposure + sum(under_way.values()),
+        open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions, pending=pending),
+        position_count=len(state.plans) + len(state.tickets.keys() - state.plans.keys()),
+        price=_approval_price(desk, view, opening.wanted.side),
+        stop_frac=stop_frac,
+        atr_frac=view.context.atr_14 / view.context.close,
+        shrink=in_use.size_share(desk),
+        leverage=desk.leverage(view.symbol),
+    )
+    return size_position(opening.wanted, opening.forecast, opening.model, sizing, instrument, desk.settings.sizing)
+
+
+def _approval_price(desk: Desk, view: View, side: Side) -> float:
+    """The worst price an entry may pay: what fits at it passes the review whatever algorithm sends it."""
+    through = desk.settings.execution.protected_market_frac
+    return view.book.ask * (1 + through) if side is Side.BUY else view.book.bid
+
+
+def _too_dear(desk: Desk, opening: Opening, chosen: Choice) -> Reason | None:
+    """The edge, where one was estimated, must pay for the impact of this quantity too."""
+    edge_frac = opening.wanted.edge_frac
+    cost_frac = _cost_with_impact(desk, opening, chosen)
+    if edge_frac is None or edge_frac >= cost_frac:
+        return None
+    return because(Code.EDGE_BELOW_IMPACT, edge_bps=edge_frac * 1e4, cost_bps=cost_frac * 1e4)
+
+
+def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:
+    """Round trip with the impact of this quantity: slices pay a slice's share of it, a resting order none."""
+    execution, rests = desk.settings.execution, chosen.algorithm is AlgorithmName.LIMIT
+    per_order = chosen.impact_frac
+    if chosen.algorithm is AlgorithmName.TWAP:
+        per_order /= execution.twap_slices
+    elif rests:
+        per_order = min(per_order, execution.twap_above_frac) / 2  # only the way out pays, half on average
+    return round_trip_cost_frac(
+        opening.market.instrument,
+        opening.view.book,
+        maker_entry=rests,
+        impact_frac=per_order,
+        funding_frac=opening.funding_frac,
+    )
+
+
+# --- what becomes of it ---------------------------------------------------------------------------------------
+
+
+def on_entry_fill(desk: Desk, order: Order) -> None:
+    """The position grew: its plan starts from the average entry price so far."""
+    ticket = desk.state.tickets.get(order.symbol)
+    position = desk.state.ledger.positions.get(order.symbol)
+    if ticket is None or position is None:
+        return
+    plan = desk.state.plans.get(order.symbol)
+    if plan is not None and plan.decision_id == ticket.decision_id:
+        put_plan(desk, with_entry(plan, float(position.entry_price)))
+        return
+    plan = open_plan(
+        symbol=order.symbol,
+        side=ticket.side,
+        entry_price=float(position.entry_price),
+        stop_frac=ticket.stop_frac,
+        take_profit_frac=ticket.take_profit_frac,
+        opened_ms=position.opened_ms,
+        horizon_end_ms=ticket.horizon_end_ms,
+        decision_id=ticket.decision_id,
+        regime=ticket.regime,
+    )
+    put_plan(desk, plan)
+
+
+def on_entry_finished(desk: Desk, state: AlgorithmState) -> None:
+    """Nothing more is bought: the ticket has done its service."""
+    ticket = desk.state.tickets.get(state.symbol)
+    if ticket is not None and ticket.parent_id == state.parent_id:
+        del desk.state.tickets[state.symbol]
+        desk.keep("ticket", state.symbol, None)
+        protect(desk, state.symbol)
+
+
+def forget_plan(desk: Desk, symbol: str) -> None:
+    """The position is closed: nothing is left to plan, to sell or to protect."""
+    if desk.state.plans.pop(symbol, None) is not None:
+        desk.keep("plan", symbol, None)
+    wanted = desk.state.exits.get(symbol)
+    if wanted is not None and not wanted.parent_id:
+        forget(desk, symbol)
+    desk.state.stop_troubles.pop(symbol, None)
+
+
+def put_plan(desk: Desk, plan: PositionPlan) -> None:
+    """From now on `plan` guards its position."""
+    desk.state.plans[plan.symbol] = plan
+    desk.keep("plan", plan.symbol, plan)

@@ -1,0 +1,62 @@
+"""The model's own strategy: its calibrated edge against costs, the regime's bias and confirmations."""
+
+from trader.config.strategy import StrategySettings
+from trader.domain.market import timeframe_ms
+from trader.domain.reasons import Code, because
+from trader.domain.signals import Forecast, ModelInfo, Signal
+from trader.strategy.base import Strategy
+from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
+from trader.strategy.signals import NoSignal, edge_holds, evaluate
+from trader.strategy.view import Holding, View
+
+_EXTENDED_BEFORE = 1.5  # candles to the end of a horizon from which a position may be extended by another
+
+
+class Ensemble(Strategy):
+    """Enters on a confirmed edge, holds for the model's horizon and on while the edge holds, leaves when it turns."""
+
+    strategy_id = "ensemble"
+    needs_forecast = True
+
+    def __init__(self, settings: StrategySettings) -> None:
+        self._settings = settings
+
+    def propose(self, view: View) -> Proposal:
+        forecast, model = view.forecast, view.model
+        assert forecast is not None  # `needs_forecast`
+        assert model is not None
+        signal = evaluate(
+            forecast, model, view.regime, view.cost_frac, can_short=view.can_short, settings=self._settings
+        )
+        if view.holding is not None:
+            return self._about(view.holding, signal, view, forecast, model)
+        if isinstance(signal, NoSignal):
+            return Pass(reasons=signal.reasons, edge_frac=signal.edge_frac)
+        return Enter(
+            side=signal.side,
+            reasons=tuple(map(because, signal.confirmations)),
+            edge_frac=signal.edge_frac,
+            stop_frac=signal.stop_frac,
+            target_frac=signal.take_profit_frac,
+            until_ms=_horizon_end_ms(view, model),
+            size_multiplier=signal.size_multiplier,
+        )
+
+    def _about(
+        self, held: Holding, signal: Signal | NoSignal, view: View, forecast: Forecast, model: ModelInfo
+    ) -> Proposal:
+        """With a position: leave it when the model has turned, extend it when its time is up and the edge holds."""
+        edge = signal.edge_frac
+        if signal.side is held.side.opposite and edge >= view.cost_frac:
+            return Leave(reasons=(because(Code.SIGNAL_TURNED),), edge_frac=edge)
+        if not edge_holds(forecast, model, held.side, view.cost_frac, self._settings):
+            return Keep(reasons=(because(Code.EDGE_GONE),), edge_frac=edge)
+        candle_ms = view.candle_close_ms - view.candle_open_ms
+        if held.until_ms is None or held.until_ms - view.now_ms >= _EXTENDED_BEFORE * candle_ms:
+            return Keep(reasons=(because(Code.EDGE_HOLDS),), edge_frac=edge)
+        until_ms = view.candle_close_ms + model.horizon_candles * candle_ms
+        return Keep(reasons=(because(Code.EDGE_HOLDS), because(Code.EXTENDED)), edge_frac=edge, until_ms=until_ms)
+
+
+def _horizon_end_ms(view: View, model: ModelInfo) -> int:
+    return view.candle_close_ms + model.horizon_candles * timeframe_ms(model.timeframe)
