@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from trader.domain.account import Balance, Payment, Position
-from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, Level, TradingState
+from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, TradingState
 from trader.domain.events import AccountEvent, AnyEvent, MarketEvent
 from trader.domain.instrument import Instrument
 from trader.domain.market import Candle, FundingRate
@@ -178,16 +178,3 @@ class LedgerReader(Protocol):
     def balances(self) -> list[Balance]: ...
     def equity(self, *, limit: int) -> list[EquitySnapshot]: ...
     def trading_state(self) -> tuple[TradingState, tuple[str, ...]]: ...
-
-
-class CandleStore(Protocol):
-    """History on disk."""
-
-    def read(self, symbol: str, timeframe: str, since_ms: int, until_ms: int) -> list[Candle]: ...
-    def write(self, timeframe: str, candles: Sequence[Candle]) -> None: ...
-
-
-class Notifier(Protocol):
-    """Tells a person."""
-
-    def notify(self, level: Level, event: str, message: str, fields: Mapping[str, str]) -> None: ...

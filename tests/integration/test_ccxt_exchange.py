@@ -300,5 +300,6 @@ async def test_what_cannot_be_traded_is_named(tmp_path: Path) -> None:
         wanted = settings(running.endpoint, running).model_copy(update={"symbols": (BTC, "BTC/EUR")})
         with pytest.raises(Misconfigured, match="BTC/EUR is not at binance; alike: BTC/USDT"):
             await connect(wanted, MarketSettings(), market_clock(running))
+        unknown = wanted.model_copy(update={"id": "binanze"})
         with pytest.raises(Misconfigured, match="no exchange ccxt streams from"):
-            await connect(wanted, MarketSettings(), market_clock(running), ccxt_id="binanze")
+            await connect(unknown, MarketSettings(), market_clock(running))

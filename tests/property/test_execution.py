@@ -13,14 +13,15 @@ from trader.domain.orders import Order, OrderStatus, Purpose, Side
 from trader.execution.algorithms import (
     Action,
     AlgorithmInput,
-    BookChanged,
     Cancel,
     ChildChanged,
     Finished,
     Place,
     Started,
+    WokeUp,
 )
 
+A_LATE_TIMER = WokeUp("of another parent/wake")
 QUANTITIES = st.sampled_from(["0.06", "0.5", "7.33333", "40"])
 STEPS = st.lists(
     st.tuples(
@@ -45,7 +46,7 @@ def happens(run: Run, what: str, amount: int) -> None:
         run.advance(amount)
     elif what == "book":
         run.book = a_book(bid=99.0 + amount / 100, ask=99.02 + amount / 100)
-        run.tell(BookChanged())
+        run.tell(A_LATE_TIMER)
     elif what == "no_book":
         run.book = None
     elif what == "restart":
@@ -66,7 +67,7 @@ def about_an_order(run: Run, order: Order, what: str, amount: int) -> None:
         run.fill(order.remaining)
     elif what == "repeat":
         assert run.tell(ChildChanged(order)) == []
-        assert run.tell(BookChanged()) == run.tell(BookChanged()) == []
+        assert run.tell(A_LATE_TIMER) == run.tell(A_LATE_TIMER) == []
     elif what == "ack" and order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
         run.ack()
     elif what in ("expire", "cancel") and not order.status.is_terminal:

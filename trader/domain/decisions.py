@@ -109,7 +109,7 @@ class KeepBalance(DecisionBase, frozen=True):
 class KeepState(DecisionBase, frozen=True):
     """One part of the engine's state, msgpack of the struct `kind` names; None forgets it.
 
-    Restart decodes it by `kind` (see `engine.state`): "plan", "algorithm", "regime", "trading", "breakers", ...
+    Restart decodes it by `kind` (see `engine.state`): "plan", "algorithm", "regime", "breakers", ...
     """
 
     kind: str

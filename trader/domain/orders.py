@@ -94,7 +94,7 @@ def may_follow(current: OrderStatus, new: OrderStatus) -> bool:
 class OrderIntent(msgspec.Struct, frozen=True):
     """An order somebody wants. It cannot be sent: only `risk.review` turns it into an `Approved`.
 
-    `client_id` is derived from the intent (see `execution.planner.client_id_for`), so the same intent
+    `client_id` is derived from the intent (see `execution.client_ids`), so the same intent
     can never become two orders. At most 36 characters of [A-Za-z0-9-].
     """
 

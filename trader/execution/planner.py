@@ -19,13 +19,10 @@ from trader.execution.algorithms import (
 )
 from trader.execution.algorithms.market import TIME_MS
 from trader.execution.algorithms.twap import slice_count
-from trader.execution.client_ids import client_id_for, parent_id_for
 from trader.execution.impact import estimate_impact, walk
 
 _BOOK_LEVELS = 20
 _URGENCY = {"low": 0.5, "medium": 1.0, "high": 2.0}
-
-__all__ = ["Choice", "choose_algorithm", "client_id_for", "parent_id_for", "start"]
 
 
 class Choice(NamedTuple):

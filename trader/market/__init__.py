@@ -1,1 +1,1 @@
-"""Candles and books made trustworthy: closed-candle proof, resampling, quality."""
+"""Candles and books made trustworthy: closed-candle proof, quality."""

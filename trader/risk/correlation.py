@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 MIN_RETURNS = 30
 
 # Used for a pair without enough common history.
-_STATIC_PAIRS = frozenset(frozenset(pair) for pair in (("BTC", "ETH"), ("BTC", "BNB"), ("ETH", "BTC"), ("ETH", "LINK")))
+_STATIC_PAIRS = frozenset(frozenset(pair) for pair in (("BTC", "ETH"), ("BTC", "BNB"), ("ETH", "LINK")))
 
 
 class Correlations(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from tests.kit.builders import a_book, a_perpetual, an_instrument
 from tests.unit.execution.driver import Run
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
 from trader.domain.reasons import Code, because
-from trader.execution.algorithms import BookChanged, ChildChanged, ChildRefused, Started, WokeUp
+from trader.execution.algorithms import ChildChanged, ChildRefused, Started, WokeUp
 
 
 def test_buys_with_an_ioc_limit_a_little_through_the_ask() -> None:
@@ -101,7 +101,7 @@ def test_an_unknown_child_blocks_until_there_is_evidence() -> None:
     run = Run("market", "1")
     run.lose()
     run.advance(600)
-    run.tell(BookChanged())
+    run.tell(WokeUp("of another parent/wake"))
     assert len(run.placed) == 1
     run.absent()
     run.advance(5)
@@ -135,7 +135,7 @@ def test_abort_waits_for_the_live_child_and_cancels_it_once_it_is_open() -> None
     assert not run.state.finished
     run.ack()
     assert run.cancels == [run.last.client_id]
-    run.tell(BookChanged())
+    run.tell(WokeUp("of another parent/wake"))
     assert len(run.cancels) == 1
     run.advance(11)
     assert len(run.cancels) == 2  # no answer to the first
@@ -161,7 +161,7 @@ def test_repeated_inputs_do_nothing_twice() -> None:
     run.fill("0.3")
     order = run.tracker.by_client_id(run.last.client_id)
     assert order is not None
-    for news in (Started(), ChildChanged(order), ChildChanged(order), BookChanged(), WokeUp("p-1/wake")):
+    for news in (Started(), ChildChanged(order), ChildChanged(order), WokeUp("p-1/wake")):
         assert run.tell(news) == []
     assert run.state.filled == Decimal("0.3")
 

@@ -12,7 +12,8 @@ from tests.kit.builders import a_book
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.orders import Purpose, Side
-from trader.execution.planner import choose_algorithm, client_id_for, parent_id_for
+from trader.execution.client_ids import client_id_for, parent_id_for
+from trader.execution.planner import choose_algorithm
 
 # 10 base per level, 0.1 apart from 100: 20 base average 100.05 (5 bp), 60 base 100.25 (25 bp), 150: 100.7 (70 bp)
 BOOK = a_book(bid=99.9, ask=100.0, tick=0.1, size=10.0)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -44,20 +43,12 @@ async def connect(
     market: MarketSettings,
     clock: Clock,
     credentials: Credentials | None = None,
-    *,
-    ccxt_id: str | None = None,
-    endpoint: str | None = None,
-    ca_file: Path | None = None,
 ) -> Connection:
-    """Connect, load the markets, check the keys.
+    """Connect, load the markets, check the keys. Without `credentials` there is only the feed.
 
-    `ccxt_id`, `endpoint` and `ca_file` replace what the settings say (the bundled sandbox is ccxt id "binance" at a
-    loopback endpoint). Raises `Misconfigured` for what a person must change, `Unavailable` when the exchange does
-    not answer.
+    Raises `Misconfigured` for what a person must change, `Unavailable` when the exchange does not answer.
     """
-    if endpoint is not None:
-        exchange = exchange.model_copy(update={"endpoint": endpoint, "ca_file": ca_file})
-    name = ccxt_id_for(ccxt_id or exchange.id, exchange.market)
+    name = ccxt_id_for(exchange.id, exchange.market)
     is_margined = exchange.market == "perpetual"
     if credentials is not None:
         refuse_rsa(credentials)

@@ -19,7 +19,7 @@ Gaps = NDArray[np.bool_]
 
 
 class ParquetCandleStore:
-    """`ports.CandleStore` in one file per symbol and timeframe: `<root>/<timeframe>/<symbol>.parquet`.
+    """Candles on disk, in one file per symbol and timeframe: `<root>/<timeframe>/<symbol>.parquet`.
 
     Safe to read while it is written. One process writes at a time.
     """
@@ -47,11 +47,6 @@ class ParquetCandleStore:
             by_symbol.setdefault(candle.symbol, []).append(candle)
         for symbol, rows in by_symbol.items():
             self._merge(symbol, timeframe, *_as_columns(rows))
-
-    def write_arrays(self, symbol: str, timeframe: str, candles: CandleArrays) -> None:
-        """`write` for columns; a flat candle without volume is stored as a gap."""
-        is_gap = (candles.volume == 0) & (candles.high == candles.low)
-        self._merge(symbol, timeframe, candles, is_gap)
 
     def symbols(self, timeframe: str) -> list[str]:
         """What is stored at `timeframe`, sorted."""

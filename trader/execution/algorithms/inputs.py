@@ -32,17 +32,13 @@ class ChildRefused(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-class BookChanged(msgspec.Struct, frozen=True):
-    """`AlgorithmView.book` is new. Optional: algorithms also look at it when they wake."""
-
-
 class Abort(msgspec.Struct, frozen=True):
     """Cancel what rests, place nothing more, finish with `reason`."""
 
     reason: str
 
 
-AlgorithmInput = Started | WokeUp | ChildChanged | ChildRefused | BookChanged | Abort
+AlgorithmInput = Started | WokeUp | ChildChanged | ChildRefused | Abort
 
 
 class AlgorithmView(msgspec.Struct, frozen=True):

@@ -92,12 +92,6 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return None
 
     @property
-    def live_child(self) -> str | None:
-        """Client id of the live child."""
-        child = self.live
-        return child.client_id if child else None
-
-    @property
     def cancelled(self) -> bool:
         return bool(self.abort_reason)
 
