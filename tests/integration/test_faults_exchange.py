@@ -22,6 +22,7 @@ from trader.config.market import MarketSettings
 from trader.domain.errors import Rejected, Unavailable
 from trader.domain.events import AccountUnreachable, AnyEvent, StreamState
 from trader.domain.orders import OrderRef, OrderStatus, Side, TimeInForce
+from trader.domain.refusals import RefusalCode
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +124,7 @@ async def test_a_symbol_that_ends_takes_no_orders_and_is_told_as_stale(tmp_path:
         assert (await bench.exchange.cancel(OrderRef(BTC, "rests"))).status is OrderStatus.CANCELED
         await bench.faults.clear()
         assert (await bench.exchange.submit(approved("again"))).status is OrderStatus.FILLED
-        bench.feed.listings.doubt("rejected")  # in a daemon: within the hour, or with the next refused order
+        bench.feed.listings.doubt(RefusalCode.REJECTED)  # in a daemon: within the hour, or with the next refused order
         await bench.goes_on(SYMBOLS)
 
 

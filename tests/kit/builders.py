@@ -15,6 +15,7 @@ from trader.domain.orders import (
     Side,
     TimeInForce,
 )
+from trader.domain.refusals import Refusal
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict
 
 SYMBOL = "BTC/USDT"
@@ -199,7 +200,7 @@ def an_order(
     filled: str = "0",
     filled_quote: str | None = None,
     reported_filled: str | None = None,
-    reason: str = "",
+    refusal: Refusal | None = None,
 ) -> Order:
     """`filled_quote` defaults to `filled` at the intent's price."""
     intent = intent or an_intent()
@@ -213,7 +214,7 @@ def an_order(
         reported_filled=amount if reported_filled is None else Decimal(reported_filled),
         filled=amount,
         filled_quote=amount * (intent.price or Decimal(100)) if filled_quote is None else Decimal(filled_quote),
-        reason=reason,
+        refusal=refusal,
     )
 
 

@@ -38,6 +38,7 @@ from trader.domain.events import (
 )
 from trader.domain.instrument import Instrument
 from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport, OrderType, Side
+from trader.domain.refusals import RefusalCode
 from trader.domain.signals import ModelInfo
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
@@ -369,7 +370,7 @@ class Harness:
         fault = self.fault(decision)
         client_id = approved.intent.client_id
         if fault in ("refused", "not_sent"):
-            code = "test" if fault == "refused" else fault
+            code = RefusalCode.REJECTED if fault == "refused" else RefusalCode.NOT_SENT
             self._queue.append(OrderRefused(client_id=client_id, code=code, reason="refused by the test"))
             return
         try:

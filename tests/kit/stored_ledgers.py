@@ -29,6 +29,7 @@ from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.store import SimulationStore
 
 FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
+RENAMED = {"failure_reason": "refusal"}  # fields of kept state: as they were -> as they are
 Step = tuple[AnyEvent, list[Decision]]
 
 
@@ -85,7 +86,8 @@ def same(value: object, told: object, where: str = "") -> None:
     if isinstance(told, Mapping):
         for name, wanted in told.items():
             if name != "type":  # the tag of a union; `where` names the struct
-                found = value[name] if isinstance(value, Mapping) else getattr(value, name)
+                now = RENAMED.get(str(name), str(name))
+                found = value[now] if isinstance(value, Mapping) else getattr(value, now)
                 same(found, wanted, f"{where}.{name}")
     elif isinstance(told, list):
         assert isinstance(value, list | tuple), where
@@ -93,7 +95,7 @@ def same(value: object, told: object, where: str = "") -> None:
         for number, (found, wanted) in enumerate(zip(value, told, strict=True)):
             same(found, wanted, f"{where}[{number}]")
     else:
-        assert str(value) == str(told), where
+        assert str(value) == str(told) or (value is None and told == ""), where
 
 
 class _Journalled(Engine):

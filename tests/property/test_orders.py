@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.kit.builders import NOW_MS, a_fill, a_report, an_intent
 from trader.domain.orders import Fill, Order, OrderStatus, may_follow
+from trader.domain.refusals import Refusal, RefusalCode
 from trader.execution.tracker import OrderTracker
 
 S = OrderStatus
@@ -34,7 +35,7 @@ def told(tracker: OrderTracker, news: News, now_ms: int = NOW_MS) -> Order | Non
     if kind == "lost":
         return tracker.lost("t-1", "timeout", now_ms)
     if kind == "refused":
-        return tracker.refused("t-1", "rejected", "", now_ms)
+        return tracker.refused("t-1", Refusal(RefusalCode.REJECTED), now_ms)
     if kind == "absent":
         return tracker.absent("t-1", "no record", now_ms)
     if kind == "cancel":

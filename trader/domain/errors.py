@@ -8,6 +8,8 @@ TraderError
 └── InvariantBroken   our own books disagree: stop opening, keep protecting, alert
 """
 
+from trader.domain.refusals import RefusalCode
+
 
 class TraderError(Exception):
     """Root of every error this program raises on purpose."""
@@ -25,9 +27,9 @@ class Unavailable(TraderError):
 
 
 class Rejected(TraderError):
-    """The other side definitively refused. `code` is a short stable word (`insufficient_funds`, ...)."""
+    """The other side definitively refused."""
 
-    def __init__(self, message: str, *, code: str = "rejected") -> None:
+    def __init__(self, message: str, *, code: RefusalCode = RefusalCode.REJECTED) -> None:
         super().__init__(message)
         self.code = code
 

@@ -12,6 +12,7 @@ from trader.domain.account import Balance, Payment, Position
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
+from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Forecast, ModelHealth, ModelInfo
 
 
@@ -95,8 +96,8 @@ class OrderRefused(Event, frozen=True):
     """Definitive: the exchange did not take the order."""
 
     client_id: str
-    code: str
-    reason: str
+    code: RefusalCode
+    reason: str  # as the exchange said it
 
 
 class OutcomeLost(Event, frozen=True):

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from trader.domain.instrument import ZERO
+from trader.domain.refusals import Refusal
 
 
 class Side(StrEnum):
@@ -134,7 +135,7 @@ class Order(msgspec.Struct, frozen=True):
     filled_quote: Decimal = ZERO  # sum of price x quantity of the fills we hold
     fees: tuple[tuple[str, Decimal], ...] = ()  # (currency, amount) of the fills we hold, one entry per currency
     cancel_requested: bool = False
-    reason: str = ""
+    refusal: Refusal | None = None  # the newest no: of the exchange, or to a cancel; or that no answer came
 
     @property
     def client_id(self) -> str:
@@ -152,6 +153,11 @@ class Order(msgspec.Struct, frozen=True):
     def average_price(self) -> Decimal | None:
         """Quantity-weighted average price of the fills, quote per base."""
         return self.filled_quote / self.filled if self.filled else None
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether a no to it was about the order; True while there was none."""
+        return self.refusal is None or self.refusal.code.was_judged
 
     @property
     def is_settled(self) -> bool:

@@ -189,11 +189,6 @@ def ref_of(order: Order) -> OrderRef:
     return OrderRef(order.symbol, order.client_id, order.exchange_id, is_stop=order.intent.stop_price is not None)
 
 
-def was_not_judged(reason: str) -> bool:
-    """Whether a refusal says nothing about the order: it never left, or was turned away at the door."""
-    return reason.startswith(("not_sent:", "rate_limited:", "maintenance:", "refused:"))
-
-
 def is_resting(order: Order) -> bool:
     """Confirmed by the exchange and not ended."""
     return order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)

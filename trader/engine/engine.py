@@ -33,6 +33,7 @@ from trader.domain.events import (
     TimerFired,
     TradePrinted,
 )
+from trader.domain.refusals import Refusal
 from trader.engine import account, algorithms, control, decide, exits, in_use, opening, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
@@ -149,7 +150,7 @@ class Engine:
             case BalancesReported():
                 account.on_balances(desk, event)
             case OrderRefused():
-                orders.on_refused(desk, event.client_id, event.code, event.reason)
+                orders.on_refused(desk, event.client_id, Refusal(event.code, event.reason))
             case OutcomeLost():
                 orders.on_lost(desk, event.client_id, event.reason)
             case OrderAbsent():

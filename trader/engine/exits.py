@@ -13,8 +13,9 @@ import msgspec
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.refusals import Refusal
 from trader.engine.algorithms import abort, start_algorithm
-from trader.engine.desk import Desk, is_resting, was_not_judged
+from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import note_trouble, protect
 from trader.engine.state import Market, PendingExit
 from trader.execution.algorithms.state import AlgorithmState
@@ -183,8 +184,8 @@ def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
 
 def _try_again(desk: Desk, wanted: PendingExit, left: Decimal, algorithm: AlgorithmState) -> None:
     symbol, attempt = wanted.symbol, wanted.attempt + 1
-    if was_not_judged(algorithm.failure_reason):
-        _wait(desk, wanted, left, algorithm.failure_reason)
+    if algorithm.refusal is not None and not algorithm.refusal.code.was_judged:
+        _wait(desk, wanted, left, algorithm.refusal)
         return
     level = Level.ALERT if attempt >= _ALERT_FROM else Level.WARNING
     desk.notify(level, "exit.incomplete", f"{left} of {wanted.quantity} left after try {attempt}", symbol=symbol)
@@ -204,14 +205,14 @@ def _try_again(desk: Desk, wanted: PendingExit, left: Decimal, algorithm: Algori
     protect(desk, symbol)
 
 
-def _wait(desk: Desk, wanted: PendingExit, left: Decimal, reason: str) -> None:
+def _wait(desk: Desk, wanted: PendingExit, left: Decimal, refusal: Refusal) -> None:
     """The exchange could not be asked at all: the wish stays, however long that lasts."""
     waits = wanted.waits + 1
     wait_ms = min(_LONGEST_WAIT_MS, 250 * 2 ** min(waits, 10)) * desk.state.speed
     due_ms = desk.now_ms + round(wait_ms)
     if waits & (waits - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
         level = Level.ALERT if waits >= _ALERT_FROM else Level.WARNING
-        desk.notify(level, "exit.waiting", f"{left} to close, try {waits}: {reason}", symbol=wanted.symbol)
+        desk.notify(level, "exit.waiting", f"{left} to close, try {waits}: {refusal}", symbol=wanted.symbol)
     _put(
         desk,
         msgspec.structs.replace(
@@ -228,16 +229,16 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
     trouble = note_trouble(desk, order)
     if symbol in desk.state.exits:
         return  # it is being closed already
-    if was_not_judged(order.reason) or trouble.refusals < _MAX_STOP_REFUSALS:
+    if not order.was_judged or trouble.refusals < _MAX_STOP_REFUSALS:
         if trouble.tries & (trouble.tries - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
             level = Level.ALERT if trouble.tries > _ALERT_FROM else Level.WARNING
-            text = f"{order.reason}; try {trouble.tries}"
+            text = f"{order.refusal}; try {trouble.tries}"
             desk.notify(level, "stop.refused", text, symbol=symbol, ref=order.client_id)
         return
     desk.notify(
         Level.ALERT,
         "stop.impossible",
-        f"{order.reason}; closing the position after {trouble.refusals} refusals",
+        f"{order.refusal}; closing the position after {trouble.refusals} refusals",
         symbol=symbol,
         ref=order.client_id,
     )

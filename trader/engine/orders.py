@@ -14,8 +14,9 @@ from trader.domain.decisions import (
 )
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
+from trader.domain.refusals import Refusal
 from trader.engine import algorithms, exits, opening
-from trader.engine.desk import Desk, ref_of, was_not_judged
+from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.state import DustKept
 from trader.risk.breakers import trade_closed
@@ -48,11 +49,11 @@ def on_fill(desk: Desk, fill: Fill) -> None:
         _follow_up(desk, order)
 
 
-def on_refused(desk: Desk, client_id: str, code: str, reason: str) -> None:
-    order = desk.state.tracker.refused(client_id, code, reason, desk.now_ms)
+def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
+    order = desk.state.tracker.refused(client_id, refusal, desk.now_ms)
     _outcome(desk, client_id, order)
     is_exit = order is not None and order.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
-    if is_exit and order is not None and not was_not_judged(order.reason):
+    if is_exit and order is not None and order.was_judged:
         desk.emit(RequestReconcile("an exit was refused: there may be nothing left to close"))
 
 

@@ -13,8 +13,8 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
-from trader.domain.reasons import with_codes
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
+from trader.engine.older import as_today
 from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState, TwapState
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
@@ -97,7 +97,6 @@ KEPT_TYPES: Mapping[str, object] = {
     "dust": DustKept,
     "health": ModelHealth,
 }
-_WITH_REASONS = frozenset({"health"})  # versions before kept them as sentences
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -227,7 +226,7 @@ def decoded(kind: str, key: str, blob: bytes) -> object:
         )
     try:
         raw = msgspec.msgpack.decode(blob)
-        return msgspec.convert(with_codes(raw) if kind in _WITH_REASONS else raw, KEPT_TYPES[kind])
+        return msgspec.convert(as_today(kind, raw), KEPT_TYPES[kind])
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise Misconfigured(
             f"the ledger's state of kind {kind!r} (key {key!r}) cannot be read: {error}; "

@@ -8,6 +8,7 @@ import msgspec
 from trader.domain.errors import InvariantBroken
 from trader.domain.instrument import EXACT, ZERO
 from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, may_follow
+from trader.domain.refusals import Refusal, RefusalCode
 
 _S = OrderStatus
 _NEVER_PLACED = (_S.REJECTED, _S.NOT_PLACED)
@@ -139,7 +140,7 @@ class OrderTracker:
             status=status,
             exchange_id=report.exchange_id or order.exchange_id,
             reported_filled=max(order.reported_filled, report.filled),
-            reason=report.reason or order.reason,
+            refusal=Refusal(RefusalCode.REPORTED, report.reason) if report.reason else order.refusal,
         )
 
     def filled(self, fill: Fill, now_ms: int) -> Order | None:
@@ -169,23 +170,23 @@ class OrderTracker:
             fees=fees,
         )
 
-    def refused(self, client_id: str, code: str, reason: str, now_ms: int) -> Order | None:
+    def refused(self, client_id: str, refusal: Refusal, now_ms: int) -> Order | None:
         """The exchange definitively did not take it."""
-        return self._ended(client_id, _S.REJECTED, f"{code}: {reason}" if reason else code, now_ms)
+        return self._ended(client_id, _S.REJECTED, refusal, now_ms)
 
     def absent(self, client_id: str, evidence: str, now_ms: int) -> Order | None:
         """Evidence that the exchange never had it. For one that was refused meanwhile that is no news."""
         order = self.by_client_id(client_id)
         if order is not None and order.status is _S.REJECTED:
             return None
-        return self._ended(client_id, _S.NOT_PLACED, evidence, now_ms)
+        return self._ended(client_id, _S.NOT_PLACED, Refusal(RefusalCode.NEVER_PLACED, evidence), now_ms)
 
     def lost(self, client_id: str, reason: str, now_ms: int) -> Order | None:
         """No usable answer to the submit. Evidence that came by another way first is not undone."""
         order = self._live.get(client_id)
         if order is None or order.status is not _S.PENDING:
             return None
-        return self._change(order, now_ms, status=_S.UNKNOWN, reason=reason)
+        return self._change(order, now_ms, status=_S.UNKNOWN, refusal=Refusal(RefusalCode.NO_ANSWER, reason))
 
     def cancel_requested(self, client_id: str, now_ms: int) -> Order | None:
         """We asked for its end; the order lives until the exchange says otherwise."""
@@ -199,7 +200,8 @@ class OrderTracker:
         order = self._live.get(client_id)
         if order is None:
             return None
-        return self._change(order, now_ms, cancel_requested=False, reason=reason or order.reason)
+        refusal = Refusal(RefusalCode.CANCEL_REFUSED, reason) if reason else order.refusal
+        return self._change(order, now_ms, cancel_requested=False, refusal=refusal)
 
     def restore(self, orders: Iterable[Order], fill_ids: Iterable[FillKey], now_ms: int = 0) -> tuple[Order, ...]:
         """Go on after a restart. Orders that were PENDING become UNKNOWN (their answer can no longer come); they
@@ -215,14 +217,14 @@ class OrderTracker:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _ended(self, client_id: str, status: OrderStatus, reason: str, now_ms: int) -> Order | None:
+    def _ended(self, client_id: str, status: OrderStatus, refusal: Refusal, now_ms: int) -> Order | None:
         order = self.by_client_id(client_id)
         if order is None:
             return None
         if order.filled or order.reported_filled or not may_follow(order.status, status):
-            self._anomaly(f"order {client_id} is {order.status} with {order.filled} filled, told {status}: {reason}")
+            self._anomaly(f"order {client_id} is {order.status} with {order.filled} filled, told {status}: {refusal}")
             return None
-        return self._change(order, now_ms, status=status, reason=reason)
+        return self._change(order, now_ms, status=status, refusal=refusal)
 
     @staticmethod
     def _contradicts(order: Order, told: OrderStatus) -> bool:
@@ -247,7 +249,7 @@ class OrderTracker:
         filled_quote: Decimal | None = None,
         fees: tuple[tuple[str, Decimal], ...] | None = None,
         cancel_requested: bool | None = None,
-        reason: str | None = None,
+        refusal: Refusal | None = None,
     ) -> Order | None:
         """Keep `order` with what is given; None when that is what it was."""
         changed = Order(
@@ -261,7 +263,7 @@ class OrderTracker:
             filled_quote=order.filled_quote if filled_quote is None else filled_quote,
             fees=order.fees if fees is None else fees,
             cancel_requested=order.cancel_requested if cancel_requested is None else cancel_requested,
-            reason=order.reason if reason is None else reason,
+            refusal=order.refusal if refusal is None else refusal,
         )
         if changed == order:
             return None

@@ -27,6 +27,7 @@ from trader.domain.events import (
     Reconciled,
 )
 from trader.domain.orders import OrderRef, OrderReport
+from trader.domain.refusals import RefusalCode
 from trader.engine.scope import ReconcileScope
 from trader.ports import Exchange
 
@@ -95,7 +96,7 @@ class Courier:
                 self._resolve_soon(old, 0.0)
         except Unavailable as error:
             self._failed("order.not_sent", error, client_id=client_id)
-            self._put(OrderRefused(client_id=client_id, code="not_sent", reason=str(error)))
+            self._put(OrderRefused(client_id=client_id, code=RefusalCode.NOT_SENT, reason=str(error)))
             if old is not None:
                 self._resolve_soon(old, 0.0)
         except Exception as error:  # edge: whatever went wrong after sending, the order may exist  # noqa: BLE001

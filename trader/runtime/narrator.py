@@ -114,7 +114,7 @@ def _tell(decision: Decision) -> None:
                 side=order.intent.side.value,
                 filled=f"{order.filled}/{order.intent.quantity}",
                 **({"average": f"{order.average_price:.8g}"} if order.average_price else {}),
-                **({"reason": order.reason} if order.reason else {}),
+                **({"reason": str(order.refusal)} if order.refusal else {}),
                 client_id=order.client_id,
             )
         case KeepFill(fill=fill):

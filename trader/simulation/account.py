@@ -10,6 +10,7 @@ from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderType, Side
+from trader.domain.refusals import RefusalCode
 from trader.simulation.orders import ChangeReason, SimOrder, SimRequest, SimTrade
 from trader.simulation.positions import SimIncome, SimPosition
 
@@ -145,7 +146,7 @@ class SpotAccount:
     def _require(self, currency: str, amount: Decimal) -> None:
         free = self._free.get(currency, ZERO)
         if amount > free:
-            raise Rejected(f"needs {amount} {currency}, {free} is free", code="insufficient_funds")
+            raise Rejected(f"needs {amount} {currency}, {free} is free", code=RefusalCode.INSUFFICIENT_FUNDS)
 
     def _check(self, currency: str) -> None:
         free, locked = self._free.get(currency, ZERO), self._locked.get(currency, ZERO)

@@ -9,6 +9,7 @@ from msgspec.structs import replace as altered
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderStatus, OrderType
+from trader.domain.refusals import RefusalCode
 from trader.simulation.account import Account
 from trader.simulation.conditional import Conditional
 from trader.simulation.costs import commission
@@ -76,7 +77,7 @@ class Clearing:
         found = self.find(symbol, client_id, exchange_id)
         if found is None:
             name = client_id if exchange_id is None else exchange_id
-            raise Rejected(f"no open order {name} in {symbol}", code="unknown_order")
+            raise Rejected(f"no open order {name} in {symbol}", code=RefusalCode.UNKNOWN_ORDER)
         return found
 
     # --- changes ------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Clearing:
         order_id = self._last_order_id + 1
         client_id = request.client_id or f"sim-{order_id}"
         if self.find(request.symbol, client_id, None) is not None:
-            raise Rejected(f"client id {client_id} names an open order", code="duplicate_client_id")
+            raise Rejected(f"client id {client_id} names an open order", code=RefusalCode.DUPLICATE_CLIENT_ID)
         return SimOrder(
             exchange_id=order_id,
             client_id=client_id,

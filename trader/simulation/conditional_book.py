@@ -7,6 +7,7 @@ from msgspec.structs import replace as altered
 
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderType, TimeInForce
+from trader.domain.refusals import RefusalCode
 from trader.simulation.clearing import Clearing
 from trader.simulation.conditional import (
     Conditional,
@@ -61,7 +62,7 @@ class ConditionalBook:
     def place(self, draft: Conditional) -> Conditional:
         """`draft` with a number of its own. Raises `Rejected` (duplicate_client_id)."""
         if any(each.is_waiting and each.client_id == draft.client_id for each in self._live.values()):
-            raise Rejected(f"client id {draft.client_id} names a waiting order", code="duplicate_client_id")
+            raise Rejected(f"client id {draft.client_id} names a waiting order", code=RefusalCode.DUPLICATE_CLIENT_ID)
         self._last_id += 1
         return self._keep(
             altered(draft, conditional_id=self._last_id, client_id=draft.client_id or f"c{self._last_id}")
@@ -71,7 +72,7 @@ class ConditionalBook:
         """Raises `Rejected` (unknown_order) for one that is not waiting."""
         found = self.find(client_id, conditional_id)
         if found is None or not found.is_waiting:
-            raise Rejected(f"no waiting order {client_id or conditional_id}", code="unknown_order")
+            raise Rejected(f"no waiting order {client_id or conditional_id}", code=RefusalCode.UNKNOWN_ORDER)
         return self._end(found, ConditionalStatus.CANCELED)
 
     def seen(self, symbol: str, working: WorkingPrice, price: float) -> None:

@@ -17,6 +17,7 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderStatus, OrderType, TimeInForce
+from trader.domain.refusals import RefusalCode
 from trader.simulation.account import Account, SpotAccount
 from trader.simulation.candles import stand_in_book
 from trader.simulation.clearing import Clearing
@@ -94,7 +95,7 @@ class SimulatedExchange:
     def instrument(self, symbol: str) -> Instrument:
         """What `symbol` is listed with now. Raises `Rejected` (unknown_symbol)."""
         if symbol not in self._listed:
-            raise Rejected(f"symbol {symbol!r} is not listed here", code="unknown_symbol")
+            raise Rejected(f"symbol {symbol!r} is not listed here", code=RefusalCode.UNKNOWN_SYMBOL)
         return self._listed[symbol]
 
     def change_filters(self, instrument: Instrument) -> None:
@@ -208,7 +209,9 @@ class SimulatedExchange:
         Raises `Rejected` (bad_request, insufficient_funds); nothing has changed then.
         """
         if not amount.is_finite() or not amount or not currency:
-            raise Rejected(f"a deposit of {amount} {currency!r}: needs a currency and an amount", code="bad_request")
+            raise Rejected(
+                f"a deposit of {amount} {currency!r}: needs a currency and an amount", code=RefusalCode.BAD_REQUEST
+            )
         self._advance(now_ms)
         self._clearing.transfer(currency, amount)
         self._commit(force=True)
@@ -257,7 +260,7 @@ class SimulatedExchange:
     def _market(self, symbol: str) -> SymbolMarket:
         market = self._markets.get(symbol)
         if market is None:
-            raise Rejected(f"symbol {symbol!r} is not listed here", code="unknown_symbol")
+            raise Rejected(f"symbol {symbol!r} is not listed here", code=RefusalCode.UNKNOWN_SYMBOL)
         return market
 
     def _check(self, request: SimRequest) -> None:
@@ -290,7 +293,7 @@ class SimulatedExchange:
     def _price_to_follow(self, symbol: str) -> float:
         newest = self._markets[symbol].reference
         if newest is None:
-            raise Rejected(f"there is no price of {symbol} to follow yet", code="no_liquidity")
+            raise Rejected(f"there is no price of {symbol} to follow yet", code=RefusalCode.NO_LIQUIDITY)
         return newest
 
     def _from_now(self, request: SimRequest) -> SimRequest:
@@ -303,7 +306,9 @@ class SimulatedExchange:
         if room is None or request.quantity is None:
             return request
         if room <= 0:
-            raise Rejected(f"nothing in {request.symbol} to reduce by a {request.side.value}", code="reduce_only")
+            raise Rejected(
+                f"nothing in {request.symbol} to reduce by a {request.side.value}", code=RefusalCode.REDUCE_ONLY
+            )
         return altered(request, quantity=min(request.quantity, room))
 
     def _plan(self, request: SimRequest) -> list[Take]:
@@ -314,15 +319,19 @@ class SimulatedExchange:
         if request.stop_price is not None:
             newest = market.reference
             if newest is not None and is_reached(request.side, request.stop_price, newest, request.trigger):
-                raise Rejected(f"stop price {request.stop_price} is already reached by {newest}", code="would_trigger")
+                raise Rejected(
+                    f"stop price {request.stop_price} is already reached by {newest}", code=RefusalCode.WOULD_TRIGGER
+                )
             return []
         opposite, step = market.opposite(request.side), market.instrument.quantity_step
         if request.price is None:
             if not opposite.levels:
-                raise Rejected(f"nothing is offered to a market order in {request.symbol}", code="no_liquidity")
+                raise Rejected(
+                    f"nothing is offered to a market order in {request.symbol}", code=RefusalCode.NO_LIQUIDITY
+                )
             return opposite.walk(step, quantity=request.quantity, budget=request.quote_quantity)
         if request.post_only and opposite.reaches(float(request.price)):
-            raise Rejected(f"a post-only order at {request.price} would match at once", code="would_match")
+            raise Rejected(f"a post-only order at {request.price} would match at once", code=RefusalCode.WOULD_MATCH)
         return self._crossings[request.symbol].takes(request)
 
     def _place(self, order: SimOrder, ahead: Decimal | None) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from trader.domain.errors import Rejected
 from trader.domain.instrument import Instrument, exact
 from trader.domain.orders import OrderType
+from trader.domain.refusals import RefusalCode
 from trader.simulation.orders import SimRequest
 
 
@@ -44,7 +45,9 @@ def _check_shape(request: SimRequest) -> None:
 
 def _check_price(instrument: Instrument, name: str, price: Decimal) -> None:
     if price <= 0 or price % instrument.price_tick:
-        raise Rejected(f"{name} {price} is not a positive multiple of {instrument.price_tick}", code="price_filter")
+        raise Rejected(
+            f"{name} {price} is not a positive multiple of {instrument.price_tick}", code=RefusalCode.PRICE_FILTER
+        )
 
 
 def check_quantity(instrument: Instrument, quantity: Decimal) -> None:
@@ -52,7 +55,9 @@ def check_quantity(instrument: Instrument, quantity: Decimal) -> None:
     low, high, step = instrument.min_quantity, instrument.max_quantity, instrument.quantity_step
     if quantity <= 0 or quantity < low or (high and quantity > high) or quantity % step:
         bounds = f"{low} to {high or 'any'}"
-        raise Rejected(f"quantity {quantity} must be {bounds} in steps of {step} {instrument.base}", code="lot_size")
+        raise Rejected(
+            f"quantity {quantity} must be {bounds} in steps of {step} {instrument.base}", code=RefusalCode.LOT_SIZE
+        )
 
 
 def _check_notional(instrument: Instrument, request: SimRequest, reference: float | None) -> None:
@@ -68,9 +73,9 @@ def _check_notional(instrument: Instrument, request: SimRequest, reference: floa
     if notional < instrument.min_notional:
         raise Rejected(
             f"notional {notional} is below the minimum {instrument.min_notional} {instrument.quote}",
-            code="min_notional",
+            code=RefusalCode.MIN_NOTIONAL,
         )
 
 
 def _bad(message: str) -> Rejected:
-    return Rejected(message, code="bad_request")
+    return Rejected(message, code=RefusalCode.BAD_REQUEST)

@@ -14,6 +14,7 @@ from trader.domain.account import Balance
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from trader.domain.refusals import RefusalCode
 from trader.simulation.conditional import Conditional
 from trader.simulation.positions import SimPosition
 
@@ -157,6 +158,6 @@ Listener = Callable[[SimEvent], None]
 class ReplaceFailed(Rejected):
     """A replacement whose cancel succeeded and whose new order was refused. `canceled` is the old order."""
 
-    def __init__(self, message: str, *, code: str, canceled: SimOrder) -> None:
+    def __init__(self, message: str, *, code: RefusalCode, canceled: SimOrder) -> None:
         super().__init__(message, code=code)
         self.canceled = canceled

@@ -14,6 +14,7 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderType, Side, TimeInForce
+from trader.domain.refusals import RefusalCode
 from trader.simulation.account import Account
 from trader.simulation.conditional import Conditional, WorkingPrice, followed, is_triggered
 from trader.simulation.conditional_book import ConditionalBook
@@ -128,7 +129,7 @@ class PerpetualExchange(SimulatedExchange):
         self._advance(now_ms)
         order = self._clearing.named(symbol, client_id, exchange_id)
         if order.price is None or order.is_waiting:
-            raise Rejected("only a limit order in the book can be amended", code="bad_request")
+            raise Rejected("only a limit order in the book can be amended", code=RefusalCode.BAD_REQUEST)
         request = _same_with(order, quantity, price)
         self._check(request)
         crosses = self._markets[symbol].opposite(order.side).reaches(float(price))
@@ -269,14 +270,14 @@ class PerpetualExchange(SimulatedExchange):
         if request.price is None or not mark:
             return
         if request.side is Side.BUY and request.price > mark * (1 + PRICE_BAND_FRAC):
-            raise Rejected(f"a buy at {request.price}, mark price {mark}", code="price_too_high")
+            raise Rejected(f"a buy at {request.price}, mark price {mark}", code=RefusalCode.PRICE_TOO_HIGH)
         if request.side is Side.SELL and request.price < mark * (1 - PRICE_BAND_FRAC):
-            raise Rejected(f"a sell at {request.price}, mark price {mark}", code="price_too_low")
+            raise Rejected(f"a sell at {request.price}, mark price {mark}", code=RefusalCode.PRICE_TOO_LOW)
 
     def _plan(self, request: SimRequest) -> list[Take]:
         takes = super()._plan(request)
         if request.time_in_force is TimeInForce.FOK and request.stop_price is None and not takes:
-            raise Rejected("not enough is offered to fill the order at once", code="unfillable")
+            raise Rejected("not enough is offered to fill the order at once", code=RefusalCode.UNFILLABLE)
         return takes
 
     def _amend(self, order: SimOrder, quantity: Decimal, price: Decimal) -> tuple[SimOrder, list[SimTrade]]:
@@ -292,7 +293,7 @@ class PerpetualExchange(SimulatedExchange):
         """`draft` if it may wait; a trailing stop without activation price begins with the newest one."""
         instrument = self._listed.get(draft.symbol)
         if instrument is None:
-            raise Rejected(f"symbol {draft.symbol!r} is not listed here", code="unknown_symbol")
+            raise Rejected(f"symbol {draft.symbol!r} is not listed here", code=RefusalCode.UNKNOWN_SYMBOL)
         has_limit = draft.kind.has_limit
         shape = SimRequest(
             draft.symbol,
@@ -305,13 +306,13 @@ class PerpetualExchange(SimulatedExchange):
         )
         check_request(instrument, shape, self._markets[draft.symbol].reference)
         if draft.trigger_price is not None and draft.trigger_price % instrument.price_tick:
-            raise Rejected(f"trigger price {draft.trigger_price} is not on the tick", code="price_filter")
+            raise Rejected(f"trigger price {draft.trigger_price} is not on the tick", code=RefusalCode.PRICE_FILTER)
         newest = self._newest(draft)
         if newest is None:
             return draft
         begun = followed(draft, newest)
         if is_triggered(begun, newest) or (begun.best is not None and draft.trigger_price is not None):
-            raise Rejected(f"{draft.trigger_price} is already reached by {newest}", code="would_trigger")
+            raise Rejected(f"{draft.trigger_price} is already reached by {newest}", code=RefusalCode.WOULD_TRIGGER)
         return begun
 
     def _newest(self, draft: Conditional) -> float | None:

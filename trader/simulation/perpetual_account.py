@@ -14,6 +14,7 @@ from trader.domain.account import Balance
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.orders import OrderType, Side
+from trader.domain.refusals import RefusalCode
 from trader.simulation.account import AccountChange
 from trader.simulation.margin import AccountMargin, Bracket, SymbolMargin, largest_position, maintenance
 from trader.simulation.orders import ChangeReason, SimOrder, SimRequest, SimTrade
@@ -80,13 +81,17 @@ class PerpetualAccount:
             return
         leverage = self.position(symbol).leverage
         if after > largest_position(self.brackets[symbol], leverage):
-            raise Rejected(f"{symbol} at leverage {leverage} may not be worth {after}", code="position_too_large")
+            raise Rejected(
+                f"{symbol} at leverage {leverage} may not be worth {after}", code=RefusalCode.POSITION_TOO_LARGE
+            )
         # what is paid beyond the mark price is lost at once
         loss = ZERO if mark is None or not quantity else max(ZERO, order.side.sign * (value - quantity * mark))
         needed = (after - before) / leverage + loss + value * exact(self._instruments[symbol].taker_fee_frac)
         free = self.margin(self.asset_of(symbol)).available
         if needed > free:
-            raise Rejected(f"needs {needed} {self.asset_of(symbol)} margin, {free} is free", code="insufficient_margin")
+            raise Rejected(
+                f"needs {needed} {self.asset_of(symbol)} margin, {free} is free", code=RefusalCode.INSUFFICIENT_MARGIN
+            )
 
     def room(self, order: SimOrder | SimRequest) -> Decimal | None:
         return closable(self.position(order.symbol), order.side) if order.reduce_only else None
@@ -113,7 +118,7 @@ class PerpetualAccount:
 
     def transfer(self, currency: str, amount: Decimal, now_ms: int) -> None:
         if -amount > min(self._wallets.get(currency, ZERO), self.margin(currency).available):
-            raise Rejected(f"{-amount} {currency} cannot leave: it is not free", code="insufficient_funds")
+            raise Rejected(f"{-amount} {currency} cannot leave: it is not free", code=RefusalCode.INSUFFICIENT_FUNDS)
         self._move("", "transfer", currency, amount, now_ms, 0)
         self._reason = "transfer"
 
@@ -166,14 +171,16 @@ class PerpetualAccount:
         """Raise `Rejected` (leverage, position_too_large, insufficient_margin) where it cannot be."""
         steps = self.brackets[symbol]
         if not 1 <= leverage <= max(bracket.leverage for bracket in steps):
-            raise Rejected(f"leverage {leverage} is not offered in {symbol}", code="leverage")
+            raise Rejected(f"leverage {leverage} is not offered in {symbol}", code=RefusalCode.LEVERAGE)
         before = self.position(symbol)
         needed = max(self._exposures(symbol, *self._open_values(symbol)))
         if needed > largest_position(steps, leverage):
-            raise Rejected(f"{symbol} is worth {needed}, too much at leverage {leverage}", code="position_too_large")
+            raise Rejected(
+                f"{symbol} is worth {needed}, too much at leverage {leverage}", code=RefusalCode.POSITION_TOO_LARGE
+            )
         more = needed / leverage - needed / before.leverage
         if more > 0 and more > self.margin(self.asset_of(symbol)).available:
-            raise Rejected(f"leverage {leverage} needs {more} more margin", code="insufficient_margin")
+            raise Rejected(f"leverage {leverage} needs {more} more margin", code=RefusalCode.INSUFFICIENT_MARGIN)
         self._keep(altered(before, leverage=leverage))
         self._reason = "leverage"
 

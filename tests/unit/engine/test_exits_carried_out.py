@@ -18,6 +18,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import CommandName, OrderAbsent, OrderRefused
 from trader.domain.orders import OrderStatus, Purpose, Side
+from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Verdict
 
 
@@ -260,7 +261,7 @@ def test_a_rest_too_small_to_sell_is_no_try() -> None:
 # --- an exchange that does not even look --------------------------------------------------------------------
 
 
-def turned_away(scene: Scene, code: str) -> list[Decision]:
+def turned_away(scene: Scene, code: RefusalCode) -> list[Decision]:
     """Three orders of an exit in a row come back unlooked at."""
     decided: list[Decision] = []
     for tried in range(3):
@@ -272,9 +273,11 @@ def turned_away(scene: Scene, code: str) -> list[Decision]:
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0])
-@pytest.mark.parametrize("code", ["not_sent", "rate_limited", "maintenance", "refused"])
+@pytest.mark.parametrize(
+    "code", [RefusalCode.NOT_SENT, RefusalCode.RATE_LIMITED, RefusalCode.MAINTENANCE, RefusalCode.REFUSED]
+)
 def test_an_exit_the_exchange_did_not_look_at_waits_longer_each_time_and_is_never_given_up(
-    code: str, speed: float
+    code: RefusalCode, speed: float
 ) -> None:
     scene, _ = flattening(speed=speed)
     held = scene.held()
@@ -301,7 +304,9 @@ def test_an_exit_the_exchange_did_not_look_at_waits_longer_each_time_and_is_neve
 def test_a_refused_exit_is_no_waiting_and_asks_for_the_truth() -> None:
     scene, decided = flattening()
     [order] = sent(decided, Purpose.FLATTEN)
-    decided = scene.hear(OrderRefused(client_id=order.client_id, code="insufficient_funds", reason="no coins"))
+    decided = scene.hear(
+        OrderRefused(client_id=order.client_id, code=RefusalCode.INSUFFICIENT_FUNDS, reason="no coins")
+    )
     assert [asked.reason for asked in of(decided, RequestReconcile)] == [
         "an exit was refused: there may be nothing left to close"
     ]
@@ -313,7 +318,7 @@ def test_a_refused_entry_asks_for_nothing() -> None:
     scene = a_scene()
     scene.forecast()
     [order] = sent(scene.seen)
-    decided = scene.hear(OrderRefused(client_id=order.client_id, code="insufficient_funds", reason="no cash"))
+    decided = scene.hear(OrderRefused(client_id=order.client_id, code=RefusalCode.INSUFFICIENT_FUNDS, reason="no cash"))
     assert of(decided, RequestReconcile) == []
 
 

@@ -9,6 +9,7 @@ from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, notices, of, 
 from trader.domain.decisions import CancelOrder, Decision, Level, Notify, RecordTrade, SubmitOrder
 from trader.domain.events import CancelRefused, CommandName, InstrumentChanged, OrderAbsent, OrderRefused, OutcomeLost
 from trader.domain.orders import OrderIntent, OrderStatus, OrderType, Purpose, Side
+from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Verdict
 
 
@@ -159,14 +160,17 @@ def test_a_stop_the_exchange_refuses_three_times_closes_the_position(speed: floa
     """250 ms and 500 ms of network time between the tries, then no more stops: the position goes."""
     scene, stop = bought(speed=speed)
     for wait_ms in (250, 500):
-        decided = scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="no"))
+        decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
         [notice] = [n for n in of(decided, Notify) if n.event == "stop.refused"]
         assert (notice.level, notice.ref) == (Level.WARNING, stop.client_id)
         assert stops([*decided, *scene.tick(), *scene.wait(round(wait_ms * speed) - 1)]) == []
         [stop] = stops(scene.wait(1))
-    decided = scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="no"))
+    decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
     [alert] = [n for n in of(decided, Notify) if n.level is Level.ALERT]
-    assert (alert.event, alert.message) == ("stop.impossible", "filter: no; closing the position after 3 refusals")
+    assert (alert.event, alert.message) == (
+        "stop.impossible",
+        "price_filter: no; closing the position after 3 refusals",
+    )
     [exit_order] = sent(decided, Purpose.EXIT)
     assert exit_order.quantity == scene.held()
     scene.oblige()
@@ -179,7 +183,7 @@ def test_a_stop_nobody_looked_at_is_tried_on_and_on_at_a_gentler_pace() -> None:
     scene, stop = bought()
     levels = []
     for tries in range(1, 10):
-        decided = scene.hear(OrderRefused(client_id=stop.client_id, code="not_sent", reason="offline"))
+        decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.NOT_SENT, reason="offline"))
         told = [notice for notice in of(decided, Notify) if notice.event == "stop.refused"]
         levels += [notice.level for notice in told]
         assert [notice.message for notice in told] == (
@@ -196,14 +200,14 @@ def test_refusals_count_in_a_row_and_only_those() -> None:
     """Two refusals, then it rests; the next trouble begins anew. What was not looked at is no refusal."""
     scene, stop = bought()
     for _ in range(2):
-        scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="no"))
+        scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
         [stop] = stops(scene.wait(1_000))
     for _ in range(3):
-        scene.hear(OrderRefused(client_id=stop.client_id, code="rate_limited", reason="wait"))
+        scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.RATE_LIMITED, reason="wait"))
         [stop] = stops(scene.wait(2_000))
     scene.report(stop.client_id, OrderStatus.OPEN)
     [stop] = stops(scene.candle(100.6, open_ms=scene.plan().opened_ms))
-    decided = scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="no"))
+    decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
     assert notices(decided) == ["stop.refused"]
     assert sent(decided, Purpose.EXIT) == []
 
@@ -220,7 +224,7 @@ def test_a_stop_that_never_arrived_has_cost_its_time_already() -> None:
 def test_a_refused_stop_of_a_position_that_is_leaving_is_let_be() -> None:
     scene, stop = bought(Side.SELL)
     scene.command(CommandName.FLATTEN)
-    decided = scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="no"))
+    decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
     assert notices(decided) == []
 
 
@@ -229,7 +233,9 @@ def test_a_refused_stop_of_a_position_that_is_gone_is_let_be() -> None:
     scene.command(CommandName.FLATTEN)
     [order] = sent(scene.seen, Purpose.FLATTEN)
     scene.fill(order.client_id)
-    decided = scene.hear(OrderRefused(client_id=stop.client_id, code="filter", reason="reduces nothing"))
+    decided = scene.hear(
+        OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="reduces nothing")
+    )
     assert notices(decided) == []
     assert stops([*decided, *scene.live_on(5_000)]) == []
 

@@ -9,6 +9,7 @@ from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Order, OrderIntent, OrderStatus, Purpose, Side
+from trader.domain.refusals import Refusal, RefusalCode
 from trader.execution.algorithms import (
     Abort,
     Action,
@@ -111,8 +112,8 @@ class Run:
         report = a_report(self.last.client_id, status, exchange_id=self._exchange_id(), filled=claimed)
         self._changed(self.tracker.reported(report, self.now_ms))
 
-    def refuse(self, code: str = "insufficient_funds") -> None:
-        self._changed(self.tracker.refused(self.last.client_id, code, "", self.now_ms))
+    def refuse(self, code: RefusalCode = RefusalCode.INSUFFICIENT_FUNDS) -> None:
+        self._changed(self.tracker.refused(self.last.client_id, Refusal(code), self.now_ms))
 
     def lose(self) -> None:
         self._changed(self.tracker.lost(self.last.client_id, "timeout", self.now_ms))

@@ -91,7 +91,7 @@ def test_rejects_are_bounded_and_named() -> None:
     for _ in range(10):
         if run.finished:
             break
-        run.refuse("insufficient_funds")
+        run.refuse()
         run.advance(5)
     assert run.finished == "rejected: insufficient_funds"
     assert len(run.placed) == 3

@@ -7,6 +7,7 @@ import pytest
 from tests.kit.builders import NOW_MS, a_fill, a_report, an_intent, an_order
 from trader.domain.errors import InvariantBroken
 from trader.domain.orders import Order, OrderStatus
+from trader.domain.refusals import Refusal, RefusalCode
 from trader.execution.tracker import OrderTracker
 
 S = OrderStatus
@@ -104,11 +105,13 @@ def test_lost_after_the_stream_told_more_changes_nothing() -> None:
 
 def test_refused_and_absent_end_an_order_without_evidence_of_it() -> None:
     refused, absent = tracked(), tracked()
-    refused.refused("t-1", "insufficient_funds", "need 5", NOW_MS)
-    assert (order_in(refused).status, order_in(refused).reason) == (S.REJECTED, "insufficient_funds: need 5")
+    no = Refusal(RefusalCode.INSUFFICIENT_FUNDS, "need 5")
+    refused.refused("t-1", no, NOW_MS)
+    assert (order_in(refused).status, order_in(refused).refusal) == (S.REJECTED, no)
     absent.lost("t-1", "timeout", NOW_MS)
     absent.absent("t-1", "no record after 10 s", NOW_MS)
     assert order_in(absent).status is S.NOT_PLACED
+    assert order_in(absent).refusal == Refusal(RefusalCode.NEVER_PLACED, "no record after 10 s")
     assert absent.open_orders() == ()
 
 

@@ -12,6 +12,7 @@ from trader.adapters.sql import schema
 from trader.domain.errors import Misconfigured
 from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus
 from trader.domain.reasons import with_codes
+from trader.domain.refusals import Refusal, from_words
 from trader.domain.signals import DecisionRecord
 
 Row = dict[str, Any]
@@ -20,7 +21,7 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 
 _INTENT_FIELDS = OrderIntent.__struct_fields__
 _OF_AN_ORDER = ("side", "quantity", "algorithm")  # of a decision
-_ORDER_FIELDS = tuple(name for name in Order.__struct_fields__ if name != "intent")
+_ORDER_FIELDS = tuple(name for name in Order.__struct_fields__ if name not in ("intent", "refusal"))
 
 
 def row_of(value: msgspec.Struct) -> Row:
@@ -44,6 +45,9 @@ def order_row(order: Order) -> Row:
     row = row_of(order.intent)
     for name in _ORDER_FIELDS:
         row[name] = _stored(getattr(order, name))
+    refusal = order.refusal
+    row["reason"] = str(refusal or "")
+    row["refusal"] = None if refusal is None else msgspec.json.encode(refusal).decode()
     return row
 
 
@@ -56,7 +60,8 @@ def order_of(row: Stored) -> Order:
     """The order of a row. Raises `Misconfigured`, naming the row, when it cannot be read."""
     try:
         fields = _fields(_ORDER_FIELDS, schema.orders, row)
-        return msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+        order = msgspec.convert({**fields, "intent": _fields(_INTENT_FIELDS, schema.orders, row)}, Order)
+        return msgspec.structs.replace(order, refusal=_refusal_of(row))
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise unreadable(schema.orders, row, error) from error
 
@@ -68,6 +73,12 @@ def unreadable(table: Table, row: Stored, error: Exception) -> Misconfigured:
         f"the ledger's row in {table.name} ({key}) cannot be read: {error}; "
         "start the version that wrote it, or restore a backup"
     )
+
+
+def _refusal_of(row: Stored) -> Refusal | None:
+    if row["refusal"] is None:
+        return from_words(row["reason"])
+    return msgspec.json.decode(row["refusal"], type=Refusal)
 
 
 def decision_row(record: DecisionRecord) -> Row:

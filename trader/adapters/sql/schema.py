@@ -74,9 +74,11 @@ orders = Table(
     _list("fees"),
     Column("cancel_requested", Boolean, nullable=False),
     _text("reason"),
+    _optional_text("refusal"),
     _time("created_ms"),
     _time("updated_ms"),
 )
+"""`reason` is `refusal` (JSON) in words: all that older versions wrote and read."""
 
 fills = Table(
     "fills",

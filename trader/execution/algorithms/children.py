@@ -10,6 +10,7 @@ import msgspec
 
 from trader.domain.instrument import InstrumentKind
 from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Side, TimeInForce
+from trader.domain.refusals import Refusal, RefusalCode
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.state import Child, ParentState
@@ -37,11 +38,9 @@ def hear(state: S, order: Order, now_ms: int) -> S:
     was_refused = order.status in _NOT_TAKEN
     was_pushed_out = order.intent.post_only and order.status is not OrderStatus.FILLED and known.cancel_asked_ms is None
     if was_refused or (was_pushed_out and not child.filled):
-        reason = order.reason or order.status.value
-        return msgspec.structs.replace(
-            state, failures=state.failures + 1, failure_reason=reason, retry_ms=now_ms + RETRY_MS
-        )
-    return msgspec.structs.replace(state, failures=0, failure_reason="") if child.filled else state
+        refusal = order.refusal or Refusal(RefusalCode.REPORTED, order.status.value)
+        return msgspec.structs.replace(state, failures=state.failures + 1, refusal=refusal, retry_ms=now_ms + RETRY_MS)
+    return msgspec.structs.replace(state, failures=0, refusal=None) if child.filled else state
 
 
 def place(state: S, view: AlgorithmView, quantity: Decimal, price: Decimal, *, is_post_only: bool = False) -> Step[S]:
@@ -99,7 +98,7 @@ def finish_done(state: S, view: AlgorithmView) -> Step[S] | None:
     if too_small is not None:
         return finish(state, f"filled {state.filled} of {state.quantity}: {too_small}")
     if state.failures >= MAX_FAILURES:
-        return finish(state, f"rejected: {state.failure_reason}")
+        return finish(state, f"rejected: {state.refusal}")
     return None
 
 

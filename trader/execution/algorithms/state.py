@@ -7,6 +7,7 @@ import msgspec
 
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderRef, OrderStatus, Purpose, Side
+from trader.domain.refusals import Refusal
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     deadline_ms: int
     children: tuple[Child, ...] = ()  # in order of placing; only the last can be live
     failures: int = 0  # children in a row that the exchange did not take
-    failure_reason: str = ""
+    refusal: Refusal | None = None  # of the last of them
     retry_ms: int = 0  # no child is placed before
     wake_ms: int | None = None  # when the armed timer is due
     abort_reason: str = ""

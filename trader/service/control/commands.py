@@ -30,4 +30,4 @@ class DaemonCommands:
             return await asyncio.to_thread(self._reports.answer, command, arguments)
         if command in ACTS:
             return {"message": await self._act(CommandName(command), origin)}
-        raise Rejected(f"unknown command {command!r}; allowed: {', '.join((*READS, *ACTS))}", code="command")
+        raise Rejected(f"unknown command {command!r}; allowed: {', '.join((*READS, *ACTS))}")

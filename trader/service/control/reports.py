@@ -45,9 +45,9 @@ class Reports:
         try:
             asked = msgspec.convert(arguments, _Arguments)
         except msgspec.ValidationError as error:
-            raise Rejected(f"{command}: {error}; allowed: limit, symbol, open_only", code="arguments") from None
+            raise Rejected(f"{command}: {error}; allowed: limit, symbol, open_only") from None
         if not 1 <= asked.limit <= MOST_ROWS:
-            raise Rejected(f"{command}: limit {asked.limit}; allowed: 1 to {MOST_ROWS}", code="arguments")
+            raise Rejected(f"{command}: limit {asked.limit}; allowed: 1 to {MOST_ROWS}")
         if command == "status":
             status: dict[str, Any] = _plain(self._snapshot())
             return status
@@ -72,7 +72,7 @@ class Reports:
                 return list(self._ledger.balances())
             case "equity":
                 return list(self._ledger.equity(limit=asked.limit))
-        raise Rejected(f"unknown command {command!r}; allowed: {', '.join(READS)}", code="command")
+        raise Rejected(f"unknown command {command!r}; allowed: {', '.join(READS)}")
 
 
 def _wider(asked: _Arguments) -> int:
@@ -180,7 +180,7 @@ def order_report(order: Order) -> OrderReportRow:
         time_in_force=intent.time_in_force,
         post_only=intent.post_only,
         reduce_only=intent.reduce_only,
-        reason=order.reason,
+        reason=str(order.refusal or ""),
     )
 
 

@@ -132,7 +132,7 @@ def peer_uid(peer: socket.socket) -> int | None:
 def check_peer(uid: int | None, ours: int) -> None:
     """Raises `Rejected` for a user other than ours and root."""
     if uid is not None and uid not in (ours, 0):
-        raise Rejected(f"user {uid} may not command this daemon; allowed: user {ours} and root", code="forbidden")
+        raise Rejected(f"user {uid} may not command this daemon; allowed: user {ours} and root")
 
 
 def _remove_stale(path: Path) -> None:

@@ -14,6 +14,7 @@ from trader.adapters.ccxt.transport.client import Client
 from trader.adapters.ccxt.transport.timing import MarketTime
 from trader.clock import SimulatedClock
 from trader.domain.errors import Rejected, Unavailable
+from trader.domain.refusals import RefusalCode
 
 BTC = "BTC/USDT"
 DAY = 86_400_000
@@ -45,7 +46,7 @@ class FakeClient(Client):
         self.asked.append((method, args))
         if method == "fetch_order":
             if args[0] == "o2":
-                raise Rejected("gone", code="unknown_order")
+                raise Rejected("gone", code=RefusalCode.UNKNOWN_ORDER)
             return {"id": args[0], "clientOrderId": f"mine-{args[0]}", "symbol": BTC, "status": "closed", "amount": "1"}
         assert method == "fetch_my_trades"
         _, since, limit, params = args

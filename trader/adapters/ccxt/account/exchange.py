@@ -18,6 +18,7 @@ from trader.adapters.ccxt.transport.flight import Flight
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.errors import OutcomeUnknown, Rejected, Unavailable
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
+from trader.domain.refusals import RefusalCode
 from trader.ports import AccountSink
 
 ALL_AT_ONCE = 10  # symbols from which on open orders are asked for in one request
@@ -37,7 +38,7 @@ class CcxtExchange:
         symbols: Sequence[str],
         *,
         is_margined: bool = False,
-        on_refused: Callable[[str], None] = lambda _code: None,
+        on_refused: Callable[[RefusalCode], None] = lambda _code: None,
     ) -> None:
         self._orders = orders
         self._account = account
@@ -66,7 +67,7 @@ class CcxtExchange:
         try:
             answer, _ = await self._orders.send("create_order", *call, failure=errors.of_submit)
         except Rejected as error:
-            if error.code != "clock":
+            if error.code is not RefusalCode.CLOCK:
                 raise
             # refused for its time stamp, so certainly not placed; the client measures the clock before it signs again
             answer, _ = await self._orders.send("create_order", *call, failure=errors.of_submit)
@@ -104,7 +105,7 @@ class CcxtExchange:
         try:
             found = await self._account.read("fetch_order", ref.exchange_id or "", ref.symbol, self._by_client_id(ref))
         except Rejected as error:
-            if error.code == "unknown_order":
+            if error.code is RefusalCode.UNKNOWN_ORDER:
                 return None
             raise Unavailable(f"order {ref.client_id}: {error}") from None
         report = self._stated(found, ref.symbol, ref.client_id)
@@ -118,7 +119,7 @@ class CcxtExchange:
         try:
             order = await self._account.read("fetch_order", report.exchange_id, report.symbol)
         except Rejected as error:
-            if error.code == "unknown_order":
+            if error.code is RefusalCode.UNKNOWN_ORDER:
                 return ended(report)
             raise Unavailable(f"order {report.client_id}: {error}") from None
         return self._stated(order, report.symbol, report.client_id)

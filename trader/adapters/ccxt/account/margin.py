@@ -18,6 +18,7 @@ from trader.config.exchange import ExchangeSettings
 from trader.domain.account import Balance, Position
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from trader.domain.instrument import ZERO
+from trader.domain.refusals import RefusalCode
 
 log = structlog.get_logger("ccxt.margin")
 
@@ -50,7 +51,7 @@ async def _set(client: Client, ability: str, method: str, *args: Any) -> None:
     try:
         await client.send(method, *args, failure=errors.of_setting)
     except Rejected as error:
-        if error.code != "unchanged":
+        if error.code is not RefusalCode.UNCHANGED:
             what = ", ".join(str(arg) for arg in args)
             raise Misconfigured(
                 f"{client.raw.id} refused {method}({what}): {error}; allowed are exchange.leverage and "

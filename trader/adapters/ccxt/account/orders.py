@@ -8,6 +8,7 @@ from trader.adapters.ccxt.exchanges import ExchangeFacts
 from trader.adapters.ccxt.transport import errors
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderIntent, OrderType, TimeInForce
+from trader.domain.refusals import RefusalCode
 
 
 class OrderCall(NamedTuple):
@@ -54,7 +55,7 @@ def replacement(call: OrderCall, old_client_id: str, facts: ExchangeFacts) -> Or
 def _sent(raw: Any, intent: OrderIntent, value: Decimal | None, what: str) -> float:
     """`value` as the float ccxt takes, if ccxt writes exactly `value` from it."""
     if value is None:
-        raise Rejected(f"{intent.type.value} order {intent.client_id} has no {what}", code="bad_request")
+        raise Rejected(f"{intent.type.value} order {intent.client_id} has no {what}", code=RefusalCode.BAD_REQUEST)
     number = float(value)
     to_text = raw.amount_to_precision if what == "quantity" else raw.price_to_precision
     with decimal.localcontext():  # ccxt changes the rounding of the context it runs in
@@ -67,5 +68,5 @@ def _sent(raw: Any, intent: OrderIntent, value: Decimal | None, what: str) -> fl
     return number
 
 
-def _code(what: str) -> str:
-    return "lot_size" if what == "quantity" else "price_filter"
+def _code(what: str) -> RefusalCode:
+    return RefusalCode.LOT_SIZE if what == "quantity" else RefusalCode.PRICE_FILTER

@@ -15,6 +15,7 @@ from trader.adapters.ccxt.transport.client import Client
 from trader.domain.errors import Misconfigured, Rejected, Unavailable
 from trader.domain.events import InstrumentChanged, MarketEvent, StreamState
 from trader.domain.instrument import Instrument
+from trader.domain.refusals import RefusalCode
 
 log = structlog.get_logger("ccxt.listings")
 
@@ -22,7 +23,15 @@ EVERY_S = 3_600.0
 REST_S = 5.0  # however often orders are refused
 # refusals that another listing would explain
 DOUBTFUL = frozenset(
-    {"lot_size", "price_filter", "min_notional", "invalid_order", "bad_request", "unknown_symbol", "rejected"}
+    {
+        RefusalCode.LOT_SIZE,
+        RefusalCode.PRICE_FILTER,
+        RefusalCode.MIN_NOTIONAL,
+        RefusalCode.INVALID_ORDER,
+        RefusalCode.BAD_REQUEST,
+        RefusalCode.UNKNOWN_SYMBOL,
+        RefusalCode.REJECTED,
+    }
 )
 
 
@@ -35,7 +44,7 @@ class Listings:
         self.symbols = tuple(symbols)
         self._doubted = asyncio.Event()
 
-    def doubt(self, code: str) -> None:
+    def doubt(self, code: RefusalCode) -> None:
         """An order was refused with `code`."""
         if code in DOUBTFUL:
             self._doubted.set()

@@ -13,43 +13,44 @@ import ccxt
 from trader.adapters.ccxt.exchanges import ExchangeFacts
 from trader.adapters.ccxt.transport.flight import Flight
 from trader.domain.errors import Misconfigured, OutcomeUnknown, Rejected, TraderError, Unavailable
+from trader.domain.refusals import RefusalCode
 
 # what ccxt's parsers raise on an answer they cannot read
 MALFORMED = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 CAUGHT = (ccxt.BaseError, TimeoutError, aiohttp.ClientError, OSError, *MALFORMED)
 
 _LIMITED = (ccxt.DDoSProtection, ccxt.RateLimitExceeded)
-_WORDS: tuple[tuple[type[Exception], str], ...] = (  # most special first
-    (ccxt.InsufficientFunds, "insufficient_funds"),
-    (ccxt.OrderNotFound, "unknown_order"),
-    (ccxt.OrderImmediatelyFillable, "would_match"),
-    (ccxt.OrderNotFillable, "no_liquidity"),
-    (ccxt.DuplicateOrderId, "duplicate_client_id"),
-    (ccxt.InvalidOrder, "invalid_order"),
-    (ccxt.BadSymbol, "unknown_symbol"),
-    (ccxt.PermissionDenied, "permission_denied"),
-    (ccxt.AuthenticationError, "authentication"),
-    (ccxt.NotSupported, "not_supported"),
-    (ccxt.InvalidNonce, "clock"),
-    (ccxt.DDoSProtection, "rate_limited"),
-    (ccxt.RateLimitExceeded, "rate_limited"),
-    (ccxt.OnMaintenance, "maintenance"),
-    (ccxt.ExchangeNotAvailable, "refused"),
-    (ccxt.BadRequest, "bad_request"),
-    (ccxt.ArgumentsRequired, "bad_request"),
-    (ccxt.OperationRejected, "rejected"),
-    (ccxt.OperationFailed, "refused"),
+_WORDS: tuple[tuple[type[Exception], RefusalCode], ...] = (  # most special first
+    (ccxt.InsufficientFunds, RefusalCode.INSUFFICIENT_FUNDS),
+    (ccxt.OrderNotFound, RefusalCode.UNKNOWN_ORDER),
+    (ccxt.OrderImmediatelyFillable, RefusalCode.WOULD_MATCH),
+    (ccxt.OrderNotFillable, RefusalCode.NO_LIQUIDITY),
+    (ccxt.DuplicateOrderId, RefusalCode.DUPLICATE_CLIENT_ID),
+    (ccxt.InvalidOrder, RefusalCode.INVALID_ORDER),
+    (ccxt.BadSymbol, RefusalCode.UNKNOWN_SYMBOL),
+    (ccxt.PermissionDenied, RefusalCode.PERMISSION_DENIED),
+    (ccxt.AuthenticationError, RefusalCode.AUTHENTICATION),
+    (ccxt.NotSupported, RefusalCode.NOT_SUPPORTED),
+    (ccxt.InvalidNonce, RefusalCode.CLOCK),
+    (ccxt.DDoSProtection, RefusalCode.RATE_LIMITED),
+    (ccxt.RateLimitExceeded, RefusalCode.RATE_LIMITED),
+    (ccxt.OnMaintenance, RefusalCode.MAINTENANCE),
+    (ccxt.ExchangeNotAvailable, RefusalCode.REFUSED),
+    (ccxt.BadRequest, RefusalCode.BAD_REQUEST),
+    (ccxt.ArgumentsRequired, RefusalCode.BAD_REQUEST),
+    (ccxt.OperationRejected, RefusalCode.REJECTED),
+    (ccxt.OperationFailed, RefusalCode.REFUSED),
 )
 _TEXT_CODES = (  # said more plainly in the text than in ccxt's class
-    ("LOT_SIZE", "lot_size"),
-    ("PRICE_FILTER", "price_filter"),
-    ("NOTIONAL", "min_notional"),
-    ("insufficient balance", "insufficient_funds"),
-    ("immediately match", "would_match"),
-    ("trigger immediately", "would_trigger"),
-    ("immediately trigger", "would_trigger"),
-    ("Unknown order", "unknown_order"),
-    ("ReduceOnly", "reduce_only"),
+    ("LOT_SIZE", RefusalCode.LOT_SIZE),
+    ("PRICE_FILTER", RefusalCode.PRICE_FILTER),
+    ("NOTIONAL", RefusalCode.MIN_NOTIONAL),
+    ("insufficient balance", RefusalCode.INSUFFICIENT_FUNDS),
+    ("immediately match", RefusalCode.WOULD_MATCH),
+    ("trigger immediately", RefusalCode.WOULD_TRIGGER),
+    ("immediately trigger", RefusalCode.WOULD_TRIGGER),
+    ("Unknown order", RefusalCode.UNKNOWN_ORDER),
+    ("ReduceOnly", RefusalCode.REDUCE_ONLY),
 )
 _QUERY = re.compile(r"\?[^\s\"']*")
 _LONGEST = 300
@@ -67,14 +68,14 @@ def where(error: BaseException) -> str:
     return f"{trace[-1].filename.rpartition('/')[2]}:{trace[-1].lineno} {trace[-1].name}" if trace else ""
 
 
-def code_of(error: BaseException) -> str:
+def code_of(error: BaseException) -> RefusalCode:
     """The short stable word for a refusal."""
     text = str(error)
     if isinstance(error, ccxt.InvalidOrder | ccxt.BadRequest | ccxt.BadResponse):
         for word, code in _TEXT_CODES:
             if word in text:
                 return code
-    return next((code for kind, code in _WORDS if isinstance(error, kind)), "rejected")
+    return next((code for kind, code in _WORDS if isinstance(error, kind)), RefusalCode.REJECTED)
 
 
 def of_read(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
@@ -86,7 +87,7 @@ def of_read(error: BaseException, flight: Flight, facts: ExchangeFacts) -> Trade
     if isinstance(error, ccxt.OperationFailed):
         return Unavailable(said(error), retry_after_s=flight.retry_after_s)
     if _is_not_found(error, facts):
-        return Rejected(said(error), code="unknown_order")
+        return Rejected(said(error), code=RefusalCode.UNKNOWN_ORDER)
     if isinstance(error, ccxt.ExchangeError) and not isinstance(error.__cause__, aiohttp.ClientError):
         return Rejected(said(error), code=code_of(error))
     return Unavailable(f"answer not understood: {said(error)}")
@@ -108,14 +109,14 @@ def of_submit(error: BaseException, flight: Flight, facts: ExchangeFacts) -> Tra
 def of_setting(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
     """The failure of a change of the account's settings; `unchanged` when it was set like that already."""
     if flight.error_code() in facts.unchanged_codes:
-        return Rejected(said(error), code="unchanged")
+        return Rejected(said(error), code=RefusalCode.UNCHANGED)
     return of_submit(error, flight, facts)
 
 
 def of_cancel(error: BaseException, flight: Flight, facts: ExchangeFacts) -> TraderError:
     """The failure of a cancel. Asking again does no harm, so a cancel that was not carried out is `Unavailable`."""
     if _is_not_found(error, facts):
-        return Rejected(said(error), code="unknown_order")
+        return Rejected(said(error), code=RefusalCode.UNKNOWN_ORDER)
     if not flight.is_sent and not isinstance(error, ccxt.ExchangeError):
         return Unavailable(f"not sent: {said(error)}")
     if isinstance(error, (*_LIMITED, ccxt.InvalidNonce)) or _is_refused_at_the_door(error, flight):

@@ -3,6 +3,7 @@
 from typing import NoReturn
 
 from trader.domain.errors import Rejected
+from trader.domain.refusals import RefusalCode
 
 
 class BinanceError(Exception):
@@ -32,16 +33,16 @@ def unknown_symbol() -> BinanceError:
 
 
 _BY_CODE = {
-    "insufficient_funds": (-2010, "Account has insufficient balance for requested action."),
-    "duplicate_client_id": (-2010, "Duplicate order sent."),
-    "would_match": (-2010, "Order would immediately match and take."),
-    "would_trigger": (-2010, "Stop price would trigger immediately."),
-    "no_liquidity": (-2010, "Market is closed."),
-    "lot_size": (-1013, "Filter failure: LOT_SIZE"),
-    "price_filter": (-1013, "Filter failure: PRICE_FILTER"),
-    "min_notional": (-1013, "Filter failure: NOTIONAL"),
-    "unknown_order": (-2011, "Unknown order sent."),
-    "unknown_symbol": (-1121, "Invalid symbol."),
+    RefusalCode.INSUFFICIENT_FUNDS: (-2010, "Account has insufficient balance for requested action."),
+    RefusalCode.DUPLICATE_CLIENT_ID: (-2010, "Duplicate order sent."),
+    RefusalCode.WOULD_MATCH: (-2010, "Order would immediately match and take."),
+    RefusalCode.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
+    RefusalCode.NO_LIQUIDITY: (-2010, "Market is closed."),
+    RefusalCode.LOT_SIZE: (-1013, "Filter failure: LOT_SIZE"),
+    RefusalCode.PRICE_FILTER: (-1013, "Filter failure: PRICE_FILTER"),
+    RefusalCode.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
+    RefusalCode.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
+    RefusalCode.UNKNOWN_SYMBOL: (-1121, "Invalid symbol."),
 }
 
 

@@ -3,35 +3,42 @@
 from typing import NoReturn
 
 from trader.domain.errors import Rejected
+from trader.domain.refusals import RefusalCode
 from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.simulation.perpetual import PRICE_BAND_FRAC
 
 _BY_CODE = {
-    "insufficient_margin": (-2019, "Margin is insufficient."),
-    "insufficient_funds": (-2018, "Balance is insufficient."),
-    "position_too_large": (-2027, "Exceeded the maximum allowable position at current leverage."),
-    "leverage": (-4028, "Leverage is not valid"),
-    "reduce_only": (-2022, "ReduceOnly Order is rejected."),
-    "duplicate_client_id": (-4116, "ClientOrderId is duplicated."),
-    "would_match": (
+    RefusalCode.INSUFFICIENT_MARGIN: (-2019, "Margin is insufficient."),
+    RefusalCode.INSUFFICIENT_FUNDS: (-2018, "Balance is insufficient."),
+    RefusalCode.POSITION_TOO_LARGE: (-2027, "Exceeded the maximum allowable position at current leverage."),
+    RefusalCode.LEVERAGE: (-4028, "Leverage is not valid"),
+    RefusalCode.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
+    RefusalCode.DUPLICATE_CLIENT_ID: (-4116, "ClientOrderId is duplicated."),
+    RefusalCode.WOULD_MATCH: (
         -5022,
         "Due to the order could not be executed as maker, the Post Only order will be rejected. The order will not be "
         "recorded in the order history",
     ),
-    "unfillable": (
+    RefusalCode.UNFILLABLE: (
         -5021,
         "Due to the order could not be filled immediately, the FOK order has been rejected. The order will not be "
         "recorded in the order history",
     ),
-    "would_trigger": (-2021, "Order would immediately trigger."),
-    "no_liquidity": (-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit."),
-    "lot_size": (-4023, "Qty not increased by step size."),
-    "price_filter": (-4014, "Price not increased by tick size."),
-    "min_notional": (-4164, "Order's notional must be no smaller than the minimum (unless you choose reduce only)."),
-    "price_too_high": (-4016, f"Limit price can't be higher than {1 + PRICE_BAND_FRAC} times the mark price."),
-    "price_too_low": (-4024, f"Limit price can't be lower than {1 - PRICE_BAND_FRAC} times the mark price."),
-    "unknown_order": (-2011, "Unknown order sent."),
-    "unknown_symbol": (-1121, "Invalid symbol."),
+    RefusalCode.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
+    RefusalCode.NO_LIQUIDITY: (-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit."),
+    RefusalCode.LOT_SIZE: (-4023, "Qty not increased by step size."),
+    RefusalCode.PRICE_FILTER: (-4014, "Price not increased by tick size."),
+    RefusalCode.MIN_NOTIONAL: (
+        -4164,
+        "Order's notional must be no smaller than the minimum (unless you choose reduce only).",
+    ),
+    RefusalCode.PRICE_TOO_HIGH: (
+        -4016,
+        f"Limit price can't be higher than {1 + PRICE_BAND_FRAC} times the mark price.",
+    ),
+    RefusalCode.PRICE_TOO_LOW: (-4024, f"Limit price can't be lower than {1 - PRICE_BAND_FRAC} times the mark price."),
+    RefusalCode.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
+    RefusalCode.UNKNOWN_SYMBOL: (-1121, "Invalid symbol."),
 }
 
 

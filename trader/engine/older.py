@@ -1,0 +1,29 @@
+"""Kept state as versions before wrote it, in today's shape. A kind that never changed is not mentioned here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trader.domain.reasons import with_codes
+from trader.domain.refusals import from_words
+
+Fields = dict[str, Any]
+
+
+def as_today(kind: str, fields: Fields) -> Fields:
+    """The fields of a struct of `kind`, as this version would have kept what they say."""
+    mend = _MENDED.get(kind)
+    return fields if mend is None else mend(fields)
+
+
+def _algorithm(fields: Fields) -> Fields:
+    """Why the last child was not taken was a sentence that began with its code."""
+    return {"refusal": from_words(fields.get("failure_reason", "")), **fields}
+
+
+def _health(fields: Fields) -> Fields:
+    """Reasons were sentences."""
+    mended: Fields = with_codes(fields)
+    return mended
+
+
+_MENDED: Mapping[str, Callable[[Fields], Fields]] = {"algorithm": _algorithm, "health": _health}
