@@ -2,8 +2,6 @@
 
 from typing import assert_never
 
-import numpy as np
-
 from trader.config.schema import Settings
 from trader.domain.decisions import Decision, Level
 from trader.domain.errors import InvariantBroken
@@ -179,7 +177,7 @@ class Engine:
         candle = event.candle
         market = self.state.markets[candle.symbol]
         market.candle = candle
-        market.closes.append(candle.close)
+        market.closes.append((candle.open_ms, candle.close))
         plan = self.state.plans.get(candle.symbol)
         if plan is not None and candle.open_ms >= plan.opened_ms:
             moved = on_candle(plan, candle.close, self._settings.risk)
@@ -189,7 +187,7 @@ class Engine:
                 protect(self._desk, candle.symbol)
         if candle.symbol == next(iter(self.state.markets)):
             self.state.correlations = rolling_correlations(
-                {s: np.array(m.closes) for s, m in self.state.markets.items()}, self._settings.risk.correlation_candles
+                {s: m.closes for s, m in self.state.markets.items()}, self._settings.risk.correlation_candles
             )
 
     def _on_stream(self, event: StreamChanged) -> None:

@@ -109,7 +109,7 @@ class Market:
         self.instrument = instrument
         self.book: Book | None = None
         self.candle: Candle | None = None
-        self.closes: deque[float] = deque(maxlen=closes_kept)
+        self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.context: MarketContext | None = None
         self.regime: Regime | None = None
         self.stream = StreamState.STALE

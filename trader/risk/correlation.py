@@ -1,12 +1,13 @@
 """Which symbols move together, from rolling returns, with static groups where those are missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 MIN_RETURNS = 30
+_FLAT = 1e-12  # a spread below this share of the returns' squares is rounding: the series did not move
 
 # Used for a pair without enough common history.
 _STATIC_PAIRS = frozenset(frozenset(pair) for pair in (("BTC", "ETH"), ("BTC", "BNB"), ("ETH", "LINK")))
@@ -27,21 +28,27 @@ class Correlations(msgspec.Struct, frozen=True):
         return 1.0 if frozenset((_base(one), _base(other))) in _STATIC_PAIRS or _base(one) == _base(other) else 0.0
 
 
-def rolling_correlations(closes: Mapping[str, NDArray[np.float64]], window: int) -> Correlations:
-    """Correlation of log returns over the last `window` candles.
+def rolling_correlations(closes: Mapping[str, Iterable[tuple[int, float]]], window: int) -> Correlations:
+    """Correlation of log returns over the last `window` candles, each of the same open times for both symbols.
 
-    `closes`: symbol -> (n_candles,) float64 closes > 0 of the same candles, oldest first, newest aligned; series
-    may differ in length. Pairs with fewer than 30 common returns, or with a flat series, are left out.
+    `closes`: symbol -> (open time of the candle in ms, close > 0), in any length; what one symbol lacks counts for
+    none. Pairs with fewer than 30 common returns, or with a flat series, are left out.
     """
-    returns = {symbol: _log_returns(series[-(window + 1) :]) for symbol, series in closes.items()}
-    symbols = sorted(returns)
-    pairs: dict[tuple[str, str], float] = {}
-    for i, one in enumerate(symbols):
-        for other in symbols[i + 1 :]:
-            measured = _correlation(returns[one], returns[other])
-            if measured is not None:
-                pairs[(one, other)] = measured
-    return Correlations(pairs)
+    symbols = sorted(closes)
+    series = [dict(closes[symbol]) for symbol in symbols]
+    grid = sorted(set().union(*series))[-(window + 1) :]
+    if len(grid) <= MIN_RETURNS:
+        return Correlations()
+    returns = _log_returns(np.array([[each.get(open_ms, np.nan) for open_ms in grid] for each in series]))
+    measured = _pairwise(returns)
+    return Correlations(
+        {
+            (one, other): float(measured[i, j])
+            for i, one in enumerate(symbols)
+            for j, other in enumerate(symbols)
+            if i < j and np.isfinite(measured[i, j])
+        }
+    )
 
 
 def correlated_exposure(symbol: str, exposures: Mapping[str, float], correlations: Correlations, limit: float) -> float:
@@ -58,16 +65,18 @@ def _log_returns(closes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.diff(np.log(positive))
 
 
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
-    """Pearson correlation of the common newest part; None when it cannot be told."""
-    n = min(one.size, other.size)
-    if n < MIN_RETURNS:
-        return None
-    a, b = one[-n:] - one[-n:].mean(), other[-n:] - other[-n:].mean()
-    spread = float(np.sqrt((a @ a) * (b @ b)))
-    if not spread > 0:
-        return None
-    return float(np.clip((a @ b) / spread, -1.0, 1.0))
+def _pairwise(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson correlation of each two rows of (n_symbols, n_returns) where both have a value; NaN = cannot be told."""
+    there = np.isfinite(returns)
+    values, counted = np.where(there, returns, 0.0), there.astype(np.float64)
+    number = counted @ counted.T
+    sums, squares = values @ counted.T, values**2 @ counted.T  # [i, j]: of row i, where row j has a value too
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = squares - sums**2 / number
+        covariance = values @ values.T - sums * sums.T / number
+        correlation = np.clip(covariance / np.sqrt(spread * spread.T), -1.0, 1.0)
+    is_flat = ~(spread > _FLAT * squares)
+    return np.where((number < MIN_RETURNS) | is_flat | is_flat.T, np.nan, correlation)
 
 
 def _base(symbol: str) -> str:

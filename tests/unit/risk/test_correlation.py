@@ -9,14 +9,19 @@ from trader.risk.correlation import Correlations, correlated_exposure, rolling_c
 RANDOM = np.random.default_rng(1)
 
 
-def prices(returns: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 100 * np.exp(np.cumsum(returns))
+Closes = list[tuple[int, float]]
+
+
+def prices(returns: NDArray[np.float64], *, first_ms: int = 0) -> Closes:
+    """One-minute candles, oldest first."""
+    return [(first_ms + 60_000 * i, float(close)) for i, close in enumerate(100 * np.exp(np.cumsum(returns)))]
 
 
 def test_measured_correlation_equals_numpy() -> None:
     common, own = RANDOM.normal(0, 0.01, 300), RANDOM.normal(0, 0.005, (2, 300))
     closes = {"A/USDT": prices(common + own[0]), "B/USDT": prices(common + own[1])}
-    expected = np.corrcoef([np.diff(np.log(series[-241:])) for series in closes.values()])[0, 1]
+    newest = [np.diff(np.log([close for _, close in series[-241:]])) for series in closes.values()]
+    expected = np.corrcoef(newest)[0, 1]
     measured = rolling_correlations(closes, 240)
     assert measured.of("A/USDT", "B/USDT") == pytest.approx(expected, rel=1e-12)
     assert measured.of("B/USDT", "A/USDT") == measured.of("A/USDT", "B/USDT")
@@ -26,6 +31,23 @@ def test_measured_correlation_equals_numpy() -> None:
 def test_series_of_different_length_share_their_newest_part() -> None:
     common = prices(RANDOM.normal(0, 0.01, 300))
     assert rolling_correlations({"A/USDT": common, "B/USDT": common[-50:]}, 240).of("A/USDT", "B/USDT") > 0.999
+
+
+@pytest.mark.parametrize("missing", [slice(299, 300), slice(150, 151), slice(100, 120)], ids=["newest", "one", "many"])
+def test_candles_are_compared_with_those_of_the_same_open_time(missing: slice) -> None:
+    """One symbol lacks candles (the newest has not come yet, or there was none): what both have is compared."""
+    common = prices(RANDOM.normal(0, 0.01, 300))
+    holey = [candle for candle in common if candle not in common[missing]]
+    for one, other in ((common, holey), (holey, common)):
+        measured = rolling_correlations({"A/USDT": one, "B/USDT": other}, 240).pairs
+        assert measured[("A/USDT", "B/USDT")] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("candles", "is_measured"), [(30, False), (31, True)])
+def test_thirty_common_returns_are_enough(candles: int, is_measured: bool) -> None:
+    long, short = prices(RANDOM.normal(0, 0.01, 300)), prices(RANDOM.normal(0, 0.01, 300))
+    measured = rolling_correlations({"A/USDT": long, "B/USDT": short[-candles:]}, 240)
+    assert (("A/USDT", "B/USDT") in measured.pairs) is is_measured
 
 
 @pytest.mark.parametrize(
@@ -40,8 +62,10 @@ def test_series_of_different_length_share_their_newest_part() -> None:
     ],
 )
 def test_without_data_the_static_groups_hold(one: str, other: str, correlation: float) -> None:
-    flat = np.full(300, 100.0)
-    for closes in ({}, {one: flat[:10], other: flat[:10]}, {one: flat, other: flat * np.nan}):
+    flat = [(60_000 * i, 100.0) for i in range(300)]
+    unknown = [(open_ms, float("nan")) for open_ms, _ in flat]
+    rows: list[dict[str, Closes]] = [{}, {one: flat[:10], other: flat[:10]}, {one: flat, other: unknown}]
+    for closes in rows:
         assert rolling_correlations(closes, 240).of(one, other) == correlation
 
 
