@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from trader.adapters.ledger import ledger_path
 from trader.adapters.sql import SqlLedgerReader
 from trader.config.load import load
 from trader.config.schema import Settings
@@ -32,7 +33,7 @@ from trader.sandbox.market.listing import listing_for
 from trader.sandbox.server import process as sandbox_process
 from trader.sandbox.server.status import RunningSandbox, read_status
 from trader.service.control.client import ask
-from trader.service.process.places import control_path, ledger_path
+from trader.service.process.places import control_path
 
 Line = dict[str, Any]  # one log line
 Where = Callable[[Line], bool]

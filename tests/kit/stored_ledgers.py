@@ -14,6 +14,7 @@ import yaml
 
 from tests.kit.builders import a_model
 from tests.kit.harness import FUNDING_RATE, Harness
+from trader.adapters.ledger import ledger_path
 from trader.adapters.sql import RecoveredLedger, SqlJournal
 from trader.config.load import load
 from trader.config.schema import Settings
@@ -23,7 +24,6 @@ from trader.domain.instrument import Instrument
 from trader.domain.signals import DecisionRecord
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
-from trader.service.process.places import ledger_path
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.store import SimulationStore

@@ -10,7 +10,7 @@ from tests.scenario.accounts import Account, assert_equal, ended_equal, nothing_
 from tests.scenario.conftest import MakeDaemon
 from tests.scenario.perpetual_accounts import Margined, of_our_ledger
 from tests.scenario.test_kill import assert_each_intent_became_one_order, goes_on_with
-from trader.service.process.places import ledger_path
+from trader.adapters.ledger import ledger_path
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.store import SimulationStore
 

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from tests.scenario.conftest import MakeDaemon
+from trader.adapters.ledger import ledger_path
 from trader.adapters.parquet.recordings import Recording, holes
 from trader.adapters.sql.database import open_for_reading
 from trader.domain.events import BookUpdated, CandleClosed
-from trader.service.process.places import ledger_path, recordings_path
+from trader.service.process.places import recordings_path
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -80,7 +81,7 @@ async def _trade(
     started_ms: int,
     closing: AsyncExitStack,
 ) -> None:
-    from trader.adapters.sql.journal import SqlJournal
+    from trader.adapters.ledger import open_journal, open_ledger
     from trader.engine.engine import Engine
     from trader.engine.remembered import require_known_symbols
     from trader.engine.state import EngineState
@@ -90,21 +91,23 @@ async def _trade(
     from trader.scoring.scorer import Scorer
     from trader.scoring.watch import WatchedModel
     from trader.service.learning.modelling import modelling
-    from trader.service.process.places import ledger_path, recordings_path
+    from trader.service.process.places import recordings_path
     from trader.service.recording.recorder import Recorder, continue_after
     from trader.service.serving import serve
 
     instruments = connection.instruments
     feed, exchange = _market_and_account(settings, venue, connection, instruments)
     closing.push_async_callback(exchange.close)
-    journal = SqlJournal(ledger_path(settings))
+    journal = open_journal(settings)
     closing.push_async_callback(journal.close)
     remembered = await journal.recover()
     state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
     doubtful = state.restore(remembered)
     require_known_symbols(state)
     recordings, is_recording = recordings_path(settings), settings.recorder.enabled
-    last_seq = continue_after(recordings, ledger_path(settings), remembered.last_seq, is_recording=is_recording)
+    last_seq = continue_after(
+        recordings, partial(open_ledger, settings), remembered.last_seq, is_recording=is_recording
+    )
     inbox = Inbox(venue.clock, last_seq)
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
     if recorder is not None:

@@ -86,9 +86,10 @@ def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str,
 
 def _answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """From the daemon; while it only starts, its status; else from the ledger."""
+    from trader.adapters.ledger import ledger_path
     from trader.service.control.client import NotRunning, ask
     from trader.service.process.lock import holder
-    from trader.service.process.places import control_path, ledger_path
+    from trader.service.process.places import control_path
 
     try:
         return ask(control_path(chosen), command, arguments)
@@ -111,11 +112,10 @@ def _starting(chosen: "Settings", pid: int) -> dict[str, Any]:
 
 
 def _from_ledger(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from trader.adapters.sql import SqlLedgerReader
+    from trader.adapters.ledger import open_ledger
     from trader.service.control.reports import Reports, ledger_snapshot
-    from trader.service.process.places import ledger_path
 
-    ledger = SqlLedgerReader(ledger_path(chosen))
+    ledger = open_ledger(chosen)
     return Reports(ledger, lambda: ledger_snapshot(ledger, *_account(chosen))).answer(command, arguments)
 
 

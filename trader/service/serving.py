@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from trader.adapters.sql.reader import SqlLedgerReader
+from trader.adapters.ledger import open_ledger
 from trader.clock import wall_ms
 from trader.config.schema import Settings
 from trader.runtime.live import Runner
@@ -17,7 +17,6 @@ from trader.service.control.status import StatusSnapshot
 from trader.service.learning.modelling import Modelling
 from trader.service.learning.status import model_status
 from trader.service.process.lock import StateLock
-from trader.service.process.places import ledger_path
 from trader.service.process.sdnotify import ServiceManager
 from trader.service.process.venue import Venue
 from trader.service.recording.recorder import Recorder
@@ -39,7 +38,7 @@ async def serve(
 ) -> None:
     """The runner with everything that makes it a service around it."""
     manager = ServiceManager()
-    reader = SqlLedgerReader(ledger_path(settings))
+    reader = open_ledger(settings)
 
     def status() -> StatusSnapshot:
         return snapshot(

@@ -1,5 +1,6 @@
 """What `trader doctor` asks of the state directory: nothing is made or changed by looking."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from trader.adapters.ledger import has_ledger, ledger_path, open_ledger
 from trader.adapters.parquet.recording_files import days, size_of
 from trader.adapters.parquet.recordings import LOSSES, Recording
-from trader.adapters.sql.reader import SqlLedgerReader
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.reasons import told
@@ -18,7 +19,7 @@ from trader.service.doctor.finding import Finding, failed, passed, warned
 from trader.service.learning.libraries import missing_libraries
 from trader.service.process import kernels
 from trader.service.process.lock import holder
-from trader.service.process.places import ledger_path, recordings_path
+from trader.service.process.places import recordings_path
 
 _ENOUGH_BYTES, _LEAST_BYTES = 2_000_000_000, 200_000_000
 
@@ -29,7 +30,7 @@ def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("state directory", lambda: state_directory(directory)),
         ("disk", lambda: free_disk(directory, shutil.disk_usage(_existing(directory)).free)),
-        ("ledger", lambda: ledger(ledger_path(settings))),
+        ("ledger", lambda: ledger(settings)),
         ("lock holder", lambda: lock_holder(settings.account_dir)),
         ("kernels", lambda: compiled_kernels(settings)),
         ("log file", lambda: log_file(settings.log.file)),
@@ -75,13 +76,14 @@ def free_disk(directory: Path, free: int) -> Finding:
     return passed("disk", found)
 
 
-def ledger(path: Path) -> Finding:
-    if not path.exists():
+def ledger(settings: Settings) -> Finding:
+    path = ledger_path(settings)
+    if not has_ledger(settings):
         return passed("ledger", f"{path}: none yet, the first start makes it")
     try:
-        reader = SqlLedgerReader(path)
-        state, reasons = reader.trading_state()
-        held = len(reader.positions())
+        with contextlib.closing(open_ledger(settings)) as reader:
+            state, reasons = reader.trading_state()
+            held = len(reader.positions())
     except (Misconfigured, DBAPIError) as error:
         return failed("ledger", str(error).splitlines()[0], "keep the file, restore a backup: docs/operations.md")
     found = f"{path}: {held} open position{'' if held == 1 else 's'}, {state}"

@@ -1,14 +1,14 @@
 """What trading here has cost so far: known costs take the place of assumed ones when the next model is trained."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
-from trader.adapters.sql.reader import SqlLedgerReader
+from trader.adapters.ledger import has_ledger, open_ledger
 from trader.config.schema import Settings
 from trader.domain.decisions import ExecutionReport
 from trader.domain.instrument import Instrument
 from trader.execution.costs import ASSUMED_SPREAD_FRAC
-from trader.service.process.places import ledger_path
 from trader.training.dataset import Costs
 
 FEWEST = 20  # executions of a symbol before their mean is believed
@@ -17,8 +17,10 @@ _NEWEST = 5_000
 
 def costs_of(settings: Settings, instruments: Mapping[str, Instrument]) -> dict[str, Costs]:
     """Per symbol: the exchange's taker fee, and twice the mean slippage of this account's own executions."""
-    path = ledger_path(settings)
-    found = SqlLedgerReader(path).executions(limit=_NEWEST) if path.exists() else []
+    found: list[ExecutionReport] = []
+    if has_ledger(settings):
+        with contextlib.closing(open_ledger(settings)) as ledger:
+            found = ledger.executions(limit=_NEWEST)
     return {
         symbol: Costs(taker_fee_frac=one.taker_fee_frac, spread_frac=spread_of(symbol, found))
         for symbol, one in instruments.items()

@@ -5,11 +5,6 @@ from pathlib import Path
 from trader.config.schema import Settings
 
 
-def ledger_path(settings: Settings) -> Path:
-    """The journal's database."""
-    return settings.account_dir / "ledger.sqlite"
-
-
 def recordings_path(settings: Settings) -> Path:
     """What the market told this account's daemon."""
     return settings.account_dir / "recordings"

@@ -9,19 +9,19 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from trader.adapters.parquet.spool import RECORDED, Recorded, pack, progress_of
-from trader.adapters.sql.reader import SqlLedgerReader
 from trader.clock import wall_ms
 from trader.config.recorder import RecorderSettings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, BookUpdated, TradePrinted
 from trader.observability.logs import relay
+from trader.ports import LedgerReader
 from trader.service.control.status import RecorderStatus
 from trader.service.process.children import end_child, relay_lines, start_child
 
@@ -186,16 +186,15 @@ class Recorder:
             relay(line, "recorder.said")
 
 
-def continue_after(root: Path, ledger: Path, journal_seq: int, *, is_recording: bool) -> int:
+def continue_after(root: Path, open_ledger: Callable[[], LedgerReader], journal_seq: int, *, is_recording: bool) -> int:
     """The newest number that ledger or recording have: the next session goes on after it, so that none is given twice.
 
     Where the last recording broke off, says what is known to be missing: numbers that neither of them has.
     """
     progress = progress_of(root)
     if is_recording and not progress.has_ended:
-        reader = SqlLedgerReader(ledger)
-        missing = max(0, journal_seq - progress.last_seq - reader.count_inputs(after=progress.last_seq))
-        reader.close()
+        with contextlib.closing(open_ledger()) as ledger:
+            missing = max(0, journal_seq - progress.last_seq - ledger.count_inputs(after=progress.last_seq))
         log.warning(
             "recorder.broke_off",
             after_seq=progress.last_seq,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.kit.sandbox import market_clock, sandbox
+from trader.adapters.ledger import ledger_path
 from trader.clock import SystemClock
 from trader.config.load import load
 from trader.config.schema import Settings
@@ -103,9 +104,11 @@ def test_free_disk(free: int, verdict: str) -> None:
 
 
 def test_a_damaged_ledger_fails_in_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
+    chosen = settings(tmp_path)
+    path = ledger_path(chosen)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"not a database" * 100)
-    finding = doctor_state.ledger(path)
+    finding = doctor_state.ledger(chosen)
     assert finding.verdict == "fail"
     assert str(path) in finding.found
     assert "\n" not in finding.found

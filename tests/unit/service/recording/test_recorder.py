@@ -14,7 +14,7 @@ from tests.kit.market_inputs import DAY, market_inputs, numbered, packed
 from tests.kit.sandbox import eventually
 from trader.adapters.parquet.recordings import Recording
 from trader.adapters.parquet.spool import Recorded, progress_of, spool_files
-from trader.adapters.sql import SqlJournal
+from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.config.recorder import RecorderSettings
 from trader.domain.events import BookUpdated, CommandName, CommandReceived, TimerFired, TradePrinted
 from trader.service.recording import recorder as recorder_module
@@ -131,12 +131,12 @@ async def test_numbers_go_on_after_the_newest_of_ledger_and_recording(tmp_path: 
     stop = CommandReceived(seq=14, ts_ms=1, command_id="c", name=CommandName.PAUSE, origin="test")
     await journal.write([(stop, [])], durable=True)
     await journal.close()
-    assert continue_after(root, ledger, 14, is_recording=True) == 14
+    assert continue_after(root, lambda: SqlLedgerReader(ledger), 14, is_recording=True) == 14
     (root / "spool").mkdir(parents=True)
     (root / "spool" / "1.spool").write_bytes(packed(1, 0, market_inputs(8)))  # numbers 1 to 9, 5 left out
-    assert continue_after(root, ledger, 14, is_recording=True) == 14
+    assert continue_after(root, lambda: SqlLedgerReader(ledger), 14, is_recording=True) == 14
     (root / "spool" / "2.spool").write_bytes(packed(1, 8, market_inputs(8, first_seq=20)))
-    assert continue_after(root, ledger, 14, is_recording=True) == 28
+    assert continue_after(root, lambda: SqlLedgerReader(ledger), 14, is_recording=True) == 28
 
 
 async def test_a_break_is_told_with_what_is_known_to_be_missing(
@@ -150,7 +150,7 @@ async def test_a_break_is_told_with_what_is_known_to_be_missing(
     await journal.close()
     (root / "spool").mkdir(parents=True)
     (root / "spool" / "1.spool").write_bytes(packed(1, 0, market_inputs(8)))
-    continue_after(root, ledger, 14, is_recording=True)
+    continue_after(root, lambda: SqlLedgerReader(ledger), 14, is_recording=True)
     said = capsys.readouterr().out + caplog.text
     assert "broke off after number 9" in said
     assert "4 of them known by their numbers" in said  # 10 to 13: the ledger has 14
