@@ -33,19 +33,23 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
 def health(config: ConfigOption = None) -> None:
     """Tell in one line whether the daemon answers and trades: exit code 0, else 1. For health checks."""
     chosen = settings(config)
+    import msgspec
+
     from trader.domain.errors import Unavailable
     from trader.service.control.client import NotRunning, ask
+    from trader.service.control.status import StatusSnapshot
     from trader.service.process.lock import holder
     from trader.service.process.places import control_path
 
     try:
-        status = ask(control_path(chosen), "status", timeout_s=_HEALTH_WAIT_S)
+        answer = ask(control_path(chosen), "status", timeout_s=_HEALTH_WAIT_S)
     except NotRunning:
         pid = holder(chosen.account_dir)
         if pid is None:
             raise
         raise Unavailable(f"the daemon (process {pid}) is still starting") from None
-    typer.echo(": ".join(part for part in (status["trading_state"], "; ".join(status["trading_reasons"])) if part))
+    status = msgspec.convert(answer, StatusSnapshot)
+    typer.echo(": ".join(part for part in (status.trading_state, "; ".join(status.trading_reasons)) if part))
 
 
 def _findings(config: Path | None) -> "list[Finding]":

@@ -20,9 +20,12 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         _print_json(answer)
     else:
-        from trader.cli.status_view import print_status
+        import msgspec
 
-        print_status(answer)
+        from trader.cli.status_view import print_status
+        from trader.service.control.status import StatusSnapshot
+
+        print_status(msgspec.convert(answer, StatusSnapshot))
 
 
 def positions(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -120,7 +123,7 @@ def _from_ledger(chosen: "Settings", command: str, arguments: dict[str, Any]) ->
 
 
 def _account(chosen: "Settings") -> tuple[str, str, str]:
-    return chosen.mode, f"{chosen.exchange.id} {chosen.exchange.market}", chosen.market.timeframe
+    return chosen.mode, chosen.exchange.title, chosen.market.timeframe
 
 
 def _print_json(value: Any) -> None:

@@ -47,6 +47,11 @@ class ExchangeSettings(Section):
             return symbols
         return tuple(_perpetual_name(symbol) for symbol in symbols)
 
+    @property
+    def title(self) -> str:
+        """The exchange and its market as a person is told them: "binance spot"."""
+        return f"{self.id} {self.market}"
+
     @model_validator(mode="after")
     def _loopback_only(self) -> "ExchangeSettings":
         if self.endpoint is not None:

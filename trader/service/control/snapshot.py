@@ -38,7 +38,7 @@ def snapshot(
     return StatusSnapshot(
         running=True,
         mode=settings.mode,
-        exchange=settings.exchange.id,
+        exchange=settings.exchange.title,
         trading_state=state.trading_state.value,
         trading_reasons=state.trading_reasons,
         phase="stopping" if state.is_stopping else "trading" if state.is_ready else "reconciling",

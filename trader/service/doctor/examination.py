@@ -23,7 +23,7 @@ Locate = Callable[[], Awaitable[Venue]]
 def examine(settings: Settings, locate: Locate, *, market_id: str, needs_keys: bool) -> list[Finding]:
     """Every finding for these settings: configuration, machine, state, keys, exchange."""
     return [
-        passed("configuration", f"{settings.mode} on {settings.exchange.id} {settings.exchange.market}, "
+        passed("configuration", f"{settings.mode} on {settings.exchange.title}, "
                f"{len(settings.exchange.symbols)} symbols, {settings.market.timeframe} candles"),
         *examine_machine(),
         *examine_state(settings, market_id),
