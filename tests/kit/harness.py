@@ -40,6 +40,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport, OrderType, Side
 from trader.domain.refusals import RefusalCode
 from trader.domain.signals import ModelInfo
+from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
@@ -153,8 +154,8 @@ class Harness:
         self.fault: Callable[[d.Decision], Fault | None] = lambda decision: None
         self.crash_at: int | None = None  # decisions left before the process dies
         self._queue: deque[AnyEvent] = deque()
-        self._timers: list[tuple[int, str]] = []
-        self._due: dict[str, int] = {}
+        self._timers: list[tuple[int, TimerId]] = []
+        self._due: dict[TimerId, int] = {}
         self._unresolved: list[OrderRef] = []
         self._dead = False
         self.engine = self._boot()
@@ -197,12 +198,12 @@ class Harness:
         """Time passes; timers that become due fire in order."""
         until = self.now_ms + ms
         while self._timers and self._timers[0][0] <= until and not self._dead:
-            due_ms, timer_id = heapq.heappop(self._timers)
-            if self._due.get(timer_id) != due_ms:
+            due_ms, timer = heapq.heappop(self._timers)
+            if self._due.get(timer) != due_ms:
                 continue  # moved or cancelled
-            del self._due[timer_id]
+            del self._due[timer]
             self.now_ms = max(self.now_ms, due_ms)
-            self.put(TimerFired(timer_id=timer_id))
+            self.put(TimerFired(timer=timer))
         self.now_ms = until
 
     def forecast(self, prediction: float = 0.02, symbol: str = "", win: float = 0.7) -> None:
@@ -360,9 +361,9 @@ class Harness:
                     self._queue.append(self._resolved(ref))
             case d.QueryOrder(ref=ref):
                 self._queue.append(self._resolved(ref))
-            case d.SetTimer(timer_id=timer_id, due_ms=due_ms):
-                self._due[timer_id] = due_ms
-                heapq.heappush(self._timers, (due_ms, timer_id))
+            case d.SetTimer(timer=timer, due_ms=due_ms):
+                self._due[timer] = due_ms
+                heapq.heappush(self._timers, (due_ms, timer))
             case _:
                 pass
 

@@ -14,6 +14,7 @@ from trader.domain.events import AnyEvent, TimerFired
 from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus, OrderType, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Regime, Verdict
+from trader.domain.timers import TimerId, TimerKind
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -121,4 +122,4 @@ def deciding(number: int, seq: int, ts_ms: int = NOW_MS) -> tuple[AnyEvent, list
 
 
 def _event(seq: int, ts_ms: int = NOW_MS) -> AnyEvent:
-    return TimerFired(seq=seq, ts_ms=ts_ms, timer_id="t")
+    return TimerFired(seq=seq, ts_ms=ts_ms, timer=TimerId(TimerKind.STOP, "t"))

@@ -35,6 +35,7 @@ from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Candle
 from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, TimeInForce
 from trader.domain.signals import DecisionRecord, MarketContext, ModelInfo
+from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.risk.stops import PositionPlan
@@ -82,7 +83,7 @@ class Scene:
         self.symbol = next(iter(self.instruments))
         self.now_ms = NOW_MS
         self.seen: list[d.Decision] = []
-        self.timers: dict[str, int] = {}
+        self.timers: dict[TimerId, int] = {}
         self._unanswered: list[d.SubmitOrder | d.CancelOrder] = []
         self._fills = 0
         self._seq = 0
@@ -103,7 +104,7 @@ class Scene:
             if isinstance(decision, d.SubmitOrder | d.CancelOrder):
                 self._unanswered.append(decision)
             elif isinstance(decision, d.SetTimer):
-                self.timers[decision.timer_id] = decision.due_ms
+                self.timers[decision.timer] = decision.due_ms
         self.seen += decided
         return decided
 
@@ -114,7 +115,7 @@ class Scene:
             due_ms, name = due[0]
             del self.timers[name]
             self.now_ms = max(self.now_ms, due_ms)
-            decided += self.hear(TimerFired(timer_id=name))
+            decided += self.hear(TimerFired(timer=name))
         self.now_ms = until
         return decided
 

@@ -21,7 +21,7 @@ from trader.execution.algorithms import (
     WokeUp,
 )
 
-A_LATE_TIMER = WokeUp("of another parent/wake")
+A_LATE_TIMER = WokeUp("of another parent")
 QUANTITIES = st.sampled_from(["0.06", "0.5", "7.33333", "40"])
 STEPS = st.lists(
     st.tuples(

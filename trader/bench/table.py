@@ -97,13 +97,16 @@ def _journal() -> Measured:
     """One durable write of a small batch: what an order waits for before it is sent."""
     from trader.adapters.sql.journal import SqlJournal
     from trader.domain.events import TimerFired
+    from trader.domain.timers import TimerId, TimerKind
 
     async def durable_writes(path: Path) -> list[float]:
         journal = SqlJournal(path)
         spent = []
         for seq in range(1, 201):
             began = default_timer()
-            await journal.write([(TimerFired(timer_id="bench", ts_ms=seq, seq=seq), [])], durable=True)
+            await journal.write(
+                [(TimerFired(timer=TimerId(TimerKind.STOP, "bench"), ts_ms=seq, seq=seq), [])], durable=True
+            )
             spent.append((default_timer() - began) * 1e3)
         await journal.close()
         return spent

@@ -12,6 +12,7 @@ import msgspec
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.orders import Approved, Fill, Order, OrderRef
 from trader.domain.signals import DecisionRecord
+from trader.domain.timers import TimerId
 
 
 class TradingState(StrEnum):
@@ -61,9 +62,9 @@ class RequestReconcile(DecisionBase, frozen=True):
 
 
 class SetTimer(DecisionBase, frozen=True):
-    """Wake the engine with `TimerFired(timer_id)` at `due_ms` (market time). Setting it again moves it."""
+    """Wake the engine with `TimerFired(timer)` at `due_ms` (market time). Setting it again moves it."""
 
-    timer_id: str
+    timer: TimerId
     due_ms: int
 
 

@@ -14,6 +14,7 @@ from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
 from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Forecast, ModelHealth, ModelInfo
+from trader.domain.timers import TimerId
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -165,7 +166,7 @@ class Ticked(Event, frozen=True):
 
 
 class TimerFired(Event, frozen=True):
-    timer_id: str
+    timer: TimerId
 
 
 class CommandName(StrEnum):

@@ -7,6 +7,7 @@ from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Leve
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
+from trader.domain.timers import TimerId, TimerKind
 from trader.engine import algorithms, control, exits, opening, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
@@ -158,7 +159,7 @@ def _resume(desk: Desk) -> None:
         if wanted.parent_id and wanted.parent_id not in state.algorithms:
             wanted = msgspec.structs.replace(wanted, parent_id="", asked_ms=desk.now_ms)
             state.exits[symbol] = wanted
-        desk.wake(f"exit/{symbol}", wanted.not_before_ms)
+        desk.wake(TimerId(TimerKind.EXIT, symbol), wanted.not_before_ms)
         exits.drive(desk, symbol)
     _answer_unplanned(desk)
 

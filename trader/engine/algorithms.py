@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from trader.domain.decisions import RecordExecution
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.timers import TimerId, TimerKind
 from trader.engine.desk import Desk
 from trader.execution.algorithms import (
     Abort,
@@ -15,7 +16,7 @@ from trader.execution.algorithms import (
     WokeUp,
     step,
 )
-from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake, timer_owner
+from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.costs import execution_report
 from trader.execution.planner import start
@@ -46,8 +47,8 @@ def start_algorithm(
     _carry_out(desk, state, actions, first_replaces)
 
 
-def wake_algorithm(desk: Desk, timer_id: str) -> None:
-    _step(desk, timer_owner(timer_id), WokeUp(timer_id))
+def wake_algorithm(desk: Desk, parent_id: str) -> None:
+    _step(desk, parent_id, WokeUp(parent_id))
 
 
 def resume_algorithm(desk: Desk, parent_id: str) -> None:
@@ -92,8 +93,8 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                 order = desk.state.tracker.by_client_id(ref.client_id)
                 if order is not None:
                     desk.cancel(order)
-            case Wake(timer_id=timer_id, due_ms=due_ms):
-                desk.wake(timer_id, due_ms)
+            case Wake(due_ms=due_ms):
+                desk.wake(TimerId(TimerKind.ALGORITHM, state.parent_id), due_ms)
             case Finished():
                 _finish(desk, state.parent_id)
                 return

@@ -18,6 +18,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
 from trader.domain.reasons import Reason, told
+from trader.domain.timers import TimerId
 from trader.engine.state import EngineState, Market, kept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.risk.correlation import correlated_exposure
@@ -47,8 +48,8 @@ class Desk:
     def notify(self, level: Level, event: str, message: str, *, symbol: str = "", ref: str = "") -> None:
         self.out.append(Notify(level, event, message, symbol, ref))
 
-    def wake(self, timer_id: str, due_ms: int) -> None:
-        self.out.append(SetTimer(timer_id, due_ms))
+    def wake(self, timer: TimerId, due_ms: int) -> None:
+        self.out.append(SetTimer(timer, due_ms))
 
     def keep(self, kind: str, key: str, value: msgspec.Struct | None) -> None:
         """Remember one changed part of the state (the caller has changed it)."""

@@ -32,6 +32,7 @@ from trader.domain.events import (
     TradePrinted,
 )
 from trader.domain.refusals import Refusal
+from trader.domain.timers import TimerKind
 from trader.engine import account, algorithms, control, decide, exits, in_use, opening, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
@@ -217,9 +218,12 @@ class Engine:
         self._desk.notify(Level.WARNING, "account.unreachable", event.reason)
 
     def _on_timer(self, event: TimerFired) -> None:
-        if event.timer_id.startswith("stop/"):
-            protect(self._desk, event.timer_id.removeprefix("stop/"))
-        elif event.timer_id.startswith("exit/"):
-            exits.drive(self._desk, event.timer_id.removeprefix("exit/"))
-        else:
-            algorithms.wake_algorithm(self._desk, event.timer_id)
+        match event.timer.kind:
+            case TimerKind.STOP:
+                protect(self._desk, event.timer.key)
+            case TimerKind.EXIT:
+                exits.drive(self._desk, event.timer.key)
+            case TimerKind.ALGORITHM:
+                algorithms.wake_algorithm(self._desk, event.timer.key)
+            case never:
+                assert_never(never)

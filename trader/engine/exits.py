@@ -14,6 +14,7 @@ from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.refusals import Refusal
+from trader.domain.timers import TimerId, TimerKind
 from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import note_trouble, protect
@@ -177,7 +178,7 @@ def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
     )
     _put(desk, wanted)
     if wait_ms:
-        desk.wake(f"exit/{sold.symbol}", wanted.not_before_ms)
+        desk.wake(TimerId(TimerKind.EXIT, sold.symbol), wanted.not_before_ms)
     protect(desk, sold.symbol)
     drive(desk, sold.symbol)
 
@@ -201,7 +202,7 @@ def _try_again(desk: Desk, wanted: PendingExit, left: Decimal, algorithm: Algori
             not_before_ms=desk.now_ms + RETRY_MS,
         )
         _put(desk, retry)
-        desk.wake(f"exit/{symbol}", retry.not_before_ms)
+        desk.wake(TimerId(TimerKind.EXIT, symbol), retry.not_before_ms)
     protect(desk, symbol)
 
 
@@ -219,7 +220,7 @@ def _wait(desk: Desk, wanted: PendingExit, left: Decimal, refusal: Refusal) -> N
             wanted, quantity=left, parent_id="", waits=waits, asked_ms=desk.now_ms, not_before_ms=due_ms
         ),
     )
-    desk.wake(f"exit/{wanted.symbol}", due_ms)
+    desk.wake(TimerId(TimerKind.EXIT, wanted.symbol), due_ms)
     protect(desk, wanted.symbol)
 
 

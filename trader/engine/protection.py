@@ -5,6 +5,7 @@ from decimal import Decimal
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Purpose
+from trader.domain.timers import TimerId, TimerKind
 from trader.engine.desk import Desk, is_resting
 from trader.engine.state import StopTrouble
 from trader.execution.client_ids import client_id_for
@@ -53,7 +54,7 @@ def note_trouble(desk: Desk, order: Order) -> StopTrouble:
     wait_ms = _WAITS_MS[min(before.tries, len(_WAITS_MS) - 1)] * desk.state.speed if was_refused else 0
     trouble = StopTrouble(before.tries + 1, before.refusals + order.was_judged, desk.now_ms + round(wait_ms))
     desk.state.stop_troubles[order.symbol] = trouble
-    desk.wake(f"stop/{order.symbol}", trouble.not_before_ms)
+    desk.wake(TimerId(TimerKind.STOP, order.symbol), trouble.not_before_ms)
     return trouble
 
 

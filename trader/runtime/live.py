@@ -174,7 +174,7 @@ class Runner:
         self.courier.act(decision)
 
     def set_timer(self, decision: SetTimer) -> None:
-        self._timers.set(decision.timer_id, decision.due_ms)
+        self._timers.set(decision.timer, decision.due_ms)
 
     def ask_reconcile(self, decision: RequestReconcile) -> None:
         del decision

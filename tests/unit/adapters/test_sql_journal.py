@@ -46,6 +46,7 @@ from trader.domain.market import Book, Candle
 from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderIntent, OrderStatus, Side
 from trader.domain.reasons import texts
 from trader.domain.signals import DecisionRecord
+from trader.domain.timers import TimerId, TimerKind
 
 
 def file_of(tmp_path: Path) -> Path:
@@ -150,7 +151,7 @@ async def test_inputs_are_stored_by_number_and_decode_to_the_event(tmp_path: Pat
     journal = SqlJournal(file_of(tmp_path))
     written: list[AnyEvent] = [
         CommandReceived(seq=3, ts_ms=NOW_MS, command_id="c", name=CommandName.PAUSE, origin="uid 0"),
-        TimerFired(seq=4, ts_ms=NOW_MS, timer_id="reprice:x"),
+        TimerFired(seq=4, ts_ms=NOW_MS, timer=TimerId(TimerKind.ALGORITHM, "x")),
     ]
     await journal.write([(event, []) for event in written], durable=True)
     await journal.close()

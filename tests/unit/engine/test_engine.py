@@ -23,6 +23,7 @@ from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Purpose
 from trader.domain.reasons import texts
 from trader.domain.signals import Verdict
+from trader.domain.timers import TimerId, TimerKind
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 
@@ -286,7 +287,7 @@ def test_nothing_is_sent_after_a_restart_before_the_account_is_reconciled() -> N
         for event in (
             BookUpdated(book=a_book(bid=mid - 0.01, ask=mid + 0.01)),
             Ticked(),
-            TimerFired(timer_id="exit/x"),
+            TimerFired(timer=TimerId(TimerKind.EXIT, "x")),
         ):
             sent += [d for d in engine.process(event) if isinstance(d, SubmitOrder)]
     assert sent == []

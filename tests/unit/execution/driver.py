@@ -158,7 +158,7 @@ class Run:
                 self.cancels.append(action.ref.client_id)
                 self.tracker.cancel_requested(action.ref.client_id, self.now_ms)
             elif isinstance(action, Wake):
-                self.timers[action.timer_id] = action.due_ms
+                self.timers[self.state.parent_id] = action.due_ms
             else:
                 assert isinstance(action, Finished)
                 assert self.finished is None, "finished twice"

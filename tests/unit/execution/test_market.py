@@ -101,7 +101,7 @@ def test_an_unknown_child_blocks_until_there_is_evidence() -> None:
     run = Run("market", "1")
     run.lose()
     run.advance(600)
-    run.tell(WokeUp("of another parent/wake"))
+    run.tell(WokeUp("of another parent"))
     assert len(run.placed) == 1
     run.absent()
     run.advance(5)
@@ -135,7 +135,7 @@ def test_abort_waits_for_the_live_child_and_cancels_it_once_it_is_open() -> None
     assert not run.state.finished
     run.ack()
     assert run.cancels == [run.last.client_id]
-    run.tell(WokeUp("of another parent/wake"))
+    run.tell(WokeUp("of another parent"))
     assert len(run.cancels) == 1
     run.advance(11)
     assert len(run.cancels) == 2  # no answer to the first
@@ -161,7 +161,7 @@ def test_repeated_inputs_do_nothing_twice() -> None:
     run.fill("0.3")
     order = run.tracker.by_client_id(run.last.client_id)
     assert order is not None
-    for news in (Started(), ChildChanged(order), ChildChanged(order), WokeUp("p-1/wake")):
+    for news in (Started(), ChildChanged(order), ChildChanged(order), WokeUp("p-1")):
         assert run.tell(news) == []
     assert run.state.filled == Decimal("0.3")
 

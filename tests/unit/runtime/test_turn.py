@@ -33,6 +33,7 @@ from trader.domain.events import (
     TimerFired,
 )
 from trader.domain.orders import OrderRef
+from trader.domain.timers import TimerId, TimerKind
 from trader.runtime.turn import Turn, act
 
 REF = OrderRef("BTC/USDT", "t-1")
@@ -64,7 +65,7 @@ class Written:
     [
         (CancelOrder(REF), "request"),
         (QueryOrder(REF), "request"),
-        (SetTimer("t", 5), "set_timer"),
+        (SetTimer(TimerId(TimerKind.STOP, "t"), 5), "set_timer"),
         (RequestReconcile("asked"), "ask_reconcile"),
         (AnswerCommand("c1", "done"), "answer"),
     ],
@@ -90,14 +91,14 @@ def test_a_turn_is_the_pair_that_the_journal_writes() -> None:
 
 def test_only_what_changes_the_exchange_must_be_on_disk_first() -> None:
     assert Turn(Ticked(), (TOLD, CancelOrder(REF))).sends
-    assert not Turn(Ticked(), (QueryOrder(REF), KEPT, SetTimer("t", 5))).sends
+    assert not Turn(Ticked(), (QueryOrder(REF), KEPT, SetTimer(TimerId(TimerKind.STOP, "t"), 5))).sends
 
 
 def test_market_data_and_heartbeats_are_news_once_something_is_decided_on_them() -> None:
     assert not Turn(BookUpdated(book=a_book())).is_news
     assert not Turn(Ticked()).is_news
     assert Turn(Ticked(), (KEPT,)).is_news
-    assert Turn(TimerFired(timer_id="t")).is_news
+    assert Turn(TimerFired(timer=TimerId(TimerKind.STOP, "t"))).is_news
     assert Turn(AccountUnreachable(reason="test")).is_news
 
 

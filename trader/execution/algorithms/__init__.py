@@ -4,7 +4,7 @@
 feeds it `Started()` again, which re-arms its timers, and the same input delivered twice changes nothing twice.
 """
 
-from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake, timer_owner
+from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.inputs import (
     Abort,
     AlgorithmInput,
@@ -36,5 +36,4 @@ __all__ = [
     "Wake",
     "WokeUp",
     "step",
-    "timer_owner",
 ]

@@ -14,12 +14,8 @@ class Cancel(msgspec.Struct, frozen=True):
 
 
 class Wake(msgspec.Struct, frozen=True):
-    """Call `step` with `WokeUp(timer_id)` at `due_ms` (market time). Asking again moves it.
+    """Call `step` with `WokeUp` at `due_ms` (market time). A parent has one timer: asking again moves it."""
 
-    `timer_id` is "<parent id>/<name>".
-    """
-
-    timer_id: str
     due_ms: int
 
 
@@ -30,8 +26,3 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 Action = Place | Cancel | Wake | Finished
-
-
-def timer_owner(timer_id: str) -> str:
-    """The parent id in a timer id."""
-    return timer_id.partition("/")[0]

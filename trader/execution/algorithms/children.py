@@ -83,7 +83,7 @@ def wake(state: S, due_ms: int) -> Step[S]:
     """Arm the parent's one timer, unless it is armed for that moment already."""
     if state.wake_ms == due_ms:
         return state, []
-    return msgspec.structs.replace(state, wake_ms=due_ms), [Wake(state.timer_id, due_ms)]
+    return msgspec.structs.replace(state, wake_ms=due_ms), [Wake(due_ms)]
 
 
 def finish(state: S, reason: str) -> Step[S]:

@@ -14,9 +14,9 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class WokeUp(msgspec.Struct, frozen=True):
-    """A timer the algorithm asked for is due."""
+    """The timer of `parent_id` is due."""
 
-    timer_id: str
+    parent_id: str
 
 
 class ChildChanged(msgspec.Struct, frozen=True):

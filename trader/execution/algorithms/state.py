@@ -96,11 +96,6 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     def cancelled(self) -> bool:
         return bool(self.abort_reason)
 
-    @property
-    def timer_id(self) -> str:
-        """The parent has one timer."""
-        return f"{self.parent_id}/wake"
-
     def with_child(self, child: Child) -> Self:
         """`child` in place of the one with its client id."""
         children = tuple(child if old.client_id == child.client_id else old for old in self.children)

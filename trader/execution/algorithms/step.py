@@ -47,6 +47,6 @@ def _told(state: AlgorithmState, news: AlgorithmInput, now_ms: int) -> Algorithm
         return msgspec.structs.replace(state, children=sent) if len(sent) < state.step else state
     if isinstance(news, Abort) and not state.abort_reason:
         return msgspec.structs.replace(state, abort_reason=news.reason or "aborted")
-    if isinstance(news, Started) or (isinstance(news, WokeUp) and news.timer_id == state.timer_id):
+    if isinstance(news, Started) or (isinstance(news, WokeUp) and news.parent_id == state.parent_id):
         return msgspec.structs.replace(state, wake_ms=None)
     return state

@@ -17,6 +17,7 @@ from trader.adapters.parquet.spool import Recorded, progress_of, spool_files
 from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.config.recorder import RecorderSettings
 from trader.domain.events import BookUpdated, CommandName, CommandReceived, TimerFired, TradePrinted
+from trader.domain.timers import TimerId, TimerKind
 from trader.service.recording import recorder as recorder_module
 from trader.service.recording.recorder import Recorder, continue_after
 
@@ -60,7 +61,9 @@ async def test_everything_is_on_disk_after_a_clean_end(tmp_path: Path) -> None:
     events = market_inputs(1_000, step_ms=50)
     async with running(Recorder(tmp_path, RecorderSettings())) as recorder:
         for at in range(0, 1_000, 100):
-            recorder.record([*events[at : at + 100], TimerFired(seq=10**6, timer_id="the ledger keeps it")])
+            recorder.record(
+                [*events[at : at + 100], TimerFired(seq=10**6, timer=TimerId(TimerKind.STOP, "the ledger keeps it"))]
+            )
         await eventually(lambda: progress_of(tmp_path).following > 0)
         assert recorder.status().is_recording
         recorder.record([])
