@@ -45,9 +45,9 @@ from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.orders import OrderChanged, SimEvent, SimRequest, SimTrade
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
+from trader.simulation.sim_orders import OrderChanged, SimEvent, SimRequest, SimTrade
 from trader.simulation.venue import _PAYMENTS, _fill, _payment, _report, _request
 
 T = TypeVar("T", bound=d.Decision)

@@ -11,7 +11,7 @@ from tests.property.simulation_days import Day, days
 from trader.domain.instrument import Instrument
 from trader.domain.orders import OrderType, Side
 from trader.simulation.costs import commission
-from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimTrade
+from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimTrade
 
 ZERO = Decimal(0)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trader.app.venue import known_market_id, locate, refuse_unusable, secrets
+from trader.app.access import known_market_id, locate, refuse_unusable, secrets
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.observability.logs import configure
@@ -17,7 +17,7 @@ from trader.service.process.lock import prepare_private
 
 if TYPE_CHECKING:
     from trader.adapters.model_files import ModelFiles
-    from trader.service.learning.download import Tell, Verified, Wanted
+    from trader.service.learning.download import DownloadRequest, Tell, Verified
     from trader.training.tune import TrialDone, TuningReport
 
 
@@ -79,7 +79,7 @@ def model_files(settings: Settings) -> "ModelFiles":
     return ModelFiles(root)
 
 
-def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
+def download(settings: Settings, wanted: "DownloadRequest", tell: "Tell") -> list["Verified"]:
     """`trader download`: candles into the store that training reads. Needs no keys in any mode."""
     refuse_unusable(settings.model_copy(update={"mode": "paper"}))
     prepare_private(settings.storage.state_dir)
@@ -90,8 +90,8 @@ def download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verifi
         output.close()
 
 
-async def _download(settings: Settings, wanted: "Wanted", tell: "Tell") -> list["Verified"]:
+async def _download(settings: Settings, wanted: "DownloadRequest", tell: "Tell") -> list["Verified"]:
     from trader.service.learning.download import download_into
 
-    venue = await locate(settings.model_copy(update={"mode": "paper"}))
-    return await download_into(settings.storage.state_dir / "candles" / venue.market_id, venue, wanted, tell)
+    access = await locate(settings.model_copy(update={"mode": "paper"}))
+    return await download_into(settings.storage.state_dir / "candles" / access.market_id, access, wanted, tell)

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from trader.app.venue import bundled, known_market_id
+from trader.app.access import bundled, known_market_id
 from trader.config.schema import Settings
 from trader.service.process import kernels
-from trader.service.process.venue import Venue, clock_of
+from trader.service.process.access import MarketAccess, clock_of
 
 if TYPE_CHECKING:
     from trader.service.doctor.finding import Finding
@@ -35,14 +35,14 @@ def doctor(settings: Settings) -> list["Finding"]:
     is_bundled = settings.exchange.id == "sandbox"
     market_id = known_market_id(settings)
 
-    async def locate() -> Venue:
+    async def locate() -> MarketAccess:
         from trader.sandbox.server.process import answers
         from trader.sandbox.server.status import read_status
 
         running = read_status(settings.storage.state_dir / "sandbox") if is_bundled else None
         if running is not None and await answers(running):
             return bundled(settings, running)
-        return Venue(settings, await clock_of(settings.exchange), None, market_id)
+        return MarketAccess(settings, await clock_of(settings.exchange), None, market_id)
 
     needs_keys = settings.mode == "live" and not is_bundled
     return examine(settings, locate, market_id=market_id, needs_keys=needs_keys)

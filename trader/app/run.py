@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from trader.app.venue import locate, refuse_unusable, secrets
+from trader.app.access import locate, refuse_unusable, secrets
 from trader.clock import wall_ms
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
@@ -18,9 +18,9 @@ from trader.observability.logs import LogOutput, configure
 from trader.ports import Exchange, MarketFeed
 from trader.service.learning import supply
 from trader.service.process import kernels
+from trader.service.process.access import MarketAccess
 from trader.service.process.lock import StateLock
 from trader.service.process.loop import on_signals, run_loop, until
-from trader.service.process.venue import Venue
 
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
@@ -47,19 +47,19 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
 async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, duration_s: float | None) -> int:
     started_ms = wall_ms()
     stop = on_signals()
-    venue = await until(stop, locate(settings))
-    if venue is None:
+    access = await until(stop, locate(settings))
+    if access is None:
         return 0
-    output.use_market_time(venue.clock.now_ms)
+    output.use_market_time(access.clock.now_ms)
     await until(stop, supply.compiled(settings))
-    model = await until(stop, supply.champion(settings, venue))
-    venue = await until(stop, locate(settings))  # a training may outlast the idle sandbox: then it is started again
-    if model is None or venue is None:
+    model = await until(stop, supply.champion(settings, access))
+    access = await until(stop, locate(settings))  # a training may outlast the idle sandbox: then it is started again
+    if model is None or access is None:
         return 0
-    output.use_market_time(venue.clock.now_ms)
+    output.use_market_time(access.clock.now_ms)
     from trader.adapters.ccxt.connect import connect
 
-    connection = await until(stop, connect(venue.settings.exchange, venue.settings.market, venue.clock, venue.keys))
+    connection = await until(stop, connect(access.settings.exchange, access.settings.market, access.clock, access.keys))
     if connection is None:
         return 0
     if duration_s is not None:
@@ -67,13 +67,13 @@ async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, durati
         asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(connection.close)
-        await _trade(settings, venue, connection, model, lock, stop, started_ms, closing)
+        await _trade(settings, access, connection, model, lock, stop, started_ms, closing)
     return 0
 
 
 async def _trade(
     settings: Settings,
-    venue: Venue,
+    access: MarketAccess,
     connection: "Connection",
     model: "CompiledEnsemble",
     lock: StateLock,
@@ -96,19 +96,19 @@ async def _trade(
     from trader.service.serving import serve
 
     instruments = connection.instruments
-    feed, exchange = _market_and_account(settings, venue, connection, instruments)
+    feed, exchange = _market_and_account(settings, access, connection, instruments)
     closing.push_async_callback(exchange.close)
     journal = open_journal(settings)
     closing.push_async_callback(journal.close)
     remembered = await journal.recover()
-    state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=venue.clock.speed)
+    state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=access.clock.speed)
     doubtful = state.restore(remembered)
     require_known_symbols(state)
     recordings, is_recording = recordings_path(settings), settings.recorder.enabled
     last_seq = continue_after(
         recordings, partial(open_ledger, settings), remembered.last_seq, is_recording=is_recording
     )
-    inbox = Inbox(venue.clock, last_seq)
+    inbox = Inbox(access.clock, last_seq)
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
     if recorder is not None:
         closing.push_async_callback(recorder.close)
@@ -116,14 +116,14 @@ async def _trade(
     scorer = Scorer(
         watched,
         feed,
-        venue.clock,
+        access.clock,
         inbox.put,
         features=FeatureSet.of(settings),
         history_candles=settings.market.history_candles,
         told_candles=settings.risk.correlation_candles + 1,
         late_candle_s=settings.market.late_candle_s,
     )
-    models = modelling(settings, venue, watched, scorer, instruments, inbox.put)
+    models = modelling(settings, access, watched, scorer, instruments, inbox.put)
     log.info(
         "daemon.starting",
         mode=settings.mode,
@@ -141,7 +141,7 @@ async def _trade(
         feed=feed,
         exchange=exchange,
         scorer=scorer,
-        clock=venue.clock,
+        clock=access.clock,
         # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
         recorder=recorder,
@@ -150,11 +150,11 @@ async def _trade(
     closing.callback(scorer.close)
     await until(stop, scorer.warm_up())
     if not stop.is_set():
-        await serve(settings, venue, runner, recorder, models, lock, stop, started_ms)
+        await serve(settings, access, runner, recorder, models, lock, stop, started_ms)
 
 
 def _market_and_account(
-    settings: Settings, venue: Venue, connection: "Connection", instruments: Mapping[str, Instrument]
+    settings: Settings, access: MarketAccess, connection: "Connection", instruments: Mapping[str, Instrument]
 ) -> tuple[MarketFeed, Exchange]:
     """The one place where paper and live part ways."""
     if settings.mode == "live":
@@ -167,7 +167,7 @@ def _market_and_account(
     paper = PaperVenue(
         connection.feed,
         instruments,
-        venue.clock,
+        access.clock,
         opening_balances={quote: Decimal(str(settings.paper.quote_balance))},
         store=settings.account_dir / "paper.sqlite",
         latency_s=settings.paper.latency_s,

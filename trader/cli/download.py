@@ -53,14 +53,14 @@ def download(
     json: JsonOption = False,
 ) -> None:
     """Download candles, resume what was begun, and verify that none is missing."""
-    from trader.service.learning.download import Wanted
+    from trader.service.learning.download import DownloadRequest
 
     chosen = settings(config)
     names = None
     if symbols is not None:  # checked and named as in the configuration, which itself stays what it is
         asked = [name.strip() for name in symbols.split(",") if name.strip()]
         names = settings(config, {"exchange": {"symbols": asked}}).exchange.symbols
-    wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until is not None else None)
+    wanted = DownloadRequest(names, timeframe, moment_ms(since), moment_ms(until) if until is not None else None)
     from trader.app.learn import download as start
     from trader.cli.progress import DownloadBars
 

@@ -14,7 +14,7 @@ from trader.features import FeatureSet
 from trader.features.groups.funding import LEARNED_FROM_MS
 from trader.ports import Clock, MarketFeed
 from trader.scoring.rounds import Rounds
-from trader.scoring.scoring import Ensemble, Scoring, Work
+from trader.scoring.scoring import ForecastModel, Scoring, Work
 
 log = structlog.get_logger("scorer")
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Scorer:
 
     def __init__(
         self,
-        model: Ensemble,
+        model: ForecastModel,
         feed: MarketFeed,
         clock: Clock,
         put: Callable[[AnyEvent], None],
@@ -79,12 +79,12 @@ class Scorer:
         if self._has_books:
             self._observed.append(event)
 
-    async def use(self, model: Ensemble) -> None:
+    async def use(self, model: ForecastModel) -> None:
         """From now on forecast with `model`; raises `Misconfigured` if it does not fit the running features."""
         await self._in_thread(self._scoring.use, model)
         self._put(ModelChanged(model=model.info))
 
-    def require_same_features(self, model: Ensemble) -> None:
+    def require_same_features(self, model: ForecastModel) -> None:
         """Raises `Misconfigured` if `model` needs other features than the one in use."""
         self._scoring.require_same_features(model)
 

@@ -20,7 +20,7 @@ from trader.scoring.rounds import Round
 Floats = NDArray[np.float64]
 
 
-class Ensemble(Protocol):
+class ForecastModel(Protocol):
     """What is asked of a model (`models.CompiledEnsemble`)."""
 
     @property
@@ -40,7 +40,7 @@ class Work(NamedTuple):
     overdue: Sequence[Round]  # to be looked at, not done with
 
 
-def asked_for(model: Ensemble, features: FeatureSet) -> FeatureSet:
+def asked_for(model: ForecastModel, features: FeatureSet) -> FeatureSet:
     """The features of `model`'s groups in the market of `features`; raises `Misconfigured` if it knows others."""
     manifest = model.manifest
     asked = msgspec.structs.replace(features, groups=manifest.feature_groups)
@@ -57,7 +57,7 @@ def asked_for(model: Ensemble, features: FeatureSet) -> FeatureSet:
 class Scoring:
     """One feature stream per symbol and one model."""
 
-    def __init__(self, model: Ensemble, features: FeatureSet) -> None:
+    def __init__(self, model: ForecastModel, features: FeatureSet) -> None:
         self.features = asked_for(model, features)
         names = self.features.columns
         self._context = [names.index(name) for name in CONTEXT_COLUMNS]
@@ -70,7 +70,7 @@ class Scoring:
         self.restart()
 
     @property
-    def model(self) -> Ensemble:
+    def model(self) -> ForecastModel:
         return self._model
 
     @property
@@ -80,12 +80,12 @@ class Scoring:
             return self.features.symbols
         return self.features.symbols[:1] if self._has_leader else ()
 
-    def use(self, model: Ensemble) -> None:
+    def use(self, model: ForecastModel) -> None:
         """From now on forecast with `model`. Raises `Misconfigured` if it needs other features than the one before."""
         self.require_same_features(model)
         self._model = model
 
-    def require_same_features(self, model: Ensemble) -> None:
+    def require_same_features(self, model: ForecastModel) -> None:
         """Raises `Misconfigured` if `model` needs other features than the one in use."""
         if asked_for(model, self.features) != self.features:
             raise Misconfigured(
@@ -180,7 +180,7 @@ class Scoring:
 
 
 def forecasts(
-    model: Ensemble,
+    model: ForecastModel,
     inputs: NDArray[np.int64],
     context: Sequence[int],
     rows: Mapping[str, tuple[Candle, Floats]],

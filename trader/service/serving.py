@@ -16,9 +16,9 @@ from trader.service.control.snapshot import snapshot
 from trader.service.control.status import StatusSnapshot
 from trader.service.learning.modelling import Modelling
 from trader.service.learning.status import model_status
+from trader.service.process.access import MarketAccess
 from trader.service.process.lock import StateLock
 from trader.service.process.sdnotify import ServiceManager
-from trader.service.process.venue import Venue
 from trader.service.recording.recorder import Recorder
 
 Service = Callable[[], Awaitable[None]]
@@ -28,7 +28,7 @@ log = structlog.get_logger("app")
 
 async def serve(
     settings: Settings,
-    venue: Venue,
+    access: MarketAccess,
     runner: Runner,
     recorder: Recorder | None,
     models: Modelling,
@@ -45,7 +45,7 @@ async def serve(
             settings,
             runner.engine.state,
             started_ms=started_ms,
-            market_ms=venue.clock.now_ms(),
+            market_ms=access.clock.now_ms(),
             events=runner.inbox.last_seq,
             errors=runner.courier.errors_last_minute(),
             recorder=recorder.status() if recorder else None,

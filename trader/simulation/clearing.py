@@ -13,7 +13,8 @@ from trader.domain.refusals import RefusalCode
 from trader.simulation.account import Account
 from trader.simulation.conditional import Conditional
 from trader.simulation.costs import commission
-from trader.simulation.orders import (
+from trader.simulation.records import Changes, Records, Resumed
+from trader.simulation.sim_orders import (
     BalanceChanged,
     ChangeKind,
     ConditionalChanged,
@@ -25,7 +26,6 @@ from trader.simulation.orders import (
     SimTrade,
     Transferred,
 )
-from trader.simulation.records import Batch, Records, Resumed
 
 
 class Clearing:
@@ -39,7 +39,7 @@ class Clearing:
         self.account = account
         self.now_ms = resumed.now_ms
         self.open: dict[int, SimOrder] = {}  # in order of placement
-        self.batch = Batch()
+        self.batch = Changes()
         self._open_by_client: dict[tuple[str, str], int] = {}
         self._last_order_id = max(resumed.last_order_id, first_id - 1)
         self._last_trade_id = max(resumed.last_trade_id, first_id - 1)
@@ -209,7 +209,7 @@ class Clearing:
             self._outbox.append(BalanceChanged(changed.balances, self.now_ms, changed.positions, changed.reason))
         self.batch.now_ms = self.now_ms
         self.records.write(self.batch)
-        self.batch = Batch()
+        self.batch = Changes()
         self._tell()
 
     def _tell(self) -> None:

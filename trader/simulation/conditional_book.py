@@ -16,10 +16,10 @@ from trader.simulation.conditional import (
     followed,
     is_triggered,
 )
-from trader.simulation.orders import SimOrder, SimRequest
 from trader.simulation.perpetual_account import PerpetualAccount
 from trader.simulation.positions import closable
 from trader.simulation.records import Resumed
+from trader.simulation.sim_orders import SimOrder, SimRequest
 
 Accept = Callable[[SimRequest], tuple[SimOrder, object]]  # places an order; raises `Rejected`
 

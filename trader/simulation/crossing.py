@@ -12,20 +12,20 @@ from trader.simulation.candles import is_traded_through, stop_fill_price
 from trader.simulation.clearing import Clearing
 from trader.simulation.matching import (
     Displayed,
+    MatchedSymbol,
     Resting,
-    SymbolMarket,
     Take,
     floor_to,
     queue_at_placement,
 )
-from trader.simulation.orders import SimOrder, SimRequest, SimTrade
+from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
 from trader.simulation.trailing import followed, is_due, trail_level
 
 
 class Crossing:
     """Matches the orders of one symbol; the books of the exchange are kept by `clearing`."""
 
-    def __init__(self, market: SymbolMarket, clearing: Clearing) -> None:
+    def __init__(self, market: MatchedSymbol, clearing: Clearing) -> None:
         self._market = market
         self._clearing = clearing
 

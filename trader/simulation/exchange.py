@@ -23,9 +23,9 @@ from trader.simulation.candles import stand_in_book
 from trader.simulation.clearing import Clearing
 from trader.simulation.crossing import Crossing
 from trader.simulation.filters import check_quantity, check_request
-from trader.simulation.matching import Resting, SymbolMarket, Take, is_reached, queue_at_placement
-from trader.simulation.orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
+from trader.simulation.matching import MatchedSymbol, Resting, Take, is_reached, queue_at_placement
 from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides, Window
+from trader.simulation.sim_orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
 from trader.simulation.trailing import from_now
 
 EVERYTHING = Window()
@@ -70,7 +70,7 @@ class SimulatedExchange:
         self._listed = dict(instruments)
         opened = account(known, resumed, resumed.balances or opening)
         self._clearing = Clearing(self._records, resumed, opened, first_id)
-        self._markets = {symbol: SymbolMarket(instrument) for symbol, instrument in known.items()}
+        self._markets = {symbol: MatchedSymbol(instrument) for symbol, instrument in known.items()}
         self._crossings = {symbol: Crossing(market, self._clearing) for symbol, market in self._markets.items()}
         for symbol, taken in resumed.taken.items():
             self._markets[symbol].restore(taken.bids, taken.asks)
@@ -257,7 +257,7 @@ class SimulatedExchange:
         """Market time moves on; every call that knows the time begins with this."""
         self._clearing.advance(now_ms)
 
-    def _market(self, symbol: str) -> SymbolMarket:
+    def _market(self, symbol: str) -> MatchedSymbol:
         market = self._markets.get(symbol)
         if market is None:
             raise Rejected(f"symbol {symbol!r} is not listed here", code=RefusalCode.UNKNOWN_SYMBOL)

@@ -12,10 +12,10 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from trader.simulation.clearing import Clearing
 from trader.simulation.margin import SymbolMargin
-from trader.simulation.matching import SymbolMarket
-from trader.simulation.orders import SimRequest
+from trader.simulation.matching import MatchedSymbol
 from trader.simulation.perpetual_account import PerpetualAccount
 from trader.simulation.positions import CENT
+from trader.simulation.sim_orders import SimRequest
 
 LIQUIDATION_FEE_FRAC = Decimal("0.0125")
 LIQUIDATION_PREFIX = "autoclose-"  # of the client ids of liquidation orders
@@ -24,7 +24,7 @@ LIQUIDATION_PREFIX = "autoclose-"  # of the client ids of liquidation orders
 class Liquidator:
     """Changes go into the batch of `clearing`; the caller commits."""
 
-    def __init__(self, clearing: Clearing, account: PerpetualAccount, markets: Mapping[str, SymbolMarket]) -> None:
+    def __init__(self, clearing: Clearing, account: PerpetualAccount, markets: Mapping[str, MatchedSymbol]) -> None:
         self._clearing = clearing
         self._account = account
         self._markets = markets

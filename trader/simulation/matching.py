@@ -13,8 +13,8 @@ import msgspec
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Levels
 from trader.domain.orders import Side
-from trader.simulation.orders import SimOrder, Trigger
 from trader.simulation.records import TakenLevels
+from trader.simulation.sim_orders import SimOrder, Trigger
 
 
 class Take(msgspec.Struct, frozen=True):
@@ -162,7 +162,7 @@ def queue_at_placement(order: SimOrder, own_side: Displayed) -> Decimal | None:
     return None if shown is None else exact(shown)
 
 
-class SymbolMarket:
+class MatchedSymbol:
     """One symbol: what is displayed, the newest price, and our orders that wait in it."""
 
     __slots__ = ("asks", "bids", "buys", "has_book", "instrument", "reference", "sells", "stops")

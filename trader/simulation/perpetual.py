@@ -24,10 +24,10 @@ from trader.simulation.funding import next_funding_ms, payment
 from trader.simulation.liquidation import Liquidator
 from trader.simulation.margin import AccountMargin, Bracket, SymbolMargin, brackets_of, liquidation_price
 from trader.simulation.matching import Take, queue_at_placement
-from trader.simulation.orders import SimOrder, SimRequest, SimTrade
 from trader.simulation.perpetual_account import PerpetualAccount
 from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
 from trader.simulation.records import Records, Resumed, Window
+from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
 
 PRICE_BAND_FRAC = Decimal("0.05")  # how far from the mark price a limit order may be on the side that pays
 

@@ -17,7 +17,6 @@ from trader.domain.orders import OrderType, Side
 from trader.domain.refusals import RefusalCode
 from trader.simulation.account import AccountChange
 from trader.simulation.margin import AccountMargin, Bracket, SymbolMargin, largest_position, maintenance
-from trader.simulation.orders import ChangeReason, SimOrder, SimRequest, SimTrade
 from trader.simulation.positions import (
     IncomeKind,
     SimIncome,
@@ -27,6 +26,7 @@ from trader.simulation.positions import (
     traded,
 )
 from trader.simulation.records import Resumed
+from trader.simulation.sim_orders import ChangeReason, SimOrder, SimRequest, SimTrade
 
 
 class PerpetualAccount:

@@ -9,8 +9,8 @@ import msgspec
 from trader.domain.account import Balance
 from trader.domain.instrument import Instrument
 from trader.simulation.conditional import Conditional, ConditionalStatus
-from trader.simulation.orders import SimOrder, SimTrade
 from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
+from trader.simulation.sim_orders import SimOrder, SimTrade
 
 _Row = TypeVar("_Row")
 # a triggered one still hears of the end of its order
@@ -25,7 +25,7 @@ class TakenSides(msgspec.Struct, frozen=True):
     asks: TakenLevels
 
 
-class Batch(msgspec.Struct):
+class Changes(msgspec.Struct):
     """One operation's changes; written all or not at all."""
 
     now_ms: int = 0
@@ -101,7 +101,7 @@ class Records(Protocol):
 
     def keep_instruments(self, instruments: Iterable[Instrument]) -> None: ...
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Changes) -> None:
         """All of it, durable when it returns; raises `InvariantBroken` if it could not."""
 
     def order(self, symbol: str, *, client_id: str | None, exchange_id: int | None) -> SimOrder | None:
@@ -139,7 +139,7 @@ class MemoryRecords:
     def keep_instruments(self, instruments: Iterable[Instrument]) -> None:
         """Nothing to do: they live as long as the exchange."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Changes) -> None:
         for exchange_id, order in batch.orders.items():
             self._orders[exchange_id] = order
             self._by_client[order.symbol, order.client_id] = exchange_id

@@ -19,9 +19,9 @@ from trader.domain.errors import InvariantBroken, Misconfigured
 from trader.domain.instrument import Instrument
 from trader.simulation import store_tables as tables
 from trader.simulation.conditional import Conditional
-from trader.simulation.orders import SimOrder, SimTrade
 from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.records import Batch, Resumed, TakenSides, Window
+from trader.simulation.records import Changes, Resumed, TakenSides, Window
+from trader.simulation.sim_orders import SimOrder, SimTrade
 
 APPLICATION_ID = 0x7453494D  # "tSIM": tells our files from other SQLite files
 SCHEMA_VERSION = 1
@@ -109,7 +109,7 @@ class SimulationStore:
         """Remember them, so that orders of a symbol that is no longer configured can still be cancelled."""
         self._write([(tables.replace(tables.instruments), [tables.instrument_row(each) for each in instruments])])
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Changes) -> None:
         """One transaction; survives kill -9 when it returns. Raises `InvariantBroken` if it could not be written."""
         self._write(tables.statements(batch))
 

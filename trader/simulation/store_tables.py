@@ -12,9 +12,9 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 
 from trader.domain.instrument import Instrument
 from trader.simulation.conditional import Conditional
-from trader.simulation.orders import SimOrder, SimTrade
 from trader.simulation.positions import SimIncome
-from trader.simulation.records import LIVE_CONDITIONALS, Batch
+from trader.simulation.records import LIVE_CONDITIONALS, Changes
+from trader.simulation.sim_orders import SimOrder, SimTrade
 
 MARKET_TIME = "market_time_ms"  # key of a blob
 Statement = tuple[sa.Insert | sa.Update, list[dict[str, Any]]]
@@ -111,7 +111,7 @@ _keep_queue = (
 )
 
 
-def statements(batch: Batch) -> list[Statement]:
+def statements(batch: Changes) -> list[Statement]:
     """Everything of `batch`, to be executed in one transaction."""
     return [
         (_keep_order, [_order_row(order) for order in batch.orders.values()]),

@@ -31,10 +31,18 @@ from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.funding import INTEREST_FRAC, funding_rate
 from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade, Transferred
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.positions import DEFAULT_LEVERAGE, IncomeKind, SimIncome
 from trader.simulation.records import Window
+from trader.simulation.sim_orders import (
+    BalanceChanged,
+    OrderChanged,
+    SimEvent,
+    SimOrder,
+    SimRequest,
+    SimTrade,
+    Transferred,
+)
 from trader.simulation.store import SimulationStore
 
 _USUAL_RATE = funding_rate(INTEREST_FRAC)

@@ -11,7 +11,7 @@ from trader.app import learn
 from trader.cli import main
 from trader.cli.download import moment_ms
 from trader.config.schema import Settings
-from trader.service.learning.download import Span, Tell, Verified, Wanted
+from trader.service.learning.download import DownloadRequest, Span, Tell, Verified
 
 DAY = 86_400_000
 
@@ -30,10 +30,12 @@ def test_what_is_no_time(text: str) -> None:
         moment_ms(text)
 
 
-def download(arguments: list[str], holes: tuple[Span, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[int, Wanted]:
-    asked: list[Wanted] = []
+def download(
+    arguments: list[str], holes: tuple[Span, ...], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, DownloadRequest]:
+    asked: list[DownloadRequest] = []
 
-    def fetched(settings: Settings, wanted: Wanted, tell: Tell) -> list[Verified]:
+    def fetched(settings: Settings, wanted: DownloadRequest, tell: Tell) -> list[Verified]:
         asked.append(wanted)
         tell("BTC/USDT", 1, 2)
         return [
@@ -57,7 +59,7 @@ def test_what_is_asked_for_and_a_complete_answer(
     arguments = ["--symbols", "BTC/USDT, ETH/USDT", "--timeframe", "1h", "--since", "1970-01-02", "--json"]
     code, wanted = download(arguments, (), monkeypatch)
     assert code == 0
-    assert wanted == Wanted(("BTC/USDT", "ETH/USDT"), "1h", DAY, None)
+    assert wanted == DownloadRequest(("BTC/USDT", "ETH/USDT"), "1h", DAY, None)
     assert json.loads(capsys.readouterr().out)[0]["stored"] == 47
 
 
@@ -81,7 +83,7 @@ def test_missing_candles_are_told_and_fail(
     monkeypatch.chdir(tmp_path)
     code, wanted = download(["--since", "2d"], (Span(0, DAY),), monkeypatch)
     assert code == 1
-    assert wanted == Wanted(None, None, -2 * DAY, None)
+    assert wanted == DownloadRequest(None, None, -2 * DAY, None)
     text = " ".join(capsys.readouterr().out.split())
     assert "47 of 48" in text
     assert "missing: 1970-01-01" in text

@@ -11,7 +11,7 @@ from trader.domain.account import PaymentKind
 from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, RequestReconcile, SubmitOrder
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderType, Purpose, Side
-from trader.simulation.orders import OrderChanged, SimEvent
+from trader.simulation.sim_orders import OrderChanged, SimEvent
 
 HOUR_MS = 3_600_000
 

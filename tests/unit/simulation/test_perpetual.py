@@ -25,9 +25,9 @@ from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
 from trader.simulation.conditional import ConditionalKind, ConditionalStatus, WorkingPrice
 from trader.simulation.funding import FUNDING_MS, funding_rate, next_funding_ms
-from trader.simulation.orders import BalanceChanged, ConditionalChanged, OrderChanged, SimRequest
 from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
+from trader.simulation.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimRequest
 from trader.simulation.store import SimulationStore
 
 Kind, Status = ConditionalKind, ConditionalStatus

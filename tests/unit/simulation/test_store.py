@@ -16,7 +16,7 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D, Shop, limit, m
 from trader.domain.errors import InvariantBroken, Misconfigured, Rejected
 from trader.domain.orders import OrderStatus
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.records import Batch, Window
+from trader.simulation.records import Changes, Window
 from trader.simulation.store import SCHEMA_VERSION, SimulationStore
 
 
@@ -198,7 +198,7 @@ def test_a_write_that_failed_is_made_up_for_by_the_next(tmp_path: Path) -> None:
     class Failing(SimulationStore):
         fails = False
 
-        def write(self, batch: Batch) -> None:
+        def write(self, batch: Changes) -> None:
             if self.fails:
                 raise InvariantBroken("disk full")
             super().write(batch)
@@ -220,7 +220,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.unit.simulation.shop import BUY, SELL, Shop, limit, market
-from trader.simulation.records import Batch
+from trader.simulation.records import Changes
 from trader.simulation.store import SimulationStore
 
 shop = Shop(SimulationStore(Path(sys.argv[1])))

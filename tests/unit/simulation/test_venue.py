@@ -25,7 +25,7 @@ from trader.domain.events import (
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Approved, OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side
 from trader.ports import Exchange, MarketFeed
-from trader.simulation.records import Batch
+from trader.simulation.records import Changes
 from trader.simulation.store import SimulationStore
 from trader.simulation.venue import PaperVenue
 
@@ -278,7 +278,7 @@ async def test_a_store_that_fails_makes_the_outcome_unknown_and_the_account_unre
     class Failing(SimulationStore):
         fails = False
 
-        def write(self, batch: Batch) -> None:
+        def write(self, batch: Changes) -> None:
             if self.fails:
                 raise InvariantBroken("disk full")
             super().write(batch)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trader.adapters.parquet.recording_tables import Columns, Place, place_of
+from trader.adapters.parquet.recording_tables import Columns, TableKey, place_of
 from trader.adapters.parquet.spool import read_spool
 
 _PARTS = b"trader.parts"  # key in a day's file: the names of the parts it is made of
@@ -23,7 +23,7 @@ _DRAFT = ".tmp"
 
 def keep_spool(root: Path, spool: Path) -> None:
     """Write everything in `spool` as parts. Doing it twice changes nothing. Raises OSError where the disk refuses."""
-    tables: dict[Place, Columns] = {}
+    tables: dict[TableKey, Columns] = {}
     for frame in read_spool(spool):
         for event in frame.events():
             tables.setdefault(place_of(event), Columns()).add(event)

@@ -24,7 +24,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Recorded).decode
 
 
-class Place(NamedTuple):
+class TableKey(NamedTuple):
     """Which table an event belongs to."""
 
     day: str  # of market time, UTC: 2026-01-31
@@ -36,20 +36,20 @@ class Place(NamedTuple):
         return root / self.day / self.kind / quote(self.symbol, safe="-")
 
 
-def place_of(event: Recorded) -> Place:
+def place_of(event: Recorded) -> TableKey:
     match event:
         case CandleClosed(candle=candle):
-            return Place(day_of(event.ts_ms), "candles", candle.symbol)
+            return TableKey(day_of(event.ts_ms), "candles", candle.symbol)
         case BookUpdated(book=book):
-            return Place(day_of(event.ts_ms), "books", book.symbol)
+            return TableKey(day_of(event.ts_ms), "books", book.symbol)
         case TradePrinted(trade=trade):
-            return Place(day_of(trade.ts_ms), "trades", trade.symbol)
+            return TableKey(day_of(trade.ts_ms), "trades", trade.symbol)
         case StreamChanged(symbol=symbol):
-            return Place(day_of(event.ts_ms), "events", symbol)
+            return TableKey(day_of(event.ts_ms), "events", symbol)
         case InstrumentChanged(instrument=instrument):
-            return Place(day_of(event.ts_ms), "events", instrument.symbol)
+            return TableKey(day_of(event.ts_ms), "events", instrument.symbol)
         case Ticked():
-            return Place(day_of(event.ts_ms), "events", NO_SYMBOL)
+            return TableKey(day_of(event.ts_ms), "events", NO_SYMBOL)
         case _:
             assert_never(event)
 

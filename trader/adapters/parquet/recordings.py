@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from trader.adapters.parquet.recording_files import days, table_files
-from trader.adapters.parquet.recording_tables import KINDS, Kind, Place, events_of, place_of
+from trader.adapters.parquet.recording_tables import KINDS, Kind, TableKey, events_of, place_of
 from trader.adapters.parquet.spool import Recorded, read_spool, spool_files
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, BookUpdated, CandleClosed, TradePrinted
@@ -48,7 +48,7 @@ class Recording:
         self._root = root
 
     @cached_property
-    def _waiting_places(self) -> frozenset[Place]:
+    def _waiting_places(self) -> frozenset[TableKey]:
         """Tables with rows that still wait in the spool, as of the first look: reading it takes a second."""
         return frozenset(place for _, place in self._waiting())
 
@@ -64,20 +64,20 @@ class Recording:
 
     def candles(self, symbol: str, day: str) -> list[Candle]:
         """Closed candles in the order the engine got them; a start tells its history again."""
-        return [e.candle for e in self._table(Place(day, "candles", symbol)) if isinstance(e, CandleClosed)]
+        return [e.candle for e in self._table(TableKey(day, "candles", symbol)) if isinstance(e, CandleClosed)]
 
     def books(self, symbol: str, day: str) -> Iterator[Book]:
         """The books that the engine saw, oldest first."""
-        return (e.book for e in self._table(Place(day, "books", symbol)) if isinstance(e, BookUpdated))
+        return (e.book for e in self._table(TableKey(day, "books", symbol)) if isinstance(e, BookUpdated))
 
     def trades(self, symbol: str, day: str) -> Iterator[Trade]:
         """Public trades, oldest first."""
-        return (e.trade for e in self._table(Place(day, "trades", symbol)) if isinstance(e, TradePrinted))
+        return (e.trade for e in self._table(TableKey(day, "trades", symbol)) if isinstance(e, TradePrinted))
 
     def inputs(self, day: str) -> Iterator[Recorded]:
         """The engine's numbered inputs of a day, by number."""
         kinds: list[Kind] = [kind for kind in KINDS if kind != "trades"]
-        places = [Place(day, kind, symbol) for kind in kinds for symbol in self.symbols(day, kind)]
+        places = [TableKey(day, kind, symbol) for kind in kinds for symbol in self.symbols(day, kind)]
         is_waiting = any(place.day == day for place in self._waiting_places)
         spooled = self._waiting() if is_waiting else ()
         waiting = (e for e, place in spooled if place.day == day and place.kind != "trades")
@@ -91,12 +91,12 @@ class Recording:
             return []
         return [msgspec.json.decode(line, type=Loss) for line in lines if line.strip()]
 
-    def _table(self, place: Place) -> Iterator[Recorded]:
+    def _table(self, place: TableKey) -> Iterator[Recorded]:
         yield from self._written(place)
         if place in self._waiting_places:
             yield from (event for event, its_place in self._waiting() if its_place == place)
 
-    def _written(self, place: Place) -> Iterator[Recorded]:
+    def _written(self, place: TableKey) -> Iterator[Recorded]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -108,7 +108,7 @@ class Recording:
             except (pa.ArrowException, OSError) as error:
                 raise Misconfigured(f"recording {path} is unreadable ({error}); move it away") from error
 
-    def _waiting(self) -> Iterator[tuple[Recorded, Place]]:
+    def _waiting(self) -> Iterator[tuple[Recorded, TableKey]]:
         """What is in the spool and not yet in a part: a spool goes only after all its parts are written."""
         for spool in spool_files(self._root):
             for frame in read_spool(spool):

@@ -46,7 +46,7 @@ class Frame(NamedTuple):
         return _decode(self.payload)
 
 
-class Progress(msgspec.Struct, frozen=True):
+class SpoolProgress(msgspec.Struct, frozen=True):
     """How far the recording of a directory has come."""
 
     session: int = 0
@@ -55,9 +55,9 @@ class Progress(msgspec.Struct, frozen=True):
     at_ms: int = 0
     has_ended: bool = True  # the session said that it was its end
 
-    def after(self, frame: Frame) -> "Progress":
+    def after(self, frame: Frame) -> "SpoolProgress":
         """Once `frame` is stored. Numbers never go back, whatever a session says."""
-        return Progress(
+        return SpoolProgress(
             frame.session,
             frame.following,
             max(frame.last_seq, self.last_seq),
@@ -125,12 +125,12 @@ def new_spool(root: Path, frame: Frame) -> Path:
     return root / _SPOOLS / f"{frame.session:015d}-{frame.first:012d}.spool"
 
 
-def progress_of(root: Path) -> Progress:
+def progress_of(root: Path) -> SpoolProgress:
     """What is safely stored under `root`: noted at the last turn of the spool, continued by the spools there are."""
     try:
-        progress = msgspec.json.decode((root / _PROGRESS).read_bytes(), type=Progress)
+        progress = msgspec.json.decode((root / _PROGRESS).read_bytes(), type=SpoolProgress)
     except (OSError, msgspec.DecodeError):
-        progress = Progress()
+        progress = SpoolProgress()
     for path in spool_files(root):
         for frame in read_spool(path):
             if (frame.session, frame.following) >= (progress.session, progress.following):
@@ -138,7 +138,7 @@ def progress_of(root: Path) -> Progress:
     return progress
 
 
-def note_progress(root: Path, progress: Progress) -> None:
+def note_progress(root: Path, progress: SpoolProgress) -> None:
     """Keep it for the next start, in one step."""
     draft = root / f"{_PROGRESS}.tmp"
     draft.write_bytes(msgspec.json.encode(progress))

@@ -22,7 +22,7 @@ from trader.sandbox.faults.kinds import (
     RefuseConnections,
     ThinBook,
 )
-from trader.sandbox.market.market import Market
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.symbol_market import SymbolMarket
 from trader.sandbox.sockets.hub import Hub
 from trader.simulation.exchange import SimulatedExchange
@@ -46,7 +46,7 @@ class Target(Protocol):
         """What faults know its account stream by."""
 
     @property
-    def market(self) -> Market: ...
+    def market(self) -> ServedMarket: ...
     @property
     def hub(self) -> Hub: ...
     @property

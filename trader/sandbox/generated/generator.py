@@ -43,7 +43,7 @@ _FREE_RANGE = math.log(3.0)
 _PULL_PER_BLOCK = 0.25
 
 
-class StreamState(msgspec.Struct):
+class GeneratorState(msgspec.Struct):
     """Everything one random stream needs to go on."""
 
     bits: dict[str, str]  # PCG64 state of each of its generators
@@ -83,11 +83,11 @@ class _Stream:
 
     _PURPOSES = ("latent", "path", "jump", "size")
 
-    def __init__(self, seed: int, name: str, state: StreamState | None) -> None:
+    def __init__(self, seed: int, name: str, state: GeneratorState | None) -> None:
         children = np.random.SeedSequence([seed, zlib.crc32(name.encode())]).spawn(len(self._PURPOSES))
         self._bits = {p: np.random.PCG64(child) for p, child in zip(self._PURPOSES, children, strict=True)}
         self._draw = {purpose: np.random.Generator(bits) for purpose, bits in self._bits.items()}
-        self.state = state or StreamState(bits={})
+        self.state = state or GeneratorState(bits={})
         for purpose, stored in self.state.bits.items():
             _restore(self._bits[purpose], stored)
 
@@ -125,7 +125,7 @@ class _Stream:
         jumps[hit, where] = side * magnitude * _JUMP_SIZE
         return jumps
 
-    def snapshot(self) -> StreamState:
+    def snapshot(self) -> GeneratorState:
         bits = {purpose: _encoded(bits) for purpose, bits in self._bits.items()}
         return msgspec.structs.replace(self.state, bits=bits)
 
@@ -133,7 +133,7 @@ class _Stream:
 class FactorStream(_Stream):
     """What all symbols have in common."""
 
-    def __init__(self, seed: int, state: StreamState | None = None) -> None:
+    def __init__(self, seed: int, state: GeneratorState | None = None) -> None:
         super().__init__(seed, "market factor", state)
 
     def advance(self, m: int) -> FactorPath:
@@ -147,7 +147,7 @@ class SymbolStream(_Stream):
     """The price and turnover of one symbol."""
 
     def __init__(
-        self, seed: int, listing: Listing, edge: float, base_ms: int, state: StreamState | None = None
+        self, seed: int, listing: Listing, edge: float, base_ms: int, state: GeneratorState | None = None
     ) -> None:
         super().__init__(seed, listing.instrument.symbol, state)
         self._listing = listing

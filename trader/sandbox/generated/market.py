@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from trader.sandbox.generated.generator import BLOCK_CANDLES, FactorStream, StreamState, SymbolPath, SymbolStream
+from trader.sandbox.generated.generator import BLOCK_CANDLES, FactorStream, GeneratorState, SymbolPath, SymbolStream
 from trader.sandbox.generated.perpetual import PerpetualPath
 from trader.sandbox.market.listing import Listing, is_perpetual, listing_for, spot_symbol
 from trader.sandbox.market.premium import GeneratedPremium
@@ -125,9 +125,9 @@ class GeneratedMarket:
         self._next = first * BLOCK_CANDLES
         return starts
 
-    def _load(self, block: int) -> dict[str, StreamState]:
+    def _load(self, block: int) -> dict[str, GeneratorState]:
         stored = self._blobs.get_blob(f"generator:{block}")
-        return msgspec.msgpack.decode(stored, type=dict[str, StreamState]) if stored else {}
+        return msgspec.msgpack.decode(stored, type=dict[str, GeneratorState]) if stored else {}
 
     def _store(self, block: int) -> None:
         """Keeps the states at the start of `block`; states of symbols not listed now are left alone."""

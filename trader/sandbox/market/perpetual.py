@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from trader.sandbox.market.mark import MarkPrice, Pricing, mark_price
-from trader.sandbox.market.market import Market, MatchingVenue
+from trader.sandbox.market.served_market import Matching, ServedMarket
 from trader.sandbox.market.symbol_market import SymbolMarket
 
 
-class Marks(Protocol):
+class MarkSink(Protocol):
     """Who must know mark prices (`simulation.perpetual.PerpetualExchange`)."""
 
     def on_mark(self, symbol: str, ts_ms: int, mark: float) -> None: ...
 
 
-class PerpetualMarket(Market):
+class PerpetualMarket(ServedMarket):
     """`marks` hears a mark price before each book. `pricings`: by symbol."""
 
     def __init__(
         self,
         symbols: Mapping[str, SymbolMarket],
-        venue: MatchingVenue,
+        venue: Matching,
         base_ms: int,
         *,
-        marks: Marks,
+        marks: MarkSink,
         pricings: Mapping[str, Pricing],
     ) -> None:
         super().__init__(symbols, venue, base_ms)

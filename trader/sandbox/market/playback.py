@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from trader.clock import ScaledClock
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.planned import PlannedSymbol
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.source import STEPS_PER_CANDLE, MarketSource
 
 log = structlog.get_logger(__name__)
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 class Playback(ABC):
     """The passing of market time. `tick` takes any later time and makes up for what passed."""
 
-    def __init__(self, markets: Sequence[Market], clock: ScaledClock, *, start_ms: int, now_ms: int) -> None:
+    def __init__(self, markets: Sequence[ServedMarket], clock: ScaledClock, *, start_ms: int, now_ms: int) -> None:
         self.start_ms = start_ms
         self.is_finished = False
         self._markets = markets
@@ -62,7 +62,7 @@ class PlannedPlayback(Playback):
     def __init__(
         self,
         source: MarketSource,
-        parts: Sequence[tuple[Market, Mapping[str, PlannedSymbol]]],
+        parts: Sequence[tuple[ServedMarket, Mapping[str, PlannedSymbol]]],
         clock: ScaledClock,
         *,
         now_ms: int,

@@ -6,9 +6,9 @@ from typing import Protocol
 from trader.clock import ScaledClock
 from trader.sandbox.market.listing import Listing
 from trader.sandbox.market.mark import Pricing
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.planned import Grid, PlannedSymbol, planned_symbols
 from trader.sandbox.market.playback import PlannedPlayback, Playback
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.source import MarketSource
 from trader.sandbox.market.symbol_market import SymbolMarket
 
@@ -35,7 +35,7 @@ class Stage(Protocol):
     def begin(self, now_ms: int) -> Mapping[str, SymbolMarket]:
         """The symbols with what is known of the time before."""
 
-    def playback(self, markets: Sequence[Market], clock: ScaledClock, now_ms: int) -> Playback:
+    def playback(self, markets: Sequence[ServedMarket], clock: ScaledClock, now_ms: int) -> Playback:
         """Moves them on from `now_ms`."""
 
 
@@ -58,6 +58,6 @@ class PlannedStage:
         self._symbols = planned_symbols(self.listings, self._source.begin(now_ms), grid)
         return self._symbols
 
-    def playback(self, markets: Sequence[Market], clock: ScaledClock, now_ms: int) -> Playback:
+    def playback(self, markets: Sequence[ServedMarket], clock: ScaledClock, now_ms: int) -> Playback:
         parts = [(market, {symbol: self._symbols[symbol] for symbol in market.symbols}) for market in markets]
         return PlannedPlayback(self._source, parts, clock, now_ms=now_ms)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from trader.clock import ScaledClock
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.playback import Playback
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.source import Ints
 from trader.sandbox.recorded.book_symbol import RecordedSymbol
 
@@ -18,7 +18,7 @@ class BookPlayback(Playback):
 
     def __init__(
         self,
-        parts: Sequence[tuple[Market, Mapping[str, RecordedSymbol]]],
+        parts: Sequence[tuple[ServedMarket, Mapping[str, RecordedSymbol]]],
         clock: ScaledClock,
         *,
         base_ms: int,

@@ -9,9 +9,9 @@ from trader.domain.errors import Misconfigured
 from trader.sandbox.market.candles import CandleSeries
 from trader.sandbox.market.listing import Listing, is_perpetual
 from trader.sandbox.market.mark import PremiumPricing, Pricing
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.playback import Playback
 from trader.sandbox.market.premium import RecordedPremium
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.symbol_market import SymbolMarket
 from trader.sandbox.recorded.book_files import BookRecording
 from trader.sandbox.recorded.book_playback import BookPlayback
@@ -53,7 +53,7 @@ class RecordedStage:
             self._symbols[symbol] = RecordedSymbol(recording, series, whole | rows)
         return self._symbols
 
-    def playback(self, markets: Sequence[Market], clock: ScaledClock, now_ms: int) -> Playback:
+    def playback(self, markets: Sequence[ServedMarket], clock: ScaledClock, now_ms: int) -> Playback:
         parts = [(market, {symbol: self._symbols[symbol] for symbol in market.symbols}) for market in markets]
         return BookPlayback(parts, clock, base_ms=self.base_ms, start_ms=self.start_ms, now_ms=now_ms)
 

@@ -22,7 +22,7 @@ _FUNDING = "funding_8h"
 _CANDLES = re.compile(r"^[^-]+-[0-9]+[mhdw]\.parquet$")
 
 
-class Recording(msgspec.Struct, frozen=True):
+class CandleRecording(msgspec.Struct, frozen=True):
     """Candles of one symbol: open times (n,) ms, strictly increasing, and values (n, 5) as recorded."""
 
     listing: Listing
@@ -30,7 +30,7 @@ class Recording(msgspec.Struct, frozen=True):
     values: Floats  # open, high, low, close, volume
 
 
-def read_recordings(folder: Path, symbols: Sequence[str], timeframe: str) -> tuple[int, dict[str, Recording]]:
+def read_recordings(folder: Path, symbols: Sequence[str], timeframe: str) -> tuple[int, dict[str, CandleRecording]]:
     """(length of the base candle, recordings): the longest recorded timeframe that `timeframe` is a multiple of.
 
     Files are named `<SYMBOL>-<timeframe>.parquet`, columns timestamp (open time, ms), open, high, low, close, volume.
@@ -129,11 +129,11 @@ def _file(folder: Path, symbol: str, what: str) -> Path:
     return folder_of(folder, symbol) / f"{market_id(symbol)}-{what}.parquet"
 
 
-def _read(path: Path, symbol: str) -> Recording:
+def _read(path: Path, symbol: str) -> CandleRecording:
     open_ms, values = _table(path, _COLUMNS, "candles")
     if len(open_ms) == 0:
         raise Misconfigured(f"{path} holds no candle")
-    return Recording(_listing(symbol, values), open_ms, values)
+    return CandleRecording(_listing(symbol, values), open_ms, values)
 
 
 def _table(path: Path, columns: Sequence[str], what: str) -> tuple[Ints, Floats]:

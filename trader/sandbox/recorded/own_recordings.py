@@ -17,8 +17,7 @@ from trader.sandbox.market.premium import RecordedPremium
 from trader.sandbox.market.source import COLUMNS, Floats, Ints
 from trader.sandbox.market.symbol_market import MARKET_TRADE
 from trader.sandbox.recorded.book_files import BookRecording, Frames, Tape
-from trader.sandbox.recorded.candle_files import Recording as CandleRecording
-from trader.sandbox.recorded.candle_files import with_steps
+from trader.sandbox.recorded.candle_files import CandleRecording, with_steps
 from trader.sandbox.recorded.replay import candle_rows
 
 

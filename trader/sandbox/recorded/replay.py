@@ -15,7 +15,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.sandbox.market.listing import Listing
 from trader.sandbox.market.source import COLUMNS, STEPS_PER_CANDLE, CandlePlan, Floats
-from trader.sandbox.recorded.candle_files import Recording, read_recordings
+from trader.sandbox.recorded.candle_files import CandleRecording, read_recordings
 
 _USUAL_CANDLES = 200  # how far back "usual" volatility looks
 
@@ -92,7 +92,7 @@ def spread_volume(total: int, path: Sequence[int], corners: Sequence[int]) -> li
     return [int(number in chosen) for number in range(count)]
 
 
-def _plan(recording: Recording, index: int) -> CandlePlan:
+def _plan(recording: CandleRecording, index: int) -> CandlePlan:
     instrument = recording.listing.instrument
     open_, high, low, close, volume = recording.values[index].tolist()
     tick = float(instrument.price_tick)
@@ -109,7 +109,7 @@ def _plan(recording: Recording, index: int) -> CandlePlan:
     )
 
 
-def _volatility(recording: Recording, index: int) -> float:
+def _volatility(recording: CandleRecording, index: int) -> float:
     """The candle's range against the mean range of those before it, within 0.3 to 5."""
     past = recording.values[max(0, index - _USUAL_CANDLES) : index + 1]
     ranges = (past[:, 1] - past[:, 2]) / past[:, 3]
@@ -117,7 +117,7 @@ def _volatility(recording: Recording, index: int) -> float:
     return min(5.0, max(0.3, float(ranges[-1]) / usual)) if usual else 1.0
 
 
-def candle_rows(recording: Recording, end: int, start: int = 0) -> Floats:
+def candle_rows(recording: CandleRecording, end: int, start: int = 0) -> Floats:
     values = recording.values[start:end]
     volume = values[:, 4]
     rows = np.empty((len(values), len(COLUMNS)))

@@ -21,9 +21,9 @@ from trader.sandbox.faults.matching import SpoiledMatching
 from trader.sandbox.generated.market import GeneratedMarket
 from trader.sandbox.market.listing import Listing, is_perpetual, listings_for
 from trader.sandbox.market.mark import PremiumPricing
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.perpetual import PerpetualMarket
 from trader.sandbox.market.premium import GeneratedPremium, RecordedPremium
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.stage import PlannedStage, Stage
 from trader.sandbox.recorded.book_stage import RecordedStage
 from trader.sandbox.recorded.candle_files import kind_of, read_funding
@@ -64,7 +64,7 @@ def build(
     spot = {symbol: market for symbol, market in symbols.items() if not is_perpetual(symbol)}
     perpetual = {symbol: market for symbol, market in symbols.items() if is_perpetual(symbol)}
     hub, usdm_hub = Hub(), Hub()
-    market = Market(spot, SpoiledMatching(exchange, faults), stage.base_ms)
+    market = ServedMarket(spot, SpoiledMatching(exchange, faults), stage.base_ms)
     market.audience = MarketStreams(market, hub, SpotMessages())
     matching = SpoiledMatching(perpetuals, faults)
     usdm_market = PerpetualMarket(perpetual, matching, stage.base_ms, marks=perpetuals, pricings=pricings)

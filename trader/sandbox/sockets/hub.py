@@ -13,7 +13,7 @@ _INCOMING_PER_S = 5  # Binance disconnects who sends more, control frames aside
 Spoil = Callable[[str, object], Sequence[object]]
 
 
-class Client:
+class Listener:
     """One websocket. Messages are queued and sent by a task of its own, so nobody waits for anybody."""
 
     def __init__(self, socket: web.WebSocketResponse, *, is_combined: bool = False) -> None:
@@ -66,7 +66,7 @@ class Hub:
     """Streams by name ("btcusdt@trade") and their listeners."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, set[Client]] = {}
+        self._listeners: dict[str, set[Listener]] = {}
         self.spoil: Spoil | None = None  # what is sent instead of a message
         self.fault_prefix = ""  # faults know the streams by names that begin with this
 
@@ -84,11 +84,11 @@ class Hub:
             for client in listeners:
                 client.send(wrapped if client.is_combined else plain)
 
-    def subscribe(self, client: Client, stream: str) -> None:
+    def subscribe(self, client: Listener, stream: str) -> None:
         client.streams.add(stream)
         self._listeners.setdefault(stream, set()).add(client)
 
-    def unsubscribe(self, client: Client, stream: str) -> None:
+    def unsubscribe(self, client: Listener, stream: str) -> None:
         client.streams.discard(stream)
         listeners = self._listeners.get(stream, set())
         listeners.discard(client)
@@ -103,7 +103,7 @@ class Hub:
             self.unsubscribe(client, stream)
         return len(lost)
 
-    def forget(self, client: Client) -> None:
+    def forget(self, client: Listener) -> None:
         """The client has gone."""
         for stream in list(client.streams):
             self.unsubscribe(client, stream)

@@ -11,13 +11,13 @@ from trader.domain.errors import Misconfigured, Rejected, Unavailable
 from trader.service.doctor.finding import Finding, failed, passed, warned
 from trader.service.doctor.machine import examine_machine
 from trader.service.doctor.state import examine_state
-from trader.service.process.venue import Venue
+from trader.service.process.access import MarketAccess
 
 REACH_S, LIST_S = 5.0, 20.0
 _SANDBOX = "sandbox"
 
-Locate = Callable[[], Awaitable[Venue]]
-"""Where the exchange is now. A venue that still has the id `sandbox` is the bundled one, not running."""
+Locate = Callable[[], Awaitable[MarketAccess]]
+"""Where the exchange is now. One that still has the id `sandbox` is the bundled one, not running."""
 
 
 def examine(settings: Settings, locate: Locate, *, market_id: str, needs_keys: bool) -> list[Finding]:
@@ -55,10 +55,10 @@ async def exchange(settings: Settings, locate: Locate) -> list[Finding]:
     name = settings.exchange.id
     try:
         async with asyncio.timeout(REACH_S):
-            venue = await locate()
-            if venue.settings.exchange.id == _SANDBOX:
+            access = await locate()
+            if access.settings.exchange.id == _SANDBOX:
                 return [_bundled_can_start()]
-            offset_ms = await probe(venue.settings.exchange, venue.clock)
+            offset_ms = await probe(access.settings.exchange, access.clock)
     except Misconfigured as error:
         return [failed("exchange", str(error), "set exchange.id to a ccxt exchange: docs/config.md")]
     except TimeoutError:
@@ -72,17 +72,17 @@ async def exchange(settings: Settings, locate: Locate) -> list[Finding]:
     if offset_ms is None:
         told = passed("clock", f"{name} does not tell its time")
     else:
-        told = clock(offset_ms / venue.clock.speed, settings.risk.max_clock_offset_ms)
-    return [passed("exchange", where), told, await symbols(venue)]
+        told = clock(offset_ms / access.clock.speed, settings.risk.max_clock_offset_ms)
+    return [passed("exchange", where), told, await symbols(access)]
 
 
-async def symbols(venue: Venue) -> Finding:
+async def symbols(access: MarketAccess) -> Finding:
     """Whether the exchange has the configured symbols and timeframe."""
-    chosen = venue.settings
+    chosen = access.settings
     wanted = f"{len(chosen.exchange.symbols)} symbols and {chosen.market.timeframe} candles"
     try:
         async with asyncio.timeout(LIST_S):
-            await require_listed(chosen.exchange, chosen.market, venue.clock)
+            await require_listed(chosen.exchange, chosen.market, access.clock)
     except Misconfigured as error:
         return failed("symbols", str(error), "change exchange.symbols, exchange.market or market.timeframe")
     except (TimeoutError, Unavailable, Rejected) as error:

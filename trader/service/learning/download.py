@@ -14,8 +14,8 @@ from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.domain.market import Candle, timeframe_ms
 from trader.ports import Clock, MarketFeed
+from trader.service.process.access import MarketAccess
 from trader.service.process.lock import StateLock
-from trader.service.process.venue import Venue
 
 PAGE = 1_000
 _KEPT_PAGES = 10  # a write rewrites the symbol's file, so not every page is one
@@ -31,7 +31,7 @@ class Span(NamedTuple):
     until_ms: int
 
 
-class Wanted(NamedTuple):
+class DownloadRequest(NamedTuple):
     """What was asked for. None: as configured, or up to now. Times are ms UTC; negative ones count back from now."""
 
     symbols: tuple[str, ...] | None
@@ -58,19 +58,19 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         return not self.holes
 
 
-async def download_into(root: Path, venue: Venue, wanted: Wanted, tell: Tell) -> list[Verified]:
+async def download_into(root: Path, access: MarketAccess, wanted: DownloadRequest, tell: Tell) -> list[Verified]:
     """Every symbol into the store at `root`, one after the other, then verified.
 
     The exchange is used as configured; `wanted` chooses only among what it lists. Raises `Misconfigured` for a
     symbol or timeframe that does not exist, `Unavailable` when the exchange stops answering (what came is kept).
     """
-    market, exchange = venue.settings.market, venue.settings.exchange
+    market, exchange = access.settings.market, access.settings.exchange
     timeframe, symbols = wanted.timeframe or market.timeframe, wanted.symbols or exchange.symbols
-    grace_ms = market.close_grace_s * 1_000 * venue.clock.speed
-    span = span_of(wanted, timeframe, venue.clock, grace_ms)
+    grace_ms = market.close_grace_s * 1_000 * access.clock.speed
+    span = span_of(wanted, timeframe, access.clock, grace_ms)
     chosen = exchange.model_copy(update={"symbols": symbols})
     with StateLock(root):
-        connection = await connect(chosen, market, venue.clock)
+        connection = await connect(chosen, market, access.clock)
         try:
             store = ParquetCandleStore(root)
             return [await download_span(connection.feed, store, symbol, timeframe, span, tell) for symbol in symbols]
@@ -78,7 +78,7 @@ async def download_into(root: Path, venue: Venue, wanted: Wanted, tell: Tell) ->
             await connection.close()
 
 
-def span_of(wanted: Wanted, timeframe: str, clock: Clock, grace_ms: float) -> Span:
+def span_of(wanted: DownloadRequest, timeframe: str, clock: Clock, grace_ms: float) -> Span:
     """The candles from `since` to `until` that are over, and old enough that the exchange's word on them is final."""
     step_ms, now_ms = timeframe_ms(timeframe), clock.now_ms()
     final_ms = int(now_ms - grace_ms) // step_ms * step_ms - step_ms

@@ -14,7 +14,7 @@ from trader.scoring.watch import Watch, WatchedModel
 from trader.service.learning import supply
 from trader.service.learning.care import ModelCare, Swappable
 from trader.service.learning.retraining import Retraining
-from trader.service.process.venue import Venue
+from trader.service.process.access import MarketAccess
 
 
 class Modelling(NamedTuple):
@@ -26,20 +26,20 @@ class Modelling(NamedTuple):
 
 def modelling(
     settings: Settings,
-    venue: Venue,
+    access: MarketAccess,
     watched: WatchedModel,
     scorer: Swappable,
     instruments: Mapping[str, Instrument],
     put: Callable[[AnyEvent], None],
 ) -> Modelling:
-    """Of `watched`, which `scorer` forecasts with, and of what follows it, in the market of `venue`."""
-    files = supply.model_files(settings, venue)
+    """Of `watched`, which `scorer` forecasts with, and of what follows it, in the market of `access`."""
+    files = supply.model_files(settings, access)
     evidence = ModelEvidence(files.root)
     costs = {symbol: assumed_round_trip_frac(one.taker_fee_frac) for symbol, one in instruments.items()}
 
     def new_watch(one: CompiledEnsemble) -> Watch:
         return Watch(one, settings, costs)
 
-    care = ModelCare(watched, scorer, new_watch, files, evidence, venue.clock, put, settings.model)
+    care = ModelCare(watched, scorer, new_watch, files, evidence, access.clock, put, settings.model)
     train = partial(supply.challenger, settings)
-    return Modelling(care, Retraining(care, files, evidence, venue.clock, settings.model, train))
+    return Modelling(care, Retraining(care, files, evidence, access.clock, settings.model, train))

@@ -10,8 +10,8 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Unavailable
 from trader.observability.logs import relay
 from trader.service.process import kernels
+from trader.service.process.access import MarketAccess
 from trader.service.process.children import OnLine, run_child
-from trader.service.process.venue import Venue
 
 if TYPE_CHECKING:
     from trader.adapters.model_files import ModelFiles
@@ -32,12 +32,12 @@ async def compiled(settings: Settings) -> None:
         await _child(settings, "compile")
 
 
-async def champion(settings: Settings, venue: Venue) -> "CompiledEnsemble":
+async def champion(settings: Settings, access: MarketAccess) -> "CompiledEnsemble":
     """The champion of this market; where there is none that fits, one is trained first."""
     from trader.features import FeatureSet
     from trader.models.artefact import read_manifest
 
-    files, timeframe = model_files(settings, venue), settings.market.timeframe
+    files, timeframe = model_files(settings, access), settings.market.timeframe
     wanted = FeatureSet.of(settings).hash
     known = files.champion(timeframe)
     if known is None or read_manifest(known).feature_set_hash != wanted:
@@ -50,11 +50,11 @@ async def champion(settings: Settings, venue: Venue) -> "CompiledEnsemble":
     return model
 
 
-def model_files(settings: Settings, venue: Venue) -> "ModelFiles":
+def model_files(settings: Settings, access: MarketAccess) -> "ModelFiles":
     """The models of one market."""
     from trader.adapters.model_files import ModelFiles
 
-    return ModelFiles(models_dir(settings, venue.market_id))
+    return ModelFiles(models_dir(settings, access.market_id))
 
 
 def models_dir(settings: Settings, market_id: str) -> Path:

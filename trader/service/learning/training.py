@@ -16,19 +16,19 @@ from trader.service.learning.history import download, funding, recorded, recorde
 from trader.service.learning.searches import tuned_profile
 from trader.service.learning.supply import models_dir
 from trader.service.learning.view import TrainingView
+from trader.service.process.access import MarketAccess
 from trader.service.process.loop import run_loop
 from trader.service.process.places import recordings_path
-from trader.service.process.venue import Venue
 from trader.training.card_html import card_html
 from trader.training.dataset import Costs
 from trader.training.fit import train_and_register
 from trader.training.profiles import Profile
 
-Locate = Callable[[], Awaitable[Venue]]
+Locate = Callable[[], Awaitable[MarketAccess]]
 """Finds the exchange, and starts it if it is the bundled one."""
 
 
-class Wanted(NamedTuple):
+class TrainingRequest(NamedTuple):
     """What becomes of the candles."""
 
     is_challenger: bool = False
@@ -55,7 +55,7 @@ def train(
     """Train on candles of the exchange that `locate` finds, or of the folder `candles` at the usual costs
     (`dataset.Costs`); register the model and show what it is worth. `tuned` names a search of `trader tune`.
     """
-    wanted = Wanted(is_challenger, tuned_profile(settings, market_id, tuned) if tuned is not None else None)
+    wanted = TrainingRequest(is_challenger, tuned_profile(settings, market_id, tuned) if tuned is not None else None)
     if candles is None:
         run_loop(_train_there(settings, locate, wanted))
         return
@@ -63,22 +63,22 @@ def train(
         _train(settings, market_id, from_folder(settings, candles), wanted, view)
 
 
-async def _train_there(settings: Settings, locate: Locate, wanted: Wanted) -> int:
-    venue = await locate()
-    folds = models_dir(settings, venue.market_id) / "folds"
-    until_ms = training_session.begin(folds, settings, venue.clock.now_ms())
+async def _train_there(settings: Settings, locate: Locate, wanted: TrainingRequest) -> int:
+    access = await locate()
+    folds = models_dir(settings, access.market_id) / "folds"
+    until_ms = training_session.begin(folds, settings, access.clock.now_ms())
     with TrainingView() as view:
-        material = await from_exchange(settings, venue, until_ms, view)
-        await asyncio.to_thread(_train, settings, venue.market_id, material, wanted, view)
+        material = await from_exchange(settings, access, until_ms, view)
+        await asyncio.to_thread(_train, settings, access.market_id, material, wanted, view)
     training_session.end(folds)
     return 0
 
 
-async def from_exchange(settings: Settings, venue: Venue, until_ms: int, view: TrainingView) -> Material:
+async def from_exchange(settings: Settings, access: MarketAccess, until_ms: int, view: TrainingView) -> Material:
     """Candles until `until_ms`, and what trading there costs."""
-    connection = await connect(venue.settings.exchange, venue.settings.market, venue.clock)
+    connection = await connect(access.settings.exchange, access.settings.market, access.clock)
     try:
-        store = settings.storage.state_dir / "candles" / venue.market_id
+        store = settings.storage.state_dir / "candles" / access.market_id
         candles = await download(connection.feed, settings, until_ms, store, view.downloaded)
         paid = await funding(connection.feed, settings, until_ms)
     finally:
@@ -93,7 +93,7 @@ def from_folder(settings: Settings, folder: Path) -> Material:
     return Material(recorded(folder, settings), {}, Extras(funding=recorded_funding(folder, settings)))
 
 
-def _train(settings: Settings, market_id: str, material: Material, wanted: Wanted, view: TrainingView) -> None:
+def _train(settings: Settings, market_id: str, material: Material, wanted: TrainingRequest, view: TrainingView) -> None:
     root = models_dir(settings, market_id)
     files = ModelFiles(root)
     trained = train_and_register(

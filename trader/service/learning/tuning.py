@@ -43,11 +43,11 @@ def tune(
 
 async def _from_exchange(settings: Settings, locate: Locate, wanted: Search) -> Material:
     """The candles the search began with, if that was within a day."""
-    venue = await locate()
-    folder = search_dir(settings, venue.market_id, wanted.name)
-    until_ms = training_session.begin(folder, settings, venue.clock.now_ms())
+    access = await locate()
+    folder = search_dir(settings, access.market_id, wanted.name)
+    until_ms = training_session.begin(folder, settings, access.clock.now_ms())
     with TrainingView() as view:
-        return await from_exchange(settings, venue, until_ms, view)
+        return await from_exchange(settings, access, until_ms, view)
 
 
 def search(

@@ -22,7 +22,7 @@ import msgspec
 from trader.adapters.parquet import recording_files
 from trader.adapters.parquet.recording_tables import day_of
 from trader.adapters.parquet.recordings import LOSSES, Loss
-from trader.adapters.parquet.spool import Frame, Progress, new_spool, note_progress, progress_of, spool_files
+from trader.adapters.parquet.spool import Frame, SpoolProgress, new_spool, note_progress, progress_of, spool_files
 from trader.config.recorder import RecorderSettings
 
 SYNC_S = 1.0  # the most a power cut loses
@@ -191,7 +191,7 @@ class Keeper:
             self._file = None
         self._turning = self._worker.submit(self._keep, list(spool_files(self._root)), self._progress)
 
-    def _keep(self, spools: list[Path], progress: Progress) -> None:
+    def _keep(self, spools: list[Path], progress: SpoolProgress) -> None:
         """What fails here does not keep the next step from being done; at the next turn it is tried again."""
         steps: tuple[Callable[[], None], ...] = (
             *(partial(self._keep_spool, spool, progress) for spool in spools),
@@ -205,7 +205,7 @@ class Keeper:
                 self._tell("recorder.not_kept", "error", error=f"{type(error).__name__}: {error}")
         self._disk_bytes = recording_files.size_of(self._root)
 
-    def _keep_spool(self, spool: Path, progress: Progress) -> None:
+    def _keep_spool(self, spool: Path, progress: SpoolProgress) -> None:
         try:
             recording_files.keep_spool(self._root, spool)
         except msgspec.DecodeError as error:  # another version wrote it

@@ -12,7 +12,7 @@ import pytest
 
 from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.account.fills import ClientIds
-from trader.adapters.ccxt.account.orders import order_call
+from trader.adapters.ccxt.account.order_calls import order_call
 from trader.adapters.ccxt.account.stream import AccountStream
 from trader.adapters.ccxt.exchanges import facts_for
 from trader.adapters.ccxt.market.feed import CcxtFeed

@@ -8,11 +8,11 @@ from tests.unit.simulation.perpetual_shop import BUY, SELL, D, PerpetualShop, li
 from trader.clock import ScaledClock
 from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.sandbox.binance.usdm.userfeed import LISTEN_KEY_S, UsdmUserFeed
-from trader.sandbox.sockets.hub import Client
+from trader.sandbox.sockets.hub import Listener
 from trader.simulation.conditional import ConditionalKind
 
 
-class Ear(Client):
+class Ear(Listener):
     """Keeps what is sent."""
 
     def __init__(self) -> None:

@@ -13,9 +13,9 @@ from trader.sandbox.binance.protocol.market_streams import MarketStreams
 from trader.sandbox.binance.spot.messages import SpotMessages
 from trader.sandbox.generated.market import EPOCH_MS, GeneratedMarket
 from trader.sandbox.market.listing import listings_for
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.planned import Grid, planned_symbols
 from trader.sandbox.market.playback import PlannedPlayback
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.source import STEPS_PER_CANDLE, CandlePlan, Floats
 
 MINUTE = 60_000
@@ -73,7 +73,7 @@ class Running:
     def __init__(self, source: Short, listener: Listener, now_ms: int) -> None:
         history = source.begin(now_ms)
         symbols = planned_symbols(listings_for(SYMBOLS), history, Grid(source.base_ms, 7, now_ms))
-        self.market = Market(symbols, listener, source.base_ms)
+        self.market = ServedMarket(symbols, listener, source.base_ms)
         self.market.audience = MarketStreams(self.market, listener, SpotMessages())
         clock = ScaledClock(0, now_ms, 60.0)
         self.playback = PlannedPlayback(source, [(self.market, symbols)], clock, now_ms=now_ms)

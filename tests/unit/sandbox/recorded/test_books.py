@@ -20,9 +20,9 @@ from trader.sandbox.binance.protocol.market_streams import MarketStreams
 from trader.sandbox.binance.spot.messages import SpotMessages
 from trader.sandbox.binance.usdm.market_streams import UsdmMarketStreams
 from trader.sandbox.market.mark import mark_price
-from trader.sandbox.market.market import Market
 from trader.sandbox.market.perpetual import PerpetualMarket
 from trader.sandbox.market.playback import Playback
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.symbol_market import SymbolMarket
 from trader.sandbox.recorded.book import RecordedBook
 from trader.sandbox.recorded.book_files import read_book
@@ -30,8 +30,8 @@ from trader.sandbox.recorded.book_stage import RecordedStage
 from trader.sandbox.recorded.candle_files import kind_of
 from trader.sandbox.recorded.shelf import FileShelf
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import SimRequest
 from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.sim_orders import SimRequest
 
 BTC, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"
 MINUTE = 60_000
@@ -69,7 +69,7 @@ class Played:
         )
         self.listener = Matching(self.exchange)
         now_ms = stage.start_ms if now_ms is None else now_ms
-        market = Market(stage.begin(now_ms), self.listener, stage.base_ms)
+        market = ServedMarket(stage.begin(now_ms), self.listener, stage.base_ms)
         market.audience = MarketStreams(market, self.listener, SpotMessages())
         self.playback: Playback = stage.playback([market], ScaledClock(0, now_ms, 60.0), now_ms)
         self.symbol: SymbolMarket = market.symbols[BTC]

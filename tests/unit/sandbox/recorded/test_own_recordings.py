@@ -15,7 +15,7 @@ from trader.domain.events import BookUpdated, CandleClosed, TradePrinted
 from trader.domain.market import Book, Candle, Levels, Trade
 from trader.sandbox.binance.protocol.market_streams import MarketStreams
 from trader.sandbox.binance.spot.messages import SpotMessages
-from trader.sandbox.market.market import Market
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.recorded.book_stage import RecordedStage
 from trader.sandbox.recorded.candle_files import kind_of
 from trader.sandbox.recorded.own_recordings import RecorderShelf
@@ -62,7 +62,7 @@ def test_a_recorded_day_is_played_as_it_was_seen(folder: Path) -> None:
     stage = RecordedStage(RecorderShelf(folder), [BTC], "5m")
     assert (stage.name, stage.base_ms, stage.start_ms) == (DAY, MINUTE, START_MS + 500)
     listener = Listener()
-    market = Market(stage.begin(stage.start_ms), listener, stage.base_ms)
+    market = ServedMarket(stage.begin(stage.start_ms), listener, stage.base_ms)
     market.audience = MarketStreams(market, listener, SpotMessages())
     playback = stage.playback([market], ScaledClock(0, stage.start_ms, 1.0), stage.start_ms)
     symbol = market.symbols[BTC]

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 from aiohttp import web
 
-from trader.sandbox.sockets.hub import Client, Hub
+from trader.sandbox.sockets.hub import Hub, Listener
 
 
 class Socket:
@@ -30,8 +30,8 @@ class Socket:
         self.close_code = code
 
 
-def client(socket: Socket, **options: Any) -> Client:
-    return Client(cast(web.WebSocketResponse, socket), **options)
+def client(socket: Socket, **options: Any) -> Listener:
+    return Listener(cast(web.WebSocketResponse, socket), **options)
 
 
 async def test_listeners_get_their_streams_plain_or_wrapped() -> None:

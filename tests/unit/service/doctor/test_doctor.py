@@ -17,8 +17,8 @@ from trader.service.doctor import examination as doctor
 from trader.service.doctor import machine as doctor_machine
 from trader.service.doctor import state as doctor_state
 from trader.service.learning import libraries as learning
+from trader.service.process.access import MarketAccess
 from trader.service.process.lock import StateLock
-from trader.service.process.venue import Venue
 
 
 def settings(tmp_path: Path, **more: Any) -> Settings:
@@ -84,7 +84,7 @@ async def test_what_may_not_be_looked_at_is_one_finding_and_hides_no_other(
     def forbidden(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "var/ledger.sqlite")
 
-    async def locate() -> Venue:
+    async def locate() -> MarketAccess:
         raise PermissionError(13, "Permission denied", "var/running.json")
 
     monkeypatch.setattr(doctor_state, "ledger", forbidden)
@@ -166,8 +166,8 @@ async def test_a_sandbox_is_asked_for_its_time_and_its_symbols(tmp_path: Path) -
         at = {"id": "binance", "endpoint": running.endpoint, "ca_file": running.ca_file}
         there = chosen.model_copy(update={"exchange": chosen.exchange.model_copy(update=at)})
 
-        async def locate() -> Venue:
-            return Venue(there, market_clock(running), None, "sandbox")
+        async def locate() -> MarketAccess:
+            return MarketAccess(there, market_clock(running), None, "sandbox")
 
         reached, clock, symbols = await doctor.exchange(chosen, locate)
     assert [(f.name, f.verdict) for f in (reached, clock)] == [("exchange", "pass"), ("clock", "pass")]
@@ -177,8 +177,8 @@ async def test_a_sandbox_is_asked_for_its_time_and_its_symbols(tmp_path: Path) -
 
 
 async def test_a_sandbox_that_does_not_run_only_has_to_be_able_to(tmp_path: Path) -> None:
-    async def locate() -> Venue:
-        return Venue(settings(tmp_path), SystemClock(), None, "sandbox")
+    async def locate() -> MarketAccess:
+        return MarketAccess(settings(tmp_path), SystemClock(), None, "sandbox")
 
     (finding,) = await doctor.exchange(settings(tmp_path), locate)
     assert finding.verdict == "pass"
@@ -188,10 +188,10 @@ async def test_a_sandbox_that_does_not_run_only_has_to_be_able_to(tmp_path: Path
 async def test_silence_and_refusal_of_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings(tmp_path, exchange={"id": "kraken"})
 
-    async def refused() -> Venue:
+    async def refused() -> MarketAccess:
         raise Unavailable("connection refused")
 
-    async def silent() -> Venue:
+    async def silent() -> MarketAccess:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -11,7 +11,7 @@ from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.instrument import Instrument
 from trader.domain.market import Candle, FundingRate
 from trader.ports import MarketSink
-from trader.service.learning.download import PAGE, Span, Wanted, download_span, span_of, verify
+from trader.service.learning.download import PAGE, DownloadRequest, Span, download_span, span_of, verify
 
 MINUTE = 60_000
 SYMBOL = "BTC/USDT"
@@ -96,11 +96,11 @@ async def test_what_the_exchange_does_not_have_is_reported_and_what_follows_is_f
 
 def test_spans_lie_on_the_grid_and_end_with_what_is_final() -> None:
     clock = SimulatedClock(1_000 * MINUTE + 30_000)
-    back = span_of(Wanted(None, None, -100 * MINUTE, None), "5m", clock, 2_000)
+    back = span_of(DownloadRequest(None, None, -100 * MINUTE, None), "5m", clock, 2_000)
     assert back == Span(905 * MINUTE, 995 * MINUTE)
-    assert span_of(Wanted(None, None, 7 * MINUTE, 5_000 * MINUTE), "5m", clock, 2_000) == Span(
+    assert span_of(DownloadRequest(None, None, 7 * MINUTE, 5_000 * MINUTE), "5m", clock, 2_000) == Span(
         10 * MINUTE, 995 * MINUTE
     )
-    assert span_of(Wanted(None, None, 0, 60 * MINUTE), "1m", clock, 2_000) == Span(0, 60 * MINUTE)
+    assert span_of(DownloadRequest(None, None, 0, 60 * MINUTE), "1m", clock, 2_000) == Span(0, 60 * MINUTE)
     with pytest.raises(Misconfigured, match=r"no 1m candle between --since 1970-01-01T01:00 and --until"):
-        span_of(Wanted(None, None, 60 * MINUTE, 30 * MINUTE), "1m", clock, 2_000)
+        span_of(DownloadRequest(None, None, 60 * MINUTE, 30 * MINUTE), "1m", clock, 2_000)

@@ -8,7 +8,7 @@ from typing import Any
 from trader.adapters.ccxt.account.conditional import conditional_report, ended, is_conditional, order_number
 from trader.adapters.ccxt.account.fills import ClientIds, FillHistory, searches
 from trader.adapters.ccxt.account.margin import positions_of, wallets_of
-from trader.adapters.ccxt.account.orders import order_call, replacement
+from trader.adapters.ccxt.account.order_calls import order_call, replacement
 from trader.adapters.ccxt.account.payments import PaymentHistory
 from trader.adapters.ccxt.account.stream import AccountStream
 from trader.adapters.ccxt.account.translate import BrokenAnswer, balances_of, order_report

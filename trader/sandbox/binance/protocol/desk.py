@@ -6,7 +6,7 @@ from trader.sandbox.binance.protocol.errors import unknown_symbol
 from trader.sandbox.binance.protocol.limits import RateLimiter
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.faults.active import Faults
-from trader.sandbox.market.market import Market
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.symbol_market import SymbolMarket
 from trader.sandbox.sockets.hub import Hub
 
@@ -17,7 +17,7 @@ class BinanceDesk:
     def __init__(
         self,
         clock: ScaledClock,
-        market: Market,
+        market: ServedMarket,
         hub: Hub,
         authenticator: Authenticator,
         faults: Faults,

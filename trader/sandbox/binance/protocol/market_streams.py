@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from trader.sandbox.binance.protocol.ticker import DayStatistics, kline_event
-from trader.sandbox.market.market import Market
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.market.symbol_market import PublicTrade, ServedDiff, SymbolMarket
 
 _KLINE_EVERY = 3  # ticks between updates of a running candle
@@ -42,9 +42,9 @@ class Messages(Protocol):
 
 
 class MarketStreams:
-    """The audience of a market (`market.market.Audience`)."""
+    """The audience of a market (`market.served_market.Audience`)."""
 
-    def __init__(self, market: Market, publisher: Publisher, messages: Messages) -> None:
+    def __init__(self, market: ServedMarket, publisher: Publisher, messages: Messages) -> None:
         self._market = market
         self._publisher = publisher
         self._messages = messages

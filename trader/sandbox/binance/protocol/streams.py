@@ -7,7 +7,7 @@ import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from trader.sandbox.sockets.connections import CONNECTIONS
-from trader.sandbox.sockets.hub import Client, Hub
+from trader.sandbox.sockets.hub import Hub, Listener
 
 PING_S = 20.0  # how often the server pings; a client that does not answer is disconnected
 _MOST_STREAMS = 1_024
@@ -18,7 +18,7 @@ IsServed = Callable[[str], bool]  # whether a door has a stream of this name
 async def serve_streams(request: web.Request, hub: Hub, is_served: IsServed) -> web.WebSocketResponse:
     """Serve one market data connection until it ends; streams named in its address are subscribed at once."""
     socket = await accepted(request)
-    client = Client(socket, is_combined=request.path.endswith("/stream"))
+    client = Listener(socket, is_combined=request.path.endswith("/stream"))
     for stream in _streams_of_url(request):
         if is_served(stream):
             hub.subscribe(client, stream)
@@ -35,7 +35,7 @@ async def accepted(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
-async def serve_client(client: Client, answer: Callable[[str], object]) -> None:
+async def serve_client(client: Listener, answer: Callable[[str], object]) -> None:
     """Read and write one socket until either side is done; `answer` is called with every text message (None: none)."""
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(client.write())
@@ -57,7 +57,7 @@ def _streams_of_url(request: web.Request) -> list[str]:
     return request.path.partition("/ws/")[2].split("/")
 
 
-def _answer(hub: Hub, client: Client, text: str, is_served: IsServed) -> object:
+def _answer(hub: Hub, client: Listener, text: str, is_served: IsServed) -> object:
     try:
         message = orjson.loads(text)
         method, number = message["method"], message.get("id")

@@ -11,10 +11,10 @@ from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.sandbox.binance.protocol.fault_words import refusal
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.faults.kinds import DropAnswer, ErrorAnswer
-from trader.sandbox.sockets.hub import Client
+from trader.sandbox.sockets.hub import Listener
 
 
-class Call(msgspec.Struct, Generic[D], frozen=True):
+class ApiMethod(msgspec.Struct, Generic[D], frozen=True):
     """One method: who answers it, at what weight, and whether the request must be signed."""
 
     handler: Callable[[D, Params], object]
@@ -25,7 +25,7 @@ class Call(msgspec.Struct, Generic[D], frozen=True):
 class Subscription(msgspec.Struct, Generic[D], frozen=True):
     """A method that concerns the connection itself. Always signed, unless it only ends something."""
 
-    handler: Callable[[D, Client], object]
+    handler: Callable[[D, Listener], object]
     weight: int
     is_signed: bool = True
 
@@ -33,11 +33,11 @@ class Subscription(msgspec.Struct, Generic[D], frozen=True):
 class WsApi(Generic[D]):
     """The methods of one exchange. `path` is what faults know the door by."""
 
-    def __init__(self, path: str, methods: Mapping[str, Call[D] | Subscription[D]]) -> None:
+    def __init__(self, path: str, methods: Mapping[str, ApiMethod[D] | Subscription[D]]) -> None:
         self._path = path
         self._methods = methods
 
-    def answer(self, desk: D, client: Client, text: str) -> object:
+    def answer(self, desk: D, client: Listener, text: str) -> object:
         """The answer to one message; None for none at all (a fault)."""
         try:
             message = orjson.loads(text)
@@ -60,14 +60,14 @@ class WsApi(Generic[D]):
             return None
         return {"id": number, "status": 200, "result": result, "rateLimits": _rate_limits(desk)}
 
-    def _call(self, desk: D, client: Client, method: str, params: Params) -> object:
+    def _call(self, desk: D, client: Listener, method: str, params: Params) -> object:
         call = self._methods.get(method)
         if call is None:
             raise BinanceError(-1000, f"Unknown method '{method}'.")
         desk.limiter.charge(call.weight)
         if call.is_signed:
             desk.authenticator.check_message(params.values)
-        return call.handler(desk, params) if isinstance(call, Call) else call.handler(desk, client)
+        return call.handler(desk, params) if isinstance(call, ApiMethod) else call.handler(desk, client)
 
 
 def _failure(number: object, error: BinanceError, desk: D) -> dict[str, object]:

@@ -12,7 +12,7 @@ from trader.sandbox.binance.protocol.limits import RateLimiter
 from trader.sandbox.binance.spot.userfeed import SpotUserFeed
 from trader.sandbox.faults.active import Faults
 from trader.sandbox.faults.kinds import ACCOUNT
-from trader.sandbox.market.market import Market
+from trader.sandbox.market.served_market import ServedMarket
 from trader.sandbox.sockets.hub import Hub
 from trader.simulation.exchange import SimulatedExchange
 
@@ -25,7 +25,7 @@ class SpotDesk(BinanceDesk):
     def __init__(
         self,
         clock: ScaledClock,
-        market: Market,
+        market: ServedMarket,
         exchange: SimulatedExchange,
         authenticator: Authenticator,
         faults: Faults,

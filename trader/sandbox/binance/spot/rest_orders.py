@@ -6,7 +6,7 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.sandbox.binance.protocol.errors import BinanceError, as_binance, missing, refuse
-from trader.sandbox.binance.protocol.orders import BIPS, new_id
+from trader.sandbox.binance.protocol.order_words import BIPS, new_id
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.spot.desk import SpotDesk
 from trader.sandbox.binance.spot.rest_market import (
@@ -17,7 +17,7 @@ from trader.sandbox.binance.spot.rest_market import (
     ORDER_TYPES,
 )
 from trader.sandbox.binance.spot.wire import account_trade, canceled_order, placed_order, queried_order
-from trader.simulation.orders import ReplaceFailed, SimOrder, SimRequest
+from trader.simulation.sim_orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
 _LONGEST_SPAN_MS = 86_400_000

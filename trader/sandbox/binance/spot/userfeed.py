@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from trader.clock import ScaledClock
 from trader.sandbox.binance.spot.wire import account_position, balance_update, execution_report
-from trader.sandbox.sockets.hub import Client
+from trader.sandbox.sockets.hub import Listener
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.orders import BalanceChanged, OrderChanged, SimEvent, Transferred
+from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimEvent, Transferred
 
 
 class SpotUserFeed:
@@ -15,16 +15,16 @@ class SpotUserFeed:
     def __init__(self, exchange: SimulatedExchange, clock: ScaledClock) -> None:
         self.cancel_ids: dict[int, str] = {}  # exchange id -> client id of the cancel under way
         self._clock = clock
-        self._subscriptions: dict[Client, int] = {}
+        self._subscriptions: dict[Listener, int] = {}
         self.spoil: Callable[[object], Sequence[object]] | None = None  # what is pushed instead of an event
         self._last_execution = clock.now_ms()
         exchange.subscribe(self._on_change)
 
-    def subscribe(self, client: Client) -> int:
+    def subscribe(self, client: Listener) -> int:
         """The subscription's id, unique on its connection."""
         return self._subscriptions.setdefault(client, 0)
 
-    def forget(self, client: Client) -> None:
+    def forget(self, client: Listener) -> None:
         self._subscriptions.pop(client, None)
 
     def tell(self, event: dict[str, object]) -> None:

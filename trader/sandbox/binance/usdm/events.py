@@ -6,7 +6,7 @@ from decimal import Decimal
 from trader.domain.account import Balance
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus
-from trader.sandbox.binance.protocol.orders import STATUS
+from trader.sandbox.binance.protocol.order_words import STATUS
 from trader.sandbox.binance.usdm.wire import (
     CONDITIONAL_STATUS,
     callback_rate,
@@ -19,8 +19,8 @@ from trader.sandbox.binance.usdm.wire import (
 from trader.sandbox.market.numbers import text
 from trader.simulation.conditional import Conditional, ConditionalKind
 from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.orders import ChangeReason, OrderChanged, SimOrder
 from trader.simulation.positions import SimPosition
+from trader.simulation.sim_orders import ChangeReason, OrderChanged, SimOrder
 
 _EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED", "amended": "AMENDMENT"}
 _REASON: dict[ChangeReason, str] = {

@@ -5,7 +5,7 @@ from decimal import Decimal
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.sandbox.binance.protocol.errors import BinanceError, missing
-from trader.sandbox.binance.protocol.orders import new_id
+from trader.sandbox.binance.protocol.order_words import new_id
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.usdm import order_params
 from trader.sandbox.binance.usdm.desk import UsdmDesk

@@ -3,14 +3,14 @@
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
 from trader.sandbox.binance.protocol.errors import BinanceError, missing
-from trader.sandbox.binance.protocol.orders import new_id
+from trader.sandbox.binance.protocol.order_words import new_id
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.usdm import order_params
 from trader.sandbox.binance.usdm.desk import UsdmDesk
 from trader.sandbox.binance.usdm.errors import refuse
 from trader.sandbox.binance.usdm.rest_market import MOST_OPEN_ORDERS, ORDER_TYPES
 from trader.sandbox.binance.usdm.wire import account_trade, placed_order, queried_order
-from trader.simulation.orders import SimOrder, SimRequest
+from trader.simulation.sim_orders import SimOrder, SimRequest
 
 _LONGEST_SPAN_MS = 7 * 86_400_000
 _RESPONSE_TYPES = frozenset({"ACK", "RESULT"})

@@ -6,11 +6,11 @@ from aiohttp import web
 
 from trader.sandbox.binance.protocol import market_data
 from trader.sandbox.binance.protocol.streams import accepted, serve_client, serve_streams
-from trader.sandbox.binance.protocol.ws_api import Call, WsApi
+from trader.sandbox.binance.protocol.ws_api import ApiMethod, WsApi
 from trader.sandbox.binance.usdm import rest_account, rest_algo, rest_market, rest_orders
 from trader.sandbox.binance.usdm.desk import USDM, UsdmDesk
 from trader.sandbox.sockets.connections import CONNECTIONS
-from trader.sandbox.sockets.hub import Client
+from trader.sandbox.sockets.hub import Listener
 
 _SYMBOL = r"[a-z0-9]{2,20}"
 _PUBLIC = re.compile(rf"^({_SYMBOL}@(depth|trade|bookTicker)[a-zA-Z0-9@]*)$")
@@ -21,23 +21,23 @@ _MARKET = re.compile(
 _API: WsApi[UsdmDesk] = WsApi(
     "/ws-fapi",
     {
-        "order.place": Call(rest_orders.new_order, 1),
-        "order.modify": Call(rest_orders.amend_order, 1),
-        "order.cancel": Call(rest_orders.cancel_order, 1),
-        "order.status": Call(rest_orders.query_order, 1),
-        "algoOrder.place": Call(rest_algo.new_algo_order, 1),
-        "algoOrder.cancel": Call(rest_algo.cancel_algo_order, 1),
-        "account.balance": Call(rest_account.balance, 5),
-        "v2/account.balance": Call(rest_account.balance, 5),
-        "account.status": Call(rest_account.account_v2, 5),
-        "v2/account.status": Call(rest_account.account, 5),
-        "account.position": Call(rest_account.position_risk_v2, 5),
-        "v2/account.position": Call(rest_account.position_risk, 5),
-        "ping": Call(market_data.ping, 1, is_signed=False),
-        "time": Call(market_data.server_time, 1, is_signed=False),
-        "depth": Call(rest_market.depth, 5, is_signed=False),
-        "ticker.price": Call(rest_market.price_ticker, 1, is_signed=False),
-        "ticker.book": Call(rest_market.book_ticker, 2, is_signed=False),
+        "order.place": ApiMethod(rest_orders.new_order, 1),
+        "order.modify": ApiMethod(rest_orders.amend_order, 1),
+        "order.cancel": ApiMethod(rest_orders.cancel_order, 1),
+        "order.status": ApiMethod(rest_orders.query_order, 1),
+        "algoOrder.place": ApiMethod(rest_algo.new_algo_order, 1),
+        "algoOrder.cancel": ApiMethod(rest_algo.cancel_algo_order, 1),
+        "account.balance": ApiMethod(rest_account.balance, 5),
+        "v2/account.balance": ApiMethod(rest_account.balance, 5),
+        "account.status": ApiMethod(rest_account.account_v2, 5),
+        "v2/account.status": ApiMethod(rest_account.account, 5),
+        "account.position": ApiMethod(rest_account.position_risk_v2, 5),
+        "v2/account.position": ApiMethod(rest_account.position_risk, 5),
+        "ping": ApiMethod(market_data.ping, 1, is_signed=False),
+        "time": ApiMethod(market_data.server_time, 1, is_signed=False),
+        "depth": ApiMethod(rest_market.depth, 5, is_signed=False),
+        "ticker.price": ApiMethod(rest_market.price_ticker, 1, is_signed=False),
+        "ticker.book": ApiMethod(rest_market.book_ticker, 2, is_signed=False),
     },
 )
 
@@ -59,7 +59,7 @@ async def account_stream(request: web.Request) -> web.StreamResponse:
     if not feed.knows(key):
         return web.json_response({"code": -1125, "msg": "This listenKey does not exist."}, status=400)
     socket = await accepted(request)
-    client = Client(socket)
+    client = Listener(socket)
     feed.subscribe(client)
     try:
         with request.app[CONNECTIONS].connected(socket):
@@ -73,7 +73,7 @@ async def ws_api(request: web.Request) -> web.WebSocketResponse:
     """Serve one connection of the websocket API until it ends."""
     desk = request.app[USDM]
     socket = await accepted(request)
-    client = Client(socket)
+    client = Listener(socket)
     with request.app[CONNECTIONS].connected(socket):
         await serve_client(client, lambda text: _API.answer(desk, client, text))
     return socket

@@ -8,9 +8,9 @@ from trader.clock import ScaledClock
 from trader.domain.instrument import ZERO
 from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.sandbox.binance.usdm.events import account_update, algo_update, leverage_update, order_trade_update
-from trader.sandbox.sockets.hub import Client
-from trader.simulation.orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent
+from trader.sandbox.sockets.hub import Listener
 from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent
 
 LISTEN_KEY_S = 3_600.0  # real seconds a key lives without being renewed
 
@@ -25,7 +25,7 @@ class UsdmUserFeed:
         self._now_s = now_s
         self._key = ""
         self._renewed_s = 0.0
-        self._listeners: set[Client] = set()
+        self._listeners: set[Listener] = set()
         self._wallets = {balance.currency: balance.total for balance in exchange.balances()}
         exchange.subscribe(self._on_change)
 
@@ -57,11 +57,11 @@ class UsdmUserFeed:
         """Whether `key` is the valid one."""
         return self._is_valid and secrets.compare_digest(key.encode(), self._key.encode())
 
-    def subscribe(self, client: Client) -> None:
+    def subscribe(self, client: Listener) -> None:
         """From now on the client hears everything."""
         self._listeners.add(client)
 
-    def forget(self, client: Client) -> None:
+    def forget(self, client: Listener) -> None:
         self._listeners.discard(client)
 
     def expire_due(self) -> None:

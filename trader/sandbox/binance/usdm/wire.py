@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType
-from trader.sandbox.binance.protocol.orders import STATUS
+from trader.sandbox.binance.protocol.order_words import STATUS
 from trader.sandbox.market.numbers import text
 from trader.simulation.conditional import Conditional, ConditionalKind, ConditionalStatus, WorkingPrice
-from trader.simulation.orders import SimOrder, SimTrade
 from trader.simulation.positions import IncomeKind, SimIncome
+from trader.simulation.sim_orders import SimOrder, SimTrade
 
 INCOME_TYPES: dict[str, IncomeKind] = {
     "REALIZED_PNL": "realised",

@@ -10,7 +10,7 @@ from trader.domain.errors import Unavailable
 from trader.ports import Clock
 
 
-class Venue(NamedTuple):
+class MarketAccess(NamedTuple):
     """Settings with every address resolved, the market's clock, the keys for it."""
 
     settings: Settings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from trader.clock import ScaledClock
 from trader.config.credentials import Credentials, credentials, require_credentials
 from trader.config.schema import Settings
-from trader.service.process.venue import Venue, clock_of
+from trader.service.process.access import MarketAccess, clock_of
 
 if TYPE_CHECKING:
     from trader.sandbox.server.status import RunningSandbox
@@ -25,13 +25,13 @@ def secrets(settings: Settings) -> tuple[str, ...]:
     return found.secrets() if found is not None else ()
 
 
-async def locate(settings: Settings) -> Venue:
+async def locate(settings: Settings) -> MarketAccess:
     """Resolve `exchange.id`, starting the bundled exchange if that is what it names."""
     keys = require_credentials(settings) if settings.mode == "live" and settings.exchange.id != "sandbox" else None
     if settings.exchange.id != "sandbox":
         keys = keys or credentials(settings)
         keys = keys if settings.mode == "live" else None
-        return Venue(settings, await clock_of(settings.exchange), keys, _real_market_id(settings))
+        return MarketAccess(settings, await clock_of(settings.exchange), keys, _real_market_id(settings))
     credentials(settings)  # refuses to start while the keys of a real exchange are set
     from trader.sandbox.server.process import ensure_running
 
@@ -51,7 +51,7 @@ def _real_market_id(settings: Settings) -> str:
 
 
 def known_market_id(settings: Settings) -> str:
-    """`Venue.market_id` without starting or asking anything."""
+    """`MarketAccess.market_id` without starting or asking anything."""
     if settings.exchange.id != "sandbox":
         return _real_market_id(settings)
     from trader.sandbox.server.options import SandboxOptions
@@ -75,9 +75,9 @@ def _sandbox_market_id(settings: Settings, market_hash: str) -> str:
     return f"sandbox-{market_hash}" + ("-perpetual" if settings.exchange.market == "perpetual" else "")
 
 
-def bundled(settings: Settings, running: "RunningSandbox") -> Venue:
+def bundled(settings: Settings, running: "RunningSandbox") -> MarketAccess:
     at = {"id": "binance", "endpoint": running.endpoint, "ca_file": running.ca_file}
     resolved = settings.model_copy(update={"exchange": settings.exchange.model_copy(update=at)})
     own = Credentials(running.api_key, running.api_secret) if settings.mode == "live" else None
     clock = ScaledClock(running.real_epoch_ms, running.market_epoch_ms, running.speed)
-    return Venue(resolved, clock, own, _sandbox_market_id(settings, running.market_hash))
+    return MarketAccess(resolved, clock, own, _sandbox_market_id(settings, running.market_hash))

@@ -10,7 +10,7 @@ from trader.sandbox.market.symbol_market import PublicTrade, ServedDiff, SymbolM
 _SLOW_EVERY = 10  # ticks between what an exchange tells once a second
 
 
-class MatchingVenue(Protocol):
+class Matching(Protocol):
     """Who matches orders against this market (`simulation.exchange.SimulatedExchange`)."""
 
     def on_book(self, symbol: str, ts_ms: int, bids: Levels, asks: Levels) -> None: ...
@@ -41,11 +41,11 @@ class Audience(Protocol):
         """The same for every symbol is told."""
 
 
-class Market:
+class ServedMarket:
     """The listed symbols of one exchange on a grid of base candles. A `Playback` moves them through time and tells
     this market what happened; it tells matching and its audience (nobody, until `audience` is set)."""
 
-    def __init__(self, symbols: Mapping[str, SymbolMarket], venue: MatchingVenue, base_ms: int) -> None:
+    def __init__(self, symbols: Mapping[str, SymbolMarket], venue: Matching, base_ms: int) -> None:
         self.base_ms = base_ms
         lengths = {name: interval_ms(name) or 0 for name in INTERVALS}
         self.intervals = {name: length for name, length in lengths.items() if length and length % base_ms == 0}
