@@ -11,6 +11,7 @@ from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, Execu
 from trader.domain.events import AccountEvent, AnyEvent, MarketEvent
 from trader.domain.instrument import Instrument
 from trader.domain.market import Candle, FundingRate
+from trader.domain.observation import Observation
 from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport
 from trader.domain.signals import DecisionRecord
 
@@ -49,6 +50,32 @@ class MarketFeed(Protocol):
 
     async def close(self) -> None:
         """Release sockets. Safe to call twice."""
+
+
+class ObservationSource(Protocol):
+    """What is known beside candles, books and trades, each value with the time it was known. May be slow, or dead."""
+
+    @property
+    def name(self) -> str:
+        """As the feature groups made from it call it."""
+
+    @property
+    def is_market_wide(self) -> bool:
+        """Asked once for all symbols, with `WHOLE_MARKET`, instead of for each."""
+
+    @property
+    def every_ms(self) -> int:
+        """Market time between two questions while it answers; they are asked `after_ms` past its multiples."""
+
+    @property
+    def after_ms(self) -> int:
+        """How long past a multiple of `every_ms` something new is usually there."""
+
+    async def observations(self, symbol: str, since_ms: int) -> list[Observation]:
+        """All that was known from `since_ms` on, by that time; revised values are observations of their own.
+
+        Raises `Unavailable`, also for an answer that cannot be, or `Rejected`.
+        """
 
 
 class Exchange(Protocol):

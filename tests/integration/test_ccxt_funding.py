@@ -5,9 +5,10 @@ from pathlib import Path
 from tests.kit.sandbox import market_clock, sandbox
 from tests.kit.usdm import BTC, SHORT, ccxt_usdm
 from trader.adapters.ccxt.connect import connect
+from trader.adapters.observations.funding import FundingSource
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
-from trader.features import FundingHistory
+from trader.features.groups.funding import KNOWN_AFTER_MS
 
 HOUR_MS = 3_600_000
 
@@ -26,7 +27,9 @@ async def test_settlements_are_told_from_a_time_on_oldest_first(tmp_path: Path) 
         )
         connection = await connect(settings, MarketSettings(), clock)
         try:
-            rates = await connection.feed.funding(BTC, clock.now_ms() - 20 * HOUR_MS)
+            since_ms = clock.now_ms() - 20 * HOUR_MS
+            rates = await connection.feed.funding(BTC, since_ms)
+            known = await FundingSource(connection.feed.funding).observations(BTC, since_ms + KNOWN_AFTER_MS)
         finally:
             await connection.close()
         async with ccxt_usdm(running) as exchange:
@@ -36,8 +39,9 @@ async def test_settlements_are_told_from_a_time_on_oldest_first(tmp_path: Path) 
     assert [(one.ts_ms, one.rate) for one in rates] == [(e["timestamp"], e["fundingRate"]) for e in asked][
         -len(rates) :
     ]
-    history = FundingHistory.of(rates)
-    assert (history.known_ms > [one.ts_ms for one in rates]).all()  # the exchange needs a moment to publish it
+    # the exchange needs a moment to publish it
+    assert [(one.event_ms, one.value) for one in known] == [(one.ts_ms, one.rate) for one in rates]
+    assert all(one.known_ms == one.event_ms + KNOWN_AFTER_MS for one in known)
 
 
 async def test_spot_has_no_funding(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.kit.sandbox import FaultControl, eventually, fault_control, market_cl
 from tests.kit.seen_rows import SeenRows
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.market.feed import CcxtFeed
+from trader.adapters.observations.funding import FundingSource
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
 from trader.config.model import ModelSettings
@@ -19,7 +20,7 @@ from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, MarketEvent
 from trader.domain.signals import Forecast
-from trader.features import Extras, FeatureSet, FundingHistory
+from trader.features import FeatureSet
 from trader.ports import Clock
 from trader.scoring.scorer import Scorer
 from trader.training.dataset import Dataset, build_dataset
@@ -46,7 +47,15 @@ async def scored(
     """The forecasts of some closes, half of them after `disturb`; `model` has seen their rows in the same order."""
     events: list[AnyEvent] = []
     scorer = Scorer(
-        model, feed, clock, events.append, features=features, history_candles=2_050, told_candles=1, late_candle_s=1.5
+        model,
+        feed,
+        clock,
+        events.append,
+        sources=lambda _name: FundingSource(feed.funding),
+        features=features,
+        history_candles=2_050,
+        told_candles=1,
+        late_candle_s=1.5,
     )
 
     def on_market(event: MarketEvent) -> None:
@@ -82,8 +91,8 @@ async def trained_on(feed: CcxtFeed, settings: Settings, first_ms: dict[str, int
             since_ms = page[-1].close_ms
         columns = np.array([(c.open, c.high, c.low, c.close, c.volume) for c in told]).T
         candles[symbol] = CandleArrays(np.array([c.open_ms for c in told]), *columns)
-        funding[symbol] = FundingHistory.of(await feed.funding(symbol, first_ms[symbol] - 10 * DAY))
-    return build_dataset(candles, settings, extras=Extras(funding=funding))
+        funding[symbol] = await FundingSource(feed.funding).observations(symbol, first_ms[symbol] - 10 * DAY)
+    return build_dataset(candles, settings, extras={"funding": funding})
 
 
 Trouble = Callable[[FaultControl], Awaitable[None]]

@@ -18,8 +18,8 @@ from trader.config.schema import Settings
 from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
+from trader.domain.observation import Observation
 from trader.domain.reasons import Code, because
-from trader.features import Extras, FundingHistory
 from trader.models.card import Card
 from trader.models.card_text import card_text
 from trader.models.drift import DriftMonitor, DriftRules
@@ -184,8 +184,9 @@ def test_barriers_of_the_labels_are_those_of_the_positions() -> None:
 def test_a_perpetual_market_gives_a_model_of_both_directions() -> None:
     both = SETTINGS.model_copy(update={"exchange": ExchangeSettings(market="perpetual")})
     made = market(0.6, 2_200)
-    rates = FundingHistory(np.arange(-20, 0) * 8 * 60 * MINUTE, np.full(20, 1e-4))
-    trained = train(made, both, extras=Extras(funding=dict.fromkeys(made, rates)))
+    known = [number * 8 * 60 * MINUTE for number in range(-20, 0)]
+    rates = [Observation("funding", "", at, at, 1e-4) for at in known]
+    trained = train(made, both, extras={"funding": dict.fromkeys(made, rates)})
     assert trained.ensemble.two_sided_
     assert trained.manifest.constants["two_sided"] == 1
     found, part = trained.ensemble.out_of_fold_, trained.evaluation.part

@@ -82,6 +82,7 @@ async def _trade(
     closing: AsyncExitStack,
 ) -> None:
     from trader.adapters.ledger import open_journal, open_ledger
+    from trader.adapters.observations import live_source
     from trader.engine.engine import Engine
     from trader.engine.remembered import require_known_symbols
     from trader.engine.state import EngineState
@@ -118,6 +119,7 @@ async def _trade(
         feed,
         access.clock,
         inbox.put,
+        sources=lambda name: live_source(name, feed, settings),
         features=FeatureSet.of(settings),
         history_candles=settings.market.history_candles,
         told_candles=settings.risk.correlation_candles + 1,

@@ -4,7 +4,7 @@
 call the same compiled step. `CATALOGUE` says what every column is; `MODEL_INPUTS` are the ones a model sees.
 """
 
-from trader.features.batch import FundingHistory, compute_matrix
+from trader.features.batch import compute_matrix
 from trader.features.catalogue import (
     CATALOGUE,
     COLUMNS,
@@ -21,7 +21,7 @@ from trader.features.catalogue import (
 from trader.features.columns import Feature
 from trader.features.feature_set import FeatureSet
 from trader.features.frames import compute_features
-from trader.features.market import Extras, MarketStream, compute_market, market_matrices
+from trader.features.market import NO_EXTRAS, Extras, MarketStream, compute_market, market_matrices
 from trader.features.setup import compile_kernels
 from trader.features.stream import FeatureStream
 
@@ -31,12 +31,12 @@ __all__ = [
     "FEATURE_SET_HASH",
     "GROUPS",
     "MODEL_INPUTS",
+    "NO_EXTRAS",
     "WARM_UP",
     "Extras",
     "Feature",
     "FeatureSet",
     "FeatureStream",
-    "FundingHistory",
     "MarketStream",
     "catalogue",
     "column_names",

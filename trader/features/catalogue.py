@@ -1,6 +1,7 @@
 """Every column of the pipeline in order: what `trader features` prints and what a model is bound to."""
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -23,7 +24,8 @@ from trader.features.families import (
     volume,
     volume_profile,
 )
-from trader.features.groups import cross_section, funding, leader, order_book
+from trader.features.groups import registry
+from trader.features.groups.group import Beside
 
 DEFAULT_HIGHER = ("15m", "1h")
 """Higher timeframes unless configured otherwise; for base candles above 15m the two next of the ladder."""
@@ -66,23 +68,13 @@ def warm_up(timeframe: str, higher_timeframes: tuple[str, ...] | None = None) ->
     return max(BASE_WARM_UP, (higher.CLOSED_NEEDED + 1) * (longest // timeframe_ms(timeframe)))
 
 
-GROUPS = ("leader", "funding", "books", "peers")
+GROUPS = registry.names()
 """Optional columns that need more than the symbol's own candles, in the order they follow the base columns."""
 
-_OF_GROUP = {
-    "leader": leader.COLUMNS.features,
-    "funding": funding.COLUMNS.features,
-    "books": order_book.COLUMNS.features,
-    "peers": cross_section.COLUMNS.features,
-}
 
-
-def check_groups(groups: tuple[str, ...]) -> tuple[str, ...]:
+def check_groups(groups: Iterable[str]) -> tuple[str, ...]:
     """`groups` in catalogue order; raises `Misconfigured` for one that does not exist."""
-    unknown = [group for group in groups if group not in GROUPS]
-    if unknown:
-        raise Misconfigured(f"feature groups {', '.join(unknown)} do not exist; allowed: {', '.join(GROUPS)}")
-    return tuple(group for group in GROUPS if group in groups)
+    return tuple(group.name for group in registry.chosen(groups))
 
 
 def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[Feature, ...]:
@@ -104,18 +96,13 @@ def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple
         *dependence.COLUMNS.features,
         *candlesticks.COLUMNS.features,
         *calendar_time.COLUMNS.features,
-        *(feature for group in check_groups(groups) for feature in _OF_GROUP[group]),
+        *(feature for group in registry.chosen(groups) for feature in group.columns),
     )
 
 
-def positions(groups: tuple[str, ...]) -> slice | list[int]:
-    """Where the columns of `groups` stand in the row of the compiled step, which has those of leader and funding."""
-    compiled = ("leader", "funding")
-    names = column_names(groups=compiled)
-    wanted = column_names(groups=tuple(group for group in groups if group in compiled))
-    if names[: len(wanted)] == wanted:
-        return slice(len(wanted))
-    return [names.index(name) for name in wanted]
+def stepped(groups: Iterable[str]) -> int:
+    """How many columns the compiled step makes: the base columns, then those beside the leader."""
+    return len(column_names(groups=tuple(group.name for group, _ in registry.made(Beside, groups))))
 
 
 def _of_timeframe(timeframe: str) -> list[Feature]:

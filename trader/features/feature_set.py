@@ -5,9 +5,9 @@ import hashlib
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.market import Book, Trade
 from trader.features.catalogue import (
     catalogue,
-    check_groups,
     check_higher,
     column_names,
     feature_set_hash,
@@ -15,7 +15,8 @@ from trader.features.catalogue import (
     warm_up,
 )
 from trader.features.columns import Feature
-from trader.features.groups.cross_section import FEWEST
+from trader.features.groups.group import Among, Beside, Group, Told
+from trader.features.groups.registry import chosen, made
 
 
 class FeatureSet(msgspec.Struct, frozen=True):
@@ -30,13 +31,8 @@ class FeatureSet(msgspec.Struct, frozen=True):
     def of(cls, settings: Settings, symbols: tuple[str, ...] | None = None) -> "FeatureSet":
         """What a model of `symbols` (the configured ones) sees under `settings`."""
         symbols = settings.exchange.symbols if symbols is None else symbols
-        is_there = {
-            "leader": len(symbols) > 1,
-            "funding": settings.exchange.market == "perpetual",
-            "books": True,
-            "peers": len(symbols) >= FEWEST,
-        }
-        groups = tuple(group for group in check_groups(settings.model.feature_groups) if is_there[group])
+        wanted = chosen(settings.model.feature_groups)
+        groups = tuple(group.name for group in wanted if group.is_there(settings, symbols))
         market = settings.market
         return cls(market.timeframe, check_higher(market.timeframe, market.higher_timeframes), symbols, groups)
 
@@ -61,11 +57,46 @@ class FeatureSet(msgspec.Struct, frozen=True):
         return warm_up(self.timeframe, self.higher_timeframes)
 
     @property
+    def leader(self) -> str | None:
+        """The symbol beside which columns are made, if there are such."""
+        return self.symbols[0] if made(Beside, self.groups) else None
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The symbols among which columns are made, if there are such."""
+        return self.symbols if made(Among, self.groups) else ()
+
+    @property
+    def told(self) -> list[tuple[Group, Told]]:
+        """The groups that are made from events beside the candles."""
+        return made(Told, self.groups)
+
+    @property
+    def beside_leader(self) -> list[int]:
+        """Where in a row the columns stand that need the leader's candle."""
+        beside = {group.name for group, _ in made(Beside, self.groups)}
+        return [i for i, column in enumerate(self.catalogue) if column.group in beside]
+
+    @property
+    def hears(self) -> frozenset[type[Book] | type[Trade]]:
+        """The market events that columns are made from."""
+        return frozenset(kind for _, how in self.told for kind in how.hears)
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """Sources of observations that columns need -> how long before the first candle they are needed, ms."""
+        found: dict[str, int] = {}
+        for _, how in self.told:
+            found |= {source: max(how.lookback_ms, found.get(source, 0)) for source in how.sources}
+        return found
+
+    @property
     def hash(self) -> str:
-        """Identity of the definitions. Another leader, or other symbols to rank among, are other features."""
+        """Identity of the definitions. Another leader, other symbols to compare, another bound are other features."""
         definitions = feature_set_hash(self.higher_timeframes, self.groups)
-        leader = self.symbols[:1] if "leader" in self.groups else ()
-        peers = tuple(sorted(self.symbols)) if "peers" in self.groups else ()
-        if not (leader or peers):
+        leader = () if self.leader is None else (self.leader,)
+        bounds = tuple((group.name, how.stale_ms) for group, how in self.told if how.stale_ms is not None)
+        parts = (definitions, leader, tuple(sorted(self.compared)), *((bounds,) if bounds else ()))
+        if not any(parts[1:]):
             return definitions
-        return hashlib.blake2b(msgspec.json.encode((definitions, leader, peers)), digest_size=16).hexdigest()
+        return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()

@@ -1,29 +1,26 @@
 """Features of all traded symbols together: one stream each, and what can only be said across them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from trader.domain.candle_arrays import CandleArrays
-from trader.domain.market import Book, Candle, Trade, timeframe_ms
-from trader.features.batch import FloatArray, FundingHistory, compute_matrix
+from trader.domain.candle_arrays import CandleArrays, Floats
+from trader.domain.market import Candle
+from trader.features.batch import compute_matrix
 from trader.features.catalogue import COLUMNS, check_groups, check_higher, column_names
-from trader.features.groups.book_stream import book_matrix
-from trader.features.groups.cross_section import LOOKED_AT, WIDTH, cross_section, ranked
+from trader.features.groups.among import Comparison
+from trader.features.groups.group import Among, Beside, Event, Told
+from trader.features.groups.registry import from_candles, made
 from trader.features.stream import FeatureStream
 
 _LEADING_KEPT = 25_000
 """Candles of the leader that are remembered for symbols that come later; more than a history at start has."""
 
-_LOOKED_AT = [COLUMNS.index(name) for name in LOOKED_AT]
+Extras = Mapping[str, Mapping[str, Iterable[Event]]]
+"""What groups are made from beside candles: group -> symbol -> events, observations by the time they were known, books
+and trades in the order they arrived."""
 
-
-class Extras(NamedTuple):
-    """What the groups need beside candles, per symbol."""
-
-    funding: Mapping[str, FundingHistory] = {}
-    books: Mapping[str, Iterable[Book | Trade]] = {}  # in the order they arrived
+NO_EXTRAS: Extras = {}
 
 
 class MarketStream:
@@ -33,18 +30,22 @@ class MarketStream:
         self,
         timeframe: str,
         symbols: Sequence[str],
-        groups: tuple[str, ...] = ("leader", "peers"),
+        groups: tuple[str, ...] | None = None,
         *,
         higher_timeframes: tuple[str, ...] | None = None,
     ) -> None:
-        self.groups = check_groups(groups)
+        self.groups = from_candles() if groups is None else check_groups(groups)
         self.columns = column_names(check_higher(timeframe, higher_timeframes), self.groups)
         self.leader = symbols[0]
-        own = tuple(group for group in self.groups if group != "peers")
+        among = {group.name for group, _ in made(Among, self.groups)}
+        own = tuple(group for group in self.groups if group not in among)
         self.streams = {s: FeatureStream(timeframe, own, higher_timeframes=higher_timeframes) for s in symbols}
+        self._is_beside = bool(made(Beside, self.groups))
+        self._among = Comparison(self.groups)  # their columns are the last ones of a row
+        self._looked_at = [COLUMNS.index(name) for name in self._among.looked_at]
         self._leading: dict[int, tuple[float, float]] = {}  # the leader's newest candles by open time
 
-    def update(self, candles: Mapping[str, Candle]) -> dict[str, FloatArray]:
+    def update(self, candles: Mapping[str, Candle]) -> dict[str, Floats]:
         """Take the candles of one close, one per symbol; rows of the symbols that are past their warm-up.
 
         A symbol without a candle is left out and does not count in ranks. Raises ValueError if the candles do not
@@ -62,26 +63,31 @@ class MarketStream:
             row = self._step(symbol, candles[symbol]) if symbol in candles else None
             if row is not None:
                 rows[symbol] = row
-        return self._with_ranks(rows) if "peers" in self.groups and rows else rows
+        return self._compared(rows) if self._among.width and rows else rows
 
-    def follow(self, symbol: str, candles: Sequence[Candle]) -> FloatArray | None:
+    def learn(self, event: Event) -> None:
+        """Take what is told of one symbol, or an observation of the whole market; see `FeatureStream.learn`."""
+        for stream in [self.streams[event.symbol]] if event.symbol else self.streams.values():
+            stream.learn(event)
+
+    def follow(self, symbol: str, candles: Sequence[Candle]) -> Floats | None:
         """Take candles of one symbol alone, oldest first: a history, or those of closes the others are past.
 
-        The row of the newest one, without ranks (NaN). The leader's own must have been taken before.
+        The row of the newest one, without what is said among all symbols (NaN). The leader's own must have been taken.
         """
         row = None
         for candle in candles:
             if symbol == self.leader:
                 self._remember(candle)
             row = self._step(symbol, candle)
-        if row is None or "peers" not in self.groups:
+        if row is None or not self._among.width:
             return row
-        return np.concatenate((row, np.full(WIDTH, np.nan)))
+        return np.concatenate((row, np.full(self._among.width, np.nan)))
 
-    def peek(self, closes: Sequence[Mapping[str, Candle]]) -> dict[str, FloatArray]:
+    def peek(self, closes: Sequence[Mapping[str, Candle]]) -> dict[str, Floats]:
         """Each symbol's newest row as if `closes` had been taken one after the other; nothing of it is kept."""
         marks = {symbol: stream.mark() for symbol, stream in self.streams.items()}
-        rows: dict[str, FloatArray] = {}
+        rows: dict[str, Floats] = {}
         try:
             for candles in closes:
                 rows |= self.update(candles)
@@ -90,8 +96,8 @@ class MarketStream:
                 self.streams[symbol].rewind(mark)
         return rows
 
-    def _step(self, symbol: str, c: Candle) -> FloatArray | None:
-        leading = self._leading.get(c.open_ms) if "leader" in self.groups else None
+    def _step(self, symbol: str, c: Candle) -> Floats | None:
+        leading = self._leading.get(c.open_ms) if self._is_beside else None
         return self.streams[symbol].update(c.open_ms, c.open, c.high, c.low, c.close, c.volume, leader=leading)
 
     def _remember(self, candle: Candle) -> None:
@@ -99,24 +105,26 @@ class MarketStream:
         while len(self._leading) > _LEADING_KEPT:
             del self._leading[next(iter(self._leading))]
 
-    def _with_ranks(self, rows: dict[str, FloatArray]) -> dict[str, FloatArray]:
-        values = np.array([[row[_LOOKED_AT] for row in rows.values()]])
-        ranks = cross_section(values)[0]
-        return {symbol: np.concatenate((row, ranks[i])) for i, (symbol, row) in enumerate(rows.items())}
+    def _compared(self, rows: dict[str, Floats]) -> dict[str, Floats]:
+        values = np.array([[row[self._looked_at] for row in rows.values()]])
+        made_among = self._among.at(values)[0]
+        return {symbol: np.concatenate((row, made_among[i])) for i, (symbol, row) in enumerate(rows.items())}
 
 
 def compute_market(
     candles: Mapping[str, CandleArrays],
     timeframe: str,
-    groups: tuple[str, ...] = ("leader", "peers"),
+    groups: tuple[str, ...] | None = None,
     *,
     higher_timeframes: tuple[str, ...] | None = None,
-    extras: Extras | None = None,
-) -> dict[str, FloatArray]:
+    extras: Extras = NO_EXTRAS,
+) -> dict[str, Floats]:
     """The rows of every symbol, each (n_candles, n_columns) on its own candles. The leader is the first symbol.
 
-    With the groups `funding` and `books`, every symbol needs an entry of them in `extras`.
+    `groups`: those that candles alone can give, unless named; for the others every symbol needs its events in
+    `extras`.
     """
+    groups = from_candles() if groups is None else groups
     return dict(market_matrices(candles, timeframe, groups, higher_timeframes=higher_timeframes, extras=extras))
 
 
@@ -126,31 +134,26 @@ def market_matrices(
     groups: tuple[str, ...],
     *,
     higher_timeframes: tuple[str, ...] | None = None,
-    extras: Extras | None = None,
-) -> Iterator[tuple[str, FloatArray]]:
+    extras: Extras = NO_EXTRAS,
+) -> Iterator[tuple[str, Floats]]:
     """`compute_market`, one symbol after the other: all rows at once need much memory."""
-    groups, extras = check_groups(groups), extras or Extras()
-    leader = next(iter(candles.values())) if "leader" in groups else None
-    ranks: dict[str, FloatArray] = {}
-    if "peers" in groups:
-        # stepped through twice, so that no more than four columns of all symbols are held together
-        looked_at = [
-            (arrays.open_ms, compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)[:, _LOOKED_AT])
+    leader = next(iter(candles.values())) if made(Beside, groups) else None
+    told = [group.name for group, _ in made(Told, groups)]
+    comparison, among = Comparison(groups), dict[str, Floats]()
+    if comparison.width:
+        # stepped through twice, so that no more than a few columns of all symbols are held together
+        at = [COLUMNS.index(name) for name in comparison.looked_at]
+        seen = [
+            (arrays.open_ms, compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)[:, at])
             for arrays in candles.values()
         ]
-        ranks = dict(zip(candles, ranked(looked_at), strict=True))
+        among = dict(zip(candles, comparison.over(seen), strict=True))
     for symbol, arrays in candles.items():
-        parts = [
-            compute_matrix(
-                *arrays,
-                timeframe,
-                higher_timeframes=higher_timeframes,
-                leader=leader,
-                funding=extras.funding[symbol] if "funding" in groups else None,
-            )
-        ]
-        if "books" in groups:
-            parts.append(book_matrix(extras.books[symbol], arrays.open_ms, timeframe_ms(timeframe)))
-        if symbol in ranks:
-            parts.append(ranks[symbol])
-        yield symbol, np.hstack(parts) if len(parts) > 1 else parts[0]
+        matrix = compute_matrix(
+            *arrays,
+            timeframe,
+            higher_timeframes=higher_timeframes,
+            leader=leader,
+            told={name: extras[name][symbol] for name in told},
+        )
+        yield symbol, np.hstack((matrix, among[symbol])) if symbol in among else matrix

@@ -5,7 +5,9 @@ from math import isinf
 
 from trader.features.catalogue import BASE_WARM_UP, CATALOGUE, DEFAULT_HIGHER, GROUPS, MODEL_INPUTS, catalogue
 from trader.features.families.higher import CLOSED_NEEDED
-from trader.features.groups.funding import KNOWN_AFTER_MS
+from trader.features.groups.registry import REGISTRY
+
+_ABOUT_GROUPS = "\n".join(f"- `{group.name}` {group.about}" for group in REGISTRY)
 
 _HEAD = f"""# Features
 
@@ -30,11 +32,7 @@ Groups need more than the symbol's own candles and are there only where that is 
 those of `model.feature_groups` that its market has; it is bound to them, to the leader and to the symbols it was
 trained beside, and the live scorer computes exactly what its model asks for.
 
-- `leader` is the first of `exchange.symbols`; its candle is joined by the time it closes.
-- `peers` compares all of `exchange.symbols` at the same close.
-- `funding` counts as known {KNOWN_AFTER_MS // 60_000} minutes after it settled, when the exchange's history has it:
-  live and recorded alike.
-- `books` come from books and trades as they arrived, live or recorded.
+{_ABOUT_GROUPS}
 - A close waits for candles of other symbols at most `market.late_candle_s`. Then what is missing is masked (NaN), and a
   model says nothing about a row with a masked input: the decision names the groups that were missing. Ranks are taken
   among the symbols that are there. A candle that comes later still is put in its place, so that later rows are not

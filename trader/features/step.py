@@ -23,7 +23,7 @@ from trader.features.families import (
     volume,
     volume_profile,
 )
-from trader.features.groups import funding, leader
+from trader.features.groups import leader
 from trader.features.history import HISTORY, remember
 
 YEAR_MS = 365 * 86_400_000
@@ -48,7 +48,6 @@ STATE = np.dtype(
         ("statistics", statistics.STATISTICS),
         ("dependence", dependence.DEPENDENCE),
         ("leader", leader.LEADER),
-        ("funding", funding.FUNDING),
     ]
 )
 """Everything the pipeline remembers of one symbol."""
@@ -71,10 +70,9 @@ ROW = np.dtype(
         ("candlesticks", candlesticks.COLUMNS.row),
         ("time", calendar_time.COLUMNS.row),
         ("leader", leader.COLUMNS.row),
-        ("funding", funding.COLUMNS.row),
     ]
 )
-"""One row with every group, the same memory as ROW_WIDTH float64 in catalogue order."""
+"""One row with the columns beside the leader, the same memory as ROW_WIDTH float64 in catalogue order."""
 
 ROW_WIDTH = ROW.itemsize // 8
 
@@ -116,19 +114,16 @@ def run(
     open_ms: np.ndarray,
     candles: np.ndarray,
     leading: np.ndarray,
-    fundings: np.ndarray,
     rows: np.ndarray,
-) -> tuple[int, int, int]:
+) -> tuple[int, int]:
     """Step through candles.
 
     `state` (1,) of STATE, changed in place; `open_ms` (n,) int64; `candles` (n, 5) float64 open, high, low, close,
     volume; `leading` (n, 2) close and volume of the leader's candles, NaN where it has none, or (0, 2) without a
-    leader; `fundings` (k, 2) known time in ms and rate, by time; `rows` (n,) of ROW, written where the warm-up has
-    passed and left alone before. Returns (candles taken, reason, fundings used): the candle at that position was
-    refused for the reason, or all were taken and the reason is FINE.
+    leader; `rows` (n,) of ROW, written where the warm-up has passed and left alone before. Returns (candles taken,
+    reason): the candle at that position was refused for the reason, or all were taken and the reason is FINE.
     """
     one = state[0]
-    used = 0
     for i in range(open_ms.shape[0]):
         reason = _refusal(one, open_ms[i], candles[i])
         lead_close, lead_volume = np.nan, np.nan
@@ -138,20 +133,15 @@ def run(
         if lead_close <= 0.0 or lead_volume < 0.0 or lead_close == np.inf or lead_volume == np.inf:
             reason = BAD_LEADER
         if reason != FINE:
-            return i, reason, used
+            return i, reason
         _fill_gap(one, open_ms[i])
         open_, high, low, close, volume_ = candles[i]
         _advance(one, open_ms[i], open_, high, low, close, volume_)
         leader.advance(one.leader, one.history, lead_close, lead_volume)
-        close_ms = open_ms[i] + one.base_ms
-        while used < fundings.shape[0] and fundings[used, 0] <= close_ms:
-            funding.learn(one.funding, int(fundings[used, 0]), fundings[used, 1])
-            used += 1
         if one.history.count > one.warm_up:
             _write(one, rows[i])
             leader.write(one.leader, one.history, rows[i].leader)
-            funding.write(one.funding, close_ms, rows[i].funding)
-    return open_ms.shape[0], FINE, used
+    return open_ms.shape[0], FINE
 
 
 @kernel
@@ -226,5 +216,5 @@ def _write(state: Record, row: Record) -> None:
 
 def compile_kernels() -> None:
     """Compile everything, or load it from the cache. Safe to call again."""
-    none = np.empty((0, 2))
-    run(new_state("1m", None), np.empty(0, np.int64), np.empty((0, 5)), none, none, as_rows(np.empty((0, ROW_WIDTH))))
+    rows = as_rows(np.empty((0, ROW_WIDTH)))
+    run(new_state("1m", None), np.empty(0, np.int64), np.empty((0, 5)), np.empty((0, 2)), rows)

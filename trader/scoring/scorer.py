@@ -10,17 +10,15 @@ import structlog
 from trader.domain.errors import Rejected, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.market import Book, Candle, Trade, timeframe_ms
+from trader.domain.observation import Observation
 from trader.features import FeatureSet
-from trader.features.groups.funding import LEARNED_FROM_MS
-from trader.ports import Clock, MarketFeed
+from trader.ports import Clock, MarketFeed, ObservationSource
+from trader.scoring.following import Following
 from trader.scoring.rounds import Rounds
 from trader.scoring.scoring import ForecastModel, Scoring, Work
 
 log = structlog.get_logger("scorer")
 T = TypeVar("T")
-
-_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
-_FUNDING_RETRY_S = 5.0
 
 _HISTORY_MARGIN = 20
 _LATE_SHARE = 0.5
@@ -42,6 +40,7 @@ class Scorer:
         clock: Clock,
         put: Callable[[AnyEvent], None],
         *,
+        sources: Callable[[str], ObservationSource],
         features: FeatureSet,
         history_candles: int,
         told_candles: int,
@@ -60,8 +59,12 @@ class Scorer:
         self._rounds = Rounds((), late_s=self._late_s)
         self._newest: dict[str, int] = {}  # symbol -> open time of its newest candle
         self._offered: asyncio.Queue[Candle] = asyncio.Queue()
-        self._has_books = "books" in self._scoring.features.groups
-        self._observed: list[Book | Trade] = []
+        self._hears = self._scoring.features.hears
+        self._heard: list[Book | Trade | Observation] = []
+        self._followed = [
+            Following(sources(name), features.symbols, clock, lookback_ms, self._heard_of)
+            for name, lookback_ms in self._scoring.features.sources.items()
+        ]
         self._is_broken = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
@@ -76,8 +79,8 @@ class Scorer:
 
     def observe(self, event: Book | Trade) -> None:
         """A book or a trade has arrived. Call it on the loop's thread."""
-        if self._has_books:
-            self._observed.append(event)
+        if type(event) in self._hears:
+            self._heard.append(event)
 
     async def use(self, model: ForecastModel) -> None:
         """From now on forecast with `model`; raises `Misconfigured` if it does not fit the running features."""
@@ -91,8 +94,8 @@ class Scorer:
     async def run(self) -> None:
         """Score candles as they come, all that wait at once."""
         async with asyncio.TaskGroup() as group:
-            if "funding" in self._scoring.features.groups:
-                group.create_task(self._follow_funding(), name="funding")
+            for one in self._followed:
+                group.create_task(one.run(), name=f"follow {one.name}")
             await self._score_candles()
 
     async def _score_candles(self) -> None:
@@ -118,6 +121,9 @@ class Scorer:
     async def _load(self, *, tells: bool) -> None:
         """The past of every symbol, the leader's first; what is newer than the leader's end waits for it."""
         await self._in_thread(self._scoring.restart)
+        self._heard = [event for event in self._heard if not isinstance(event, Observation)]
+        first_ms = self._clock.now_ms() - self._history * self._candle_ms
+        await asyncio.gather(*(one.begin(first_ms) for one in self._followed))
         awaited, now = self._scoring.awaited, asyncio.get_running_loop().time()
         done_ms: int | None = None
         newer: list[Candle] = []
@@ -127,7 +133,6 @@ class Scorer:
             if candles:
                 self._newest[symbol] = candles[-1].open_ms
                 done_ms = candles[-1].open_ms if done_ms is None else done_ms
-            await self._learn_funding(symbol, since_ms - LEARNED_FROM_MS)
             past = [c for c in candles if not awaited or (done_ms is not None and c.open_ms <= done_ms)]
             newer += candles[len(past) :]
             await self._in_thread(self._scoring.learn_history, symbol, past)
@@ -144,25 +149,6 @@ class Scorer:
             self._rounds.add(candle, now)
         self._is_broken = False
 
-    async def _follow_funding(self) -> None:
-        """Ask for the newest settlements a minute after each full hour, and again soon where that failed."""
-        while True:
-            left_ms = _HOUR_MS - (self._clock.now_ms() - _MINUTE_MS) % _HOUR_MS
-            await asyncio.sleep(left_ms / 1000 / self._clock.speed)
-            pending = list(self._symbols)
-            while pending:
-                try:
-                    await self._learn_funding(pending[0], self._clock.now_ms() - _HOUR_MS)
-                    pending.pop(0)
-                except (Unavailable, Rejected) as error:
-                    log.warning("scorer.funding_unknown", symbol=pending[0], error=str(error))
-                    await asyncio.sleep(_FUNDING_RETRY_S)
-
-    async def _learn_funding(self, symbol: str, since_ms: int) -> None:
-        if "funding" in self._scoring.features.groups:
-            rates = await self._feed.funding(symbol, since_ms)
-            await self._in_thread(self._scoring.learn_funding, rates)
-
     async def _gather(self) -> list[Candle]:
         """Wait for candles, or until a close is overdue. Returns those that are late."""
         candles = await self._next_candles()
@@ -176,7 +162,7 @@ class Scorer:
         """All candles that wait; none if a close became overdue, or books should be taken, before one came."""
         now = asyncio.get_running_loop().time()
         due = self._rounds.next_due(now)
-        waits = ([] if due is None else [due - now]) + ([_OBSERVE_EVERY_S] if self._has_books else [])
+        waits = ([] if due is None else [due - now]) + ([_OBSERVE_EVERY_S] if self._hears else [])
         try:
             candles = [await asyncio.wait_for(self._offered.get(), min(waits, default=None))]
         except TimeoutError:
@@ -186,9 +172,12 @@ class Scorer:
         return candles
 
     async def _flush(self) -> None:
-        observed, self._observed = self._observed, []
-        if observed:
-            await self._in_thread(self._scoring.observe, observed)
+        heard, self._heard = self._heard, []
+        if heard:
+            await self._in_thread(self._scoring.learn, heard)
+
+    def _heard_of(self, observations: Sequence[Observation]) -> None:
+        self._heard += observations
 
     async def _history_of(self, symbol: str, since_ms: int) -> list[Candle]:
         candles: list[Candle] = []

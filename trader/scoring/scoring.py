@@ -8,16 +8,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trader.domain.candle_arrays import Floats
 from trader.domain.errors import Misconfigured
-from trader.domain.market import Book, Candle, FundingRate, Trade
+from trader.domain.market import Candle
 from trader.domain.signals import CONTEXT_COLUMNS, Forecast, MarketContext, ModelInfo
 from trader.features import FeatureSet, MarketStream
-from trader.features.groups.funding import KNOWN_AFTER_MS
+from trader.features.groups.group import Event
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 from trader.scoring.rounds import Round
-
-Floats = NDArray[np.float64]
 
 
 class ForecastModel(Protocol):
@@ -63,8 +62,7 @@ class Scoring:
         self._context = [names.index(name) for name in CONTEXT_COLUMNS]
         self._inputs = np.array([names.index(name) for name in self.features.inputs])
         self._group_of = [column.group or "candles" for column in self.features.catalogue]
-        self._of_leader = [i for i, group in enumerate(self._group_of) if group == "leader"]
-        self._has_leader = "leader" in self.features.groups
+        self._of_leader = self.features.beside_leader
         self._model = model
         self._told: dict[str, int] = {}  # symbol -> open time of the candle of its newest forecast
         self.restart()
@@ -76,9 +74,8 @@ class Scoring:
     @property
     def awaited(self) -> tuple[str, ...]:
         """Symbols whose candle the rows of a close need."""
-        if "peers" in self.features.groups:
-            return self.features.symbols
-        return self.features.symbols[:1] if self._has_leader else ()
+        leader = self.features.leader
+        return self.features.compared or (() if leader is None else (leader,))
 
     def use(self, model: ForecastModel) -> None:
         """From now on forecast with `model`. Raises `Misconfigured` if it needs other features than the one before."""
@@ -103,21 +100,10 @@ class Scoring:
         """Take the symbol's past; the leader's comes first."""
         self._market.follow(symbol, candles)
 
-    def learn_funding(self, rates: Sequence[FundingRate]) -> None:
-        """Take settlements, oldest first for each symbol; those known already are left out."""
-        for one in rates:
-            stream, known_ms = self._market.streams[one.symbol], one.ts_ms + KNOWN_AFTER_MS
-            if known_ms > stream.funding_known_ms:
-                stream.learn_funding(known_ms, one.rate)
-
-    def observe(self, events: Iterable[Book | Trade]) -> None:
-        """Take books and trades, in the order they arrived."""
+    def learn(self, events: Iterable[Event]) -> None:
+        """Take books and trades in the order they arrived, observations in the order they were known."""
         for event in events:
-            stream = self._market.streams[event.symbol]
-            if type(event) is Book:
-                stream.on_book(event)
-            elif type(event) is Trade:
-                stream.on_trade(event)
+            self._market.learn(event)
 
     def score(self, work: Work) -> list[Forecast]:
         """One forecast for the newest candle of each symbol that is warm.
@@ -130,7 +116,7 @@ class Scoring:
             if row is not None:
                 rows[candle.symbol] = (candle, self._masked(row, has_leader=True))
         for one in work.complete:
-            self.is_doubtful |= self._has_leader and self.features.symbols[0] not in one
+            self.is_doubtful |= not self._has_leader(one)
             rows |= self._seen(self._market.update(one), [one])
         final = dict(rows)
         if work.overdue:
@@ -151,7 +137,7 @@ class Scoring:
         found = {}
         for symbol, row in rows.items():
             close = next(close for close in reversed(closes) if symbol in close)
-            found[symbol] = (close[symbol], self._masked(row, has_leader=self.features.symbols[0] in close))
+            found[symbol] = (close[symbol], self._masked(row, has_leader=self._has_leader(close)))
         return found
 
     def _lacks(self, row: Floats) -> tuple[str, ...]:
@@ -173,8 +159,12 @@ class Scoring:
             missing=self._lacks(row),
         )
 
+    def _has_leader(self, close: Round) -> bool:
+        """Whether a close has the leader's candle, if columns need it."""
+        return self.features.leader is None or self.features.leader in close
+
     def _masked(self, row: Floats, *, has_leader: bool) -> Floats:
-        if self._has_leader and (self.is_doubtful or not has_leader):
+        if self.is_doubtful or not has_leader:
             row[self._of_leader] = np.nan
         return row
 

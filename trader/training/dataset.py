@@ -13,7 +13,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 from trader.domain.signals import CONTEXT_COLUMNS, MarketContext, Regime
 from trader.execution.costs import ASSUMED_SPREAD_FRAC, assumed_round_trip_frac
-from trader.features import Extras, FeatureSet, market_matrices
+from trader.features import NO_EXTRAS, Extras, FeatureSet, market_matrices
 from trader.market.bulk import fill_gaps
 from trader.models.kernels import horizon_volatility
 from trader.risk.stops import barriers, horizon_sigma_frac
@@ -79,14 +79,14 @@ def build_dataset(
     candles: Mapping[str, CandleArrays],
     settings: Settings,
     costs: Mapping[str, Costs] | None = None,
-    extras: Extras | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> Dataset:
     """All rows of all symbols with complete features and a known label. The first symbol leads the market.
 
     `costs` per symbol; one that is not listed costs `Costs()`. `extras`: what the feature groups need beside candles.
     Raises `Misconfigured` if that is missing, or if no row is left, naming how many candles a symbol needs.
     """
-    features, extras = FeatureSet.of(settings, tuple(candles)), extras or Extras()
+    features = FeatureSet.of(settings, tuple(candles))
     _require(features, extras)
     filled = {symbol: fill_gaps(arrays, timeframe_ms(features.timeframe)) for symbol, arrays in candles.items()}
     parts = [
@@ -112,12 +112,12 @@ def build_dataset(
 
 def _require(features: FeatureSet, extras: Extras) -> None:
     """Every symbol has what the groups are made from."""
-    for group, given in (("funding", extras.funding), ("books", extras.books)):
-        lacking = [symbol for symbol in features.symbols if group in features.groups and symbol not in given]
+    for group, _ in features.told:
+        lacking = [symbol for symbol in features.symbols if symbol not in extras.get(group.name, {})]
         if lacking:
             raise Misconfigured(
-                f"model.feature_groups has {group}, but there is none of {', '.join(lacking)}; "
-                f"record it first or leave {group} out"
+                f"model.feature_groups has {group.name}, but there is none of {', '.join(lacking)}; "
+                f"record it first or leave {group.name} out"
             )
 
 

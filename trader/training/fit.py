@@ -11,7 +11,7 @@ import numpy as np
 
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
-from trader.features import Extras
+from trader.features import NO_EXTRAS, Extras
 from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
 from trader.models.card import Card
 from trader.models.gate import GateRules
@@ -57,7 +57,7 @@ def train(
     settings: Settings,
     *,
     costs: Mapping[str, Costs] | None = None,
-    extras: Extras | None = None,
+    extras: Extras = NO_EXTRAS,
     tuned: Profile | None = None,
     progress: Report = ignore,
     checkpoint: Path | None = None,
@@ -105,7 +105,7 @@ def train_and_register(
     progress: Report = ignore,
     *,
     costs: Mapping[str, Costs] | None = None,
-    extras: Extras | None = None,
+    extras: Extras = NO_EXTRAS,
     tuned: Profile | None = None,
     checkpoint: Path | None = None,
     is_challenger: bool = False,

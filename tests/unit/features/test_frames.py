@@ -9,7 +9,8 @@ import pytest
 from tests.unit.features.candles import Candles, random_candles
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade
-from trader.features import GROUPS, WARM_UP, Extras, FundingHistory, column_names, compute_features, compute_market
+from trader.domain.observation import Observation
+from trader.features import GROUPS, WARM_UP, column_names, compute_features, compute_market
 
 COUNT, CUT, MINUTE = 2_060, 2_030, 60_000
 SYMBOLS = ("BTC", "ETH", "SOL")
@@ -49,13 +50,16 @@ def test_all_groups_together_are_what_a_model_is_trained_on() -> None:
     candles, funding, books = made = market()
     features = computed(made)
     assert tuple(features.columns) == column_names(groups=GROUPS)
-    history = FundingHistory(pd.DatetimeIndex(funding.index).as_unit("ms").asi8, funding["funding_rate"].to_numpy())
+    known_ms = pd.DatetimeIndex(funding.index).as_unit("ms").asi8.tolist()
+    settled = [
+        Observation("funding", "", at, at, rate) for at, rate in zip(known_ms, funding["funding_rate"], strict=True)
+    ]
     nobody: dict[str, list[Book | Trade]] = {"BTC": [], "SOL": []}
     rows = compute_market(
         {symbol: CandleArrays(*one) for symbol, one in candles.items()},
         "1m",
         GROUPS,
-        extras=Extras(dict.fromkeys(SYMBOLS, history), {**nobody, "ETH": books}),
+        extras={"funding": dict.fromkeys(SYMBOLS, settled), "books": {**nobody, "ETH": books}},
     )["ETH"]
     assert np.array_equal(features.to_numpy()[WARM_UP:], rows[WARM_UP:])
     assert np.isfinite(rows[WARM_UP:]).all()

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.features.candles import Array, Candles, random_candles, recorded_candles
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
-from trader.features import WARM_UP, FeatureStream, FundingHistory, column_names, compute_matrix
+from trader.domain.observation import Observation
+from trader.features import WARM_UP, FeatureStream, column_names, compute_matrix
 
 LEADER = ("leader",)
 NAMES = column_names(groups=LEADER)
@@ -174,21 +175,31 @@ HOUR_MS = 3_600_000
 FUNDING = column_names(groups=("funding",))[FROM:]
 
 
-def funding_of(candles: Candles, seed: int = 3) -> FundingHistory:
+def told(known_ms: int, rate: float) -> Observation:
+    return Observation("funding", "", known_ms - 300_000, known_ms, rate)
+
+
+def with_funding(candles: Candles, timeframe: str, settled: list[Observation]) -> Array:
+    return compute_matrix(*candles, timeframe, told={"funding": settled})
+
+
+def funding_of(candles: Candles, seed: int = 3) -> list[Observation]:
     """Every eight hours from a week before the first candle on."""
     first = int(candles.open_ms[0]) // (8 * HOUR_MS) - 21
     known = np.arange(first, int(candles.open_ms[-1]) // (8 * HOUR_MS) + 1) * 8 * HOUR_MS
-    return FundingHistory(known, np.random.default_rng(seed).normal(1e-4, 1e-4, len(known)))
+    rates = np.random.default_rng(seed).normal(1e-4, 1e-4, len(known))
+    return [told(*one) for one in zip(known.tolist(), rates.tolist(), strict=True)]
 
 
 def test_funding_is_joined_by_the_time_it_was_known() -> None:
     candles = random_candles(2_700, timeframe="5m")
     funding = funding_of(candles)
-    matrix = compute_matrix(*candles, "5m", funding=funding)[:, FROM:]
+    matrix = with_funding(candles, "5m", funding)[:, FROM:]
+    rates, known_ms = (np.array([getattr(one, name) for one in funding]) for name in ("value", "known_ms"))
     for i in range(WARM_UP, 2_700):
         close_ms = int(candles.open_ms[i]) + 300_000
-        known = funding.rate[funding.known_ms <= close_ms]
-        age = min(48.0, (close_ms - funding.known_ms[funding.known_ms <= close_ms][-1]) / HOUR_MS)
+        known = rates[known_ms <= close_ms]
+        age = min(48.0, (close_ms - known_ms[known_ms <= close_ms][-1]) / HOUR_MS)
         expected = (known[-1], known[-1] - known[-2], known[-9:].mean(), age)
         assert matrix[i].tolist() == pytest.approx(expected, rel=1e-12)
 
@@ -196,12 +207,12 @@ def test_funding_is_joined_by_the_time_it_was_known() -> None:
 def test_funding_streams_as_it_batches() -> None:
     candles = random_candles(2_700, timeframe="5m")
     funding = funding_of(candles)
-    batch = compute_matrix(*candles, "5m", funding=funding)
+    batch = with_funding(candles, "5m", funding)
     stream, rows = FeatureStream("5m", ("funding",)), []
-    events = list(zip(funding.known_ms.tolist(), funding.rate.tolist(), strict=True))
+    events = list(funding)
     for values in zip(*(column.tolist() for column in candles), strict=True):
-        while events and events[0][0] <= values[0] + 2 * HOUR_MS:  # told early: must not be seen early
-            stream.learn_funding(*events.pop(0))
+        while events and events[0].known_ms <= values[0] + 2 * HOUR_MS:  # told early: must not be seen early
+            stream.learn(events.pop(0))
         saved = stream.snapshot()
         stream = FeatureStream("5m", ("funding",))
         stream.restore(saved)
@@ -211,24 +222,26 @@ def test_funding_streams_as_it_batches() -> None:
 
 def test_funding_is_not_available_before_nine_rates() -> None:
     candles = random_candles(2_100)
-    late = FundingHistory(candles.open_ms[:8].copy(), np.full(8, 1e-4))
-    assert np.isnan(compute_matrix(*candles, "1m", funding=late)[:, FROM:]).all()
+    few = [told(opened, 1e-4) for opened in candles.open_ms[:8].tolist()]
+    assert np.isnan(with_funding(candles, "1m", few)[:, FROM:]).all()
+    enough = [*few, told(int(candles.open_ms[8]), 1e-4)]
+    assert np.isfinite(with_funding(candles, "1m", enough)[WARM_UP:, FROM:]).all()
 
 
 def test_what_funding_cannot_be() -> None:
     candles = random_candles(10)
-    with pytest.raises(ValueError, match="funding in row 1 was known before"):
-        compute_matrix(*candles, "1m", funding=FundingHistory(np.array([2, 1]), np.zeros(2)))
-    with pytest.raises(ValueError, match="funding in row 1 is not finite"):
-        compute_matrix(*candles, "1m", funding=FundingHistory(np.array([1, 2]), np.array([0.1, np.inf])))
+    with pytest.raises(ValueError, match="funding known at 1 comes after one known at 2"):
+        with_funding(candles, "1m", [told(2, 0.0), told(1, 0.0)])
+    with pytest.raises(ValueError, match="funding known at 2 is not finite"):
+        with_funding(candles, "1m", [told(1, 0.1), told(2, np.inf)])
     stream = FeatureStream("1m", ("funding",))
     with pytest.raises(ValueError, match="not finite"):
-        stream.learn_funding(5, np.nan)
-    stream.learn_funding(5, 0.1)
+        stream.learn(told(5, np.nan))
+    stream.learn(told(5, 0.1))
     with pytest.raises(ValueError, match="comes after"):
-        stream.learn_funding(4, 0.1)
-    with pytest.raises(ValueError, match="no group funding"):
-        FeatureStream("1m").learn_funding(5, 0.1)
+        stream.learn(told(4, 0.1))
+    with pytest.raises(ValueError, match="no group that is made from funding"):
+        FeatureStream("1m").learn(told(5, 0.1))
 
 
 @pytest.mark.recorded
@@ -243,9 +256,8 @@ def test_recorded_funding_stays_in_range() -> None:
         Path(os.environ["TRADER_DATA"]) / "funding/binance_usdm/BTCUSDT-funding_8h.parquet"
     ).to_pandas()
     known = table["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
-    rows = compute_matrix(*candles, "5m", funding=FundingHistory(known, table["funding_rate"].to_numpy()))[
-        WARM_UP:, FROM:
-    ]
+    settled = [told(*one) for one in zip(known.tolist(), table["funding_rate"].tolist(), strict=True)]
+    rows = with_funding(candles, "5m", settled)[WARM_UP:, FROM:]
     assert np.isfinite(rows).all()
     assert rows[:, FUNDING.index("funding_age_h")].max() <= 8.0
     assert math.isclose(rows[:, 0].mean(), 1e-4, rel_tol=1.0)

@@ -215,11 +215,7 @@ def test_books_in_a_live_stream_equal_the_recorded_ones() -> None:
     waiting = list(events)
     for values in zip(opened.tolist(), *(column.tolist() for column in candles[1:]), strict=True):
         while waiting and waiting[0].ts_ms < values[0] + MINUTE + 1_500:
-            event = waiting.pop(0)
-            if isinstance(event, Book):
-                stream.on_book(event)
-            else:
-                stream.on_trade(event)
+            stream.learn(waiting.pop(0))
         rows.append(stream.update(*values))
     live = np.array([row for row in rows if row is not None])[:, len(CATALOGUE) :]
     assert np.array_equal(live, book_matrix(events, opened[WARM_UP:], MINUTE), equal_nan=True)
@@ -227,10 +223,10 @@ def test_books_in_a_live_stream_equal_the_recorded_ones() -> None:
 
 
 def test_a_stream_without_the_group_takes_no_books() -> None:
-    with pytest.raises(ValueError, match="no group books"):
-        FeatureStream("1m").on_book(book(1))
-    with pytest.raises(ValueError, match="no group books"):
-        FeatureStream("1m").on_trade(trade(1, 1.0, True))
+    with pytest.raises(ValueError, match="no group that is made from Book"):
+        FeatureStream("1m").learn(book(1))
+    with pytest.raises(ValueError, match="no group that is made from Trade"):
+        FeatureStream("1m").learn(trade(1, 1.0, True))
     assert "books" in GROUPS
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tests.kit.seen_rows import SeenRows
 from tests.unit.sandbox.generated.test_generator import market as sandbox_market
+from trader.adapters.observations.funding import FundingSource
 from trader.clock import SimulatedClock
 from trader.config.exchange import ExchangeSettings
 from trader.config.market import MarketSettings
@@ -20,8 +21,10 @@ from trader.domain.errors import Misconfigured, Unavailable
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, FundingRate, Trade
+from trader.domain.observation import Observation
 from trader.domain.signals import Forecast
-from trader.features import Extras, FeatureSet, FundingHistory
+from trader.features import FeatureSet
+from trader.features.groups.funding import KNOWN_AFTER_MS
 from trader.ports import MarketSink
 from trader.sandbox.generated.market import EPOCH_MS
 from trader.scoring.scorer import Scorer
@@ -57,6 +60,11 @@ def settlements(symbol: str) -> list[FundingRate]:
     last_ms = EPOCH_MS + 4 * 60 * MINUTE
     rng = np.random.default_rng(SYMBOLS.index(symbol.partition(":")[0]))
     return [FundingRate(symbol, at, float(rng.normal(1e-4, 1e-4))) for at in range(last_ms - 240 * HOUR, last_ms, HOUR)]
+
+
+def known(rates: Sequence[FundingRate]) -> list[Observation]:
+    """As they count as known."""
+    return [Observation("funding", one.symbol, one.ts_ms, one.ts_ms + KNOWN_AFTER_MS, one.rate) for one in rates]
 
 
 class PastFeed:
@@ -126,6 +134,7 @@ class Bench:
             self.feed,
             self.clock,
             self._take,
+            sources=lambda _name: FundingSource(self.feed.funding),
             features=self.features,
             history_candles=COUNT - LIVE,
             told_candles=3,
@@ -198,9 +207,9 @@ class Bench:
 
     def table(self) -> Dataset:
         """What the trainer makes of the very same candles."""
-        funding = {symbol: FundingHistory.of(settlements(symbol)) for symbol in self.candles}
+        funding = {symbol: known(settlements(symbol)) for symbol in self.candles}
         candles = {symbol: arrays_of(candles) for symbol, candles in self.candles.items()}
-        return build_dataset(candles, self.settings, extras=Extras(funding, self.observed))
+        return build_dataset(candles, self.settings, extras={"funding": funding, "books": self.observed})
 
     def expected(self, forecast: Forecast) -> Floats:
         table = self.table_
@@ -427,11 +436,13 @@ async def test_what_a_model_asks_for_decides_what_is_computed() -> None:
 
 def scorer_of(model: SeenRows, features: FeatureSet) -> Scorer:
     clock = SimulatedClock(EPOCH_MS)
+    feed = PastFeed(MARKET, clock, lambda: None)
     return Scorer(
         model,
-        PastFeed(MARKET, clock, lambda: None),
+        feed,
         clock,
         lambda _event: None,
+        sources=lambda _name: FundingSource(feed.funding),
         features=features,
         history_candles=2_050,
         told_candles=3,

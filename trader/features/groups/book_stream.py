@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trader.domain.candle_arrays import Floats, Times
 from trader.domain.market import Book, Levels, Trade
+from trader.domain.observation import Observation
+from trader.features.groups.group import Event
 from trader.features.groups.order_book import BOOK, DEPTH, ROW, WIDTH, end_candle, see_book, see_trade
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 _KEPT = 8
 """Ended candles whose rows wait to be asked for; more only pile up where nobody asks."""
@@ -20,14 +20,14 @@ class _Mark(NamedTuple):
     state: np.ndarray[Any, Any]
     number: int | None
     is_whole: bool
-    ended: dict[int, FloatArray]
+    ended: dict[int, Floats]
 
 
 class BookStream:
     """One symbol's books and trades. Events belong to the candle that their exchange time falls into.
 
     An event of a candle that has ended is too late and is ignored. A candle counts only if the one directly before
-    it saw a book too: otherwise its beginning may have been missed. Not for use by two threads at once.
+    it saw a book too: otherwise its beginning may have been missed. Implements `GroupStream`, for one thread.
     """
 
     def __init__(self, candle_ms: int) -> None:
@@ -35,7 +35,15 @@ class BookStream:
         self._state = np.zeros(1, BOOK)
         self._number: int | None = None  # of the candle being built: its open time / candle_ms
         self._is_whole = False
-        self._ended: dict[int, FloatArray] = {}
+        self._ended: dict[int, Floats] = {}
+
+    def learn(self, event: Event) -> None:
+        """Take one book or trade. Raises ValueError for one that cannot be, and then remembers nothing of it."""
+        known = _market_event(event)
+        if isinstance(known, Book):
+            self.on_book(known)
+        else:
+            self.on_trade(known)
 
     def on_book(self, book: Book) -> None:
         """Take one book. Raises ValueError for one that cannot be, and then remembers nothing of it."""
@@ -52,7 +60,7 @@ class BookStream:
         if self._enter(trade.ts_ms):
             see_trade(self._state, trade.quantity, trade.buyer_is_taker)
 
-    def row(self, close_ms: int) -> FloatArray:
+    def row(self, close_ms: int) -> Floats:
         """The columns (WIDTH,) of the candle that closes at `close_ms`, which ends it; NaN if it does not count."""
         number = close_ms // self._candle_ms - 1
         if self._number is not None and number >= self._number:
@@ -68,6 +76,14 @@ class BookStream:
         """Back to where `mark` was taken."""
         self._state[:] = mark.state
         self._number, self._is_whole, self._ended = mark.number, mark.is_whole, dict(mark.ended)
+
+    def saved(self) -> bytes:
+        """Nothing: after a restart books begin anew, with a candle whose columns are NaN."""
+        return b""
+
+    def restore(self, saved: bytes) -> None:
+        """Begin anew."""
+        self.rewind(BookStream(self._candle_ms).mark())
 
     def _enter(self, ts_ms: int) -> bool:
         """Go to the candle of `ts_ms`; False if it has ended."""
@@ -92,26 +108,29 @@ class BookStream:
         self._number = number
 
 
-def book_matrix(events: Iterable[Book | Trade], open_ms: IntArray, candle_ms: int) -> FloatArray:
+def book_matrix(events: Iterable[Event], open_ms: Times, candle_ms: int) -> Floats:
     """The rows (n_candles, WIDTH) of recorded books and trades, given in the order they arrived."""
     stream = BookStream(candle_ms)
     result = np.full((len(open_ms), WIDTH), np.nan)
     due = [int(opened) + candle_ms for opened in open_ms]
     at = 0
     for event in events:
-        while at < len(due) and event.ts_ms >= due[at]:
+        while at < len(due) and _market_event(event).ts_ms >= due[at]:
             result[at] = stream.row(due[at])
             at += 1
-        if isinstance(event, Book):
-            stream.on_book(event)
-        else:
-            stream.on_trade(event)
+        stream.learn(event)
     for i in range(at, len(due)):
         result[i] = stream.row(due[i])
     return result
 
 
-def _levels(book: Book, levels: Levels) -> FloatArray:
+def _market_event(event: Event) -> Book | Trade:
+    if isinstance(event, Observation):
+        raise ValueError(f"books are not made from observations of {event.source}")
+    return event
+
+
+def _levels(book: Book, levels: Levels) -> Floats:
     """(n, 2) of one side."""
     made = np.array(levels[:DEPTH], np.float64)
     if not (made.min() > 0.0 and made.max() < inf):  # every comparison with NaN is false

@@ -1,16 +1,12 @@
 """Where a symbol stands among all traded ones at the same candle close."""
 
-from collections.abc import Sequence
 from math import isnan, sqrt
-from typing import Any
 
 import numpy as np
 
+from trader.domain.candle_arrays import Floats
 from trader.features.columns import Family
 from trader.features.compiled import entry_point, kernel
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 FEWEST = 3
 """Symbols with a row at a close, below which there is no cross-section."""
@@ -31,32 +27,21 @@ COLUMNS.model_input("dispersion_15", "sample standard deviation of return_15 ove
 WIDTH = len(COLUMNS.features)
 
 
-def cross_section(values: FloatArray) -> FloatArray:
+def cross_section(values: Floats) -> Floats:
     """(n_closes, n_symbols, 4) of LOOKED_AT -> (n_closes, n_symbols, WIDTH); NaN where a symbol has no row."""
     result = np.full((*values.shape[:2], WIDTH), np.nan)
     _compare(np.ascontiguousarray(values), result)
     return result
 
 
-def ranked(symbols: Sequence[tuple[IntArray, FloatArray]]) -> list[FloatArray]:
-    """The cross-section of (open times, (n, 4) of LOOKED_AT) of each symbol, on each symbol's own rows."""
-    every = np.unique(np.concatenate([opened for opened, _ in symbols]))
-    values = np.full((len(every), len(symbols), len(LOOKED_AT)), np.nan)
-    places = [np.searchsorted(every, opened) for opened, _ in symbols]
-    for symbol, (place, (_, looked_at)) in enumerate(zip(places, symbols, strict=True)):
-        values[place, symbol] = looked_at
-    result = cross_section(values)
-    return [result[place, symbol] for symbol, place in enumerate(places)]
-
-
 @entry_point
-def _compare(values: FloatArray, result: FloatArray) -> None:
+def _compare(values: Floats, result: Floats) -> None:
     for close in range(values.shape[0]):
         _compare_one(values[close], result[close])
 
 
 @kernel
-def _compare_one(values: FloatArray, result: FloatArray) -> None:
+def _compare_one(values: Floats, result: Floats) -> None:
     present = 0
     summed = 0.0
     rising = 0
@@ -83,7 +68,7 @@ def _compare_one(values: FloatArray, result: FloatArray) -> None:
 
 
 @kernel
-def _rank(column: FloatArray, own: float, present: int) -> float:
+def _rank(column: Floats, own: float, present: int) -> float:
     below = -0.5  # the symbol itself counts as a tie below
     for value in column:
         if value < own:

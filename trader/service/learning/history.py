@@ -1,7 +1,7 @@
 """Candle history for training: what the store has, the rest from the exchange."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,10 @@ from trader.adapters.parquet.recordings import Recording
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade, timeframe_ms
-from trader.features import FeatureSet, FundingHistory
+from trader.domain.observation import WHOLE_MARKET, Observation, in_order
+from trader.features import Extras, FeatureSet
 from trader.features.catalogue import warm_up
-from trader.features.groups.funding import LEARNED_FROM_MS
-from trader.ports import MarketFeed
+from trader.ports import MarketFeed, ObservationSource
 
 _PAGE = 1_000
 
@@ -58,38 +58,52 @@ def recorded(folder: Path, settings: Settings) -> dict[str, CandleArrays]:
     return {symbol: candles.read_arrays(symbol, timeframe).take(newest) for symbol in settings.exchange.symbols}
 
 
-async def funding(feed: MarketFeed, settings: Settings, until_ms: int) -> dict[str, FundingHistory]:
-    """What was settled over the same span, if a model of these settings sees it."""
+async def observed(source_of: Callable[[str], ObservationSource], settings: Settings, until_ms: int) -> Extras:
+    """What the sources say of the same span, for the groups that a model of these settings sees.
+
+    Symbols of which they say nothing are left out.
+    """
     features = FeatureSet.of(settings)
-    first_ms = until_ms - wanted_candles(settings) * timeframe_ms(features.timeframe) - LEARNED_FROM_MS
-    found = {
-        symbol: await feed.funding(symbol, first_ms) for symbol in features.symbols if "funding" in features.groups
+    first_ms = until_ms - wanted_candles(settings) * timeframe_ms(features.timeframe)
+    said: dict[str, dict[str, list[Observation]]] = {}
+    for name, lookback_ms in features.sources.items():
+        source = source_of(name)
+        scopes = (WHOLE_MARKET,) if source.is_market_wide else features.symbols
+        said[name] = {symbol: await source.observations(symbol, first_ms - lookback_ms) for symbol in scopes}
+    return {
+        group.name: {symbol: known for symbol in features.symbols if (known := _known_of(symbol, how.sources, said))}
+        for group, how in features.told
+        if how.sources
     }
-    return {symbol: FundingHistory.of(rates) for symbol, rates in found.items() if rates}
 
 
-def recorded_funding(folder: Path, settings: Settings) -> dict[str, FundingHistory]:
-    """The same of a folder of recorded candles."""
-    features, recordings = FeatureSet.of(settings), RecordedCandles(folder)
-    found = {symbol: recordings.funding(symbol) for symbol in features.symbols if "funding" in features.groups}
-    return {symbol: FundingHistory.of(rates) for symbol, rates in found.items() if rates}
+def _known_of(
+    symbol: str, sources: Iterable[str], said: Mapping[str, Mapping[str, list[Observation]]]
+) -> list[Observation]:
+    """What `sources` say of the symbol and of the whole market."""
+    return in_order(one for name in sources for scope in (WHOLE_MARKET, symbol) for one in said[name].get(scope, ()))
 
 
-def recorded_books(recordings: Path, settings: Settings, until_ms: int) -> dict[str, Iterator[Book | Trade]]:
-    """Books and trades that this account's daemon recorded over the same span, if a model of these settings sees them.
+def recorded_books(recordings: Path, settings: Settings, until_ms: int) -> Extras:
+    """Books and trades that this account's daemon recorded over the same span, for the groups that a model of these
+    settings sees.
 
     Each may be walked through once. Symbols without any book are left out.
     """
     features = FeatureSet.of(settings)
-    if "books" not in features.groups:
+    hearing = [group.name for group, how in features.told if how.hears]
+    if not hearing:
         return {}
     first_ms = until_ms - wanted_candles(settings) * timeframe_ms(features.timeframe)
     recording = Recording(recordings)
     days = {day: recording.symbols(day, "books") for day in recording.days() if day_of(first_ms) <= day}
     return {
-        symbol: _told(recording, symbol, [day for day, symbols in days.items() if symbol in symbols])
-        for symbol in features.symbols
-        if any(symbol in symbols for symbols in days.values())
+        group: {
+            symbol: _told(recording, symbol, [day for day, symbols in days.items() if symbol in symbols])
+            for symbol in features.symbols
+            if any(symbol in symbols for symbols in days.values())
+        }
+        for group in hearing
     }
 
 

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.model_files import ModelFiles
+from trader.adapters.observations import live_source, recorded_source
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.features import Extras
 from trader.service.learning import session as training_session
 from trader.service.learning.costs import costs_of
-from trader.service.learning.history import download, funding, recorded, recorded_books, recorded_funding
+from trader.service.learning.history import download, observed, recorded, recorded_books
 from trader.service.learning.searches import tuned_profile
 from trader.service.learning.supply import models_dir
 from trader.service.learning.view import TrainingView
@@ -80,17 +81,20 @@ async def from_exchange(settings: Settings, access: MarketAccess, until_ms: int,
     try:
         store = settings.storage.state_dir / "candles" / access.market_id
         candles = await download(connection.feed, settings, until_ms, store, view.downloaded)
-        paid = await funding(connection.feed, settings, until_ms)
+        known = await observed(lambda name: live_source(name, connection.feed, settings), settings, until_ms)
     finally:
         await connection.close()
     costs = costs_of(settings, connection.instruments)
     books = recorded_books(recordings_path(settings), settings, until_ms)
-    return Material(candles, costs, Extras(paid, books))
+    return Material(candles, costs, {**known, **books})
 
 
 def from_folder(settings: Settings, folder: Path) -> Material:
     """What was recorded, at the usual costs."""
-    return Material(recorded(folder, settings), {}, Extras(funding=recorded_funding(folder, settings)))
+    candles = recorded(folder, settings)
+    until_ms = max(int(arrays.open_ms[-1]) for arrays in candles.values() if len(arrays.open_ms))
+    known = asyncio.run(observed(lambda name: recorded_source(name, folder), settings, until_ms))
+    return Material(candles, {}, known)
 
 
 def _train(settings: Settings, market_id: str, material: Material, wanted: TrainingRequest, view: TrainingView) -> None:

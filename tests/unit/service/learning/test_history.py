@@ -1,5 +1,6 @@
 """What a training learns from, of a folder of recordings."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.kit.market_inputs import packed
+from trader.adapters.observations import recorded_source
 from trader.adapters.parquet.spool import Recorded, Unpacker
 from trader.config.exchange import ExchangeSettings
 from trader.config.model import ModelSettings
@@ -16,9 +18,10 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.events import BookUpdated, TradePrinted
 from trader.domain.market import Book, Trade
+from trader.domain.observation import Observation
 from trader.features import Extras
 from trader.features.groups.funding import KNOWN_AFTER_MS
-from trader.service.learning.history import recorded, recorded_books, recorded_funding
+from trader.service.learning.history import observed, recorded, recorded_books
 from trader.service.recording.keeper import Keeper
 from trader.training.dataset import build_dataset
 
@@ -45,11 +48,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def recorded_beside(folder: Path, settings: Settings) -> Extras:
+    until_ms = COUNT * MINUTE + 200 * HOUR
+    return asyncio.run(observed(lambda name: recorded_source(name, folder), settings, until_ms))
+
+
 def test_funding_recorded_beside_the_candles_becomes_a_model_input(folder: Path) -> None:
     settled = [number * 8 * HOUR for number in range(40)]
     write(folder / "BTCUSDT-funding_8h.parquet", settled, funding_rate=[1e-4 * number for number in range(40)])
-    candles, funding = recorded(folder, PERPETUAL), recorded_funding(folder, PERPETUAL)
-    table = build_dataset(candles, PERPETUAL, extras=Extras(funding=funding))
+    candles, known = recorded(folder, PERPETUAL), recorded_beside(folder, PERPETUAL)
+    table = build_dataset(candles, PERPETUAL, extras=known)
     rate = table.X[:, table.feature_names.index("funding_rate")]
     newest = (table.start_ms - KNOWN_AFTER_MS) // (8 * HOUR)
     assert rate.tolist() == pytest.approx((1e-4 * newest).tolist())
@@ -57,11 +65,11 @@ def test_funding_recorded_beside_the_candles_becomes_a_model_input(folder: Path)
 
 
 def test_without_recorded_funding_the_training_says_what_to_do(folder: Path) -> None:
-    candles, funding = recorded(folder, PERPETUAL), recorded_funding(folder, PERPETUAL)
+    candles, known = recorded(folder, PERPETUAL), recorded_beside(folder, PERPETUAL)
     with pytest.raises(Misconfigured, match=r"feature_groups has funding, but there is none of BTC/USDT:USDT.*leave"):
-        build_dataset(candles, PERPETUAL, extras=Extras(funding=funding))
+        build_dataset(candles, PERPETUAL, extras=known)
     spot = PERPETUAL.model_copy(update={"exchange": ExchangeSettings(symbols=(SYMBOL,))})
-    assert recorded_funding(folder, spot) == {}
+    assert recorded_beside(folder, spot) == {}
     assert build_dataset(recorded(folder, spot), spot).feature_groups == ()
 
 
@@ -90,6 +98,7 @@ def test_books_the_daemon_recorded_come_with_their_trades_in_the_markets_order(t
     trades = [TradePrinted(trade=Trade("BTC/USDT", noon + at, str(at), 100.0, 1.0, True)) for at in (2, 4)]
     keep(tmp_path, [*books, *trades])
     found = recorded_books(tmp_path, BOOKS, noon + HOUR)
-    assert [event.ts_ms - noon for event in found["BTC/USDT"]] == [1, 2, 3, 4, 5]
-    assert recorded_books(tmp_path, BOOKS, noon + 4_000 * HOUR) == {}  # too old to matter
+    events = [event for event in found["books"]["BTC/USDT"] if not isinstance(event, Observation)]
+    assert [event.ts_ms - noon for event in events] == [1, 2, 3, 4, 5]
+    assert recorded_books(tmp_path, BOOKS, noon + 4_000 * HOUR) == {"books": {}}  # too old to matter
     assert recorded_books(tmp_path, PERPETUAL, noon + HOUR) == {}  # no model sees them
