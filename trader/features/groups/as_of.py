@@ -86,7 +86,7 @@ class AsOf:
         """Everything that was told and still matters."""
         return msgspec.msgpack.encode((self._state, self._told_ms))
 
-    def restore(self, saved: bytes) -> None:
+    def restore(self, saved: bytes, /) -> None:
         """Go on from `saved`."""
         self._state, self._told_ms = msgspec.msgpack.decode(saved, type=tuple[_State, dict[str, int]])
 

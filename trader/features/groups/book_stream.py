@@ -81,7 +81,7 @@ class BookStream:
         """Nothing: after a restart books begin anew, with a candle whose columns are NaN."""
         return b""
 
-    def restore(self, saved: bytes) -> None:
+    def restore(self, _saved: bytes, /) -> None:
         """Begin anew."""
         self.rewind(BookStream(self._candle_ms).mark())
 

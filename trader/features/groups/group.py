@@ -33,7 +33,7 @@ class GroupStream(Protocol):
     def saved(self) -> bytes:
         """What `restore` goes on from after a restart."""
 
-    def restore(self, saved: bytes) -> None:
+    def restore(self, saved: bytes, /) -> None:
         """Go on from `saved`."""
 
 
