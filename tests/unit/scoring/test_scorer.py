@@ -342,8 +342,7 @@ async def test_a_leader_that_was_gone_for_long_is_learned_anew(monkeypatch: pyte
     async with Bench(late_s=0.0) as bench:
         for number in range(gone):
             bench.close_of(number, *SYMBOLS[1:])
-            await asyncio.sleep(0.005)
-        assert {(symbol, ("leader",)) for symbol in SYMBOLS[1:]} <= set(bench.silent)
+        await bench.until(lambda: {(symbol, ("leader",)) for symbol in SYMBOLS[1:]} <= set(bench.silent))
         assert bench.forecasts == []
         bench.feed.asked.clear()
         for number in range(gone):
