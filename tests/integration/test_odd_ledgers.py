@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.test_ledger_of_before import instruments_of
-from tests.kit.stored_ledgers import Resumed, StoredLedger, recovered
+from tests.kit.stored_ledgers import Resumed, StoredLedger, instruments_of, recovered
 from trader.adapters.sql import SqlLedgerReader
 from trader.config.load import load
 from trader.domain.errors import InvariantBroken, Misconfigured

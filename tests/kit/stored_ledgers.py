@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.kit.builders import a_model
+from tests.kit.builders import a_model, a_perpetual, an_instrument
 from tests.kit.harness import FUNDING_RATE, Harness
 from trader.adapters.ledger import ledger_path
 from trader.adapters.sql import RecoveredLedger, SqlJournal
@@ -66,6 +66,14 @@ def as_file(dump: Path, path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript(dump.read_text())
     connection.close()
+
+
+def instruments_of(stored: StoredLedger) -> dict[str, Instrument]:
+    """Those its made-up exchange listed (the sandbox's have others)."""
+    symbols = stored.settings.exchange.symbols
+    if stored.settings.exchange.market == "perpetual":
+        return {symbol: a_perpetual(symbol) for symbol in symbols}
+    return {symbol: an_instrument(symbol, step="0.001", min_quantity="0.001") for symbol in symbols}
 
 
 def recovered(path: Path) -> RecoveredLedger:
