@@ -4,18 +4,21 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.kit.stored_ledgers import Resumed, StoredLedger, instruments_of, recovered
 from trader.adapters.sql import SqlLedgerReader
+from trader.adapters.sql.schema import SCHEMA_VERSION
 from trader.config.load import load
 from trader.domain.errors import InvariantBroken, Misconfigured
 from trader.engine.remembered import require_known_symbols
 from trader.engine.state import EngineState
 
 Read = Callable[[SqlLedgerReader], object]
+Rows = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def stored(tmp_path: Path) -> StoredLedger:
     return StoredLedger("entries", tmp_path)
 
 
-def changed(stored: StoredLedger, statement: str) -> list[str]:
+def changed(stored: StoredLedger, statement: str) -> Rows:
     """After one statement of SQL: everything the file holds."""
     connection = sqlite3.connect(stored.path)
     connection.execute(statement)
@@ -32,11 +35,25 @@ def changed(stored: StoredLedger, statement: str) -> list[str]:
     return held(stored.path)
 
 
-def held(path: Path) -> list[str]:
+def held(path: Path) -> Rows:
+    """Everything a file holds: table -> rows, each column by its name."""
     connection = sqlite3.connect(path)
-    lines = list(connection.iterdump())
+    connection.row_factory = sqlite3.Row
+    tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = {table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')] for table in tables}
     connection.close()
-    return lines
+    return rows
+
+
+def assert_untouched(path: Path, before: Rows) -> None:
+    """The file holds what it held. Columns that came later, empty, are no change."""
+    now = held(path)
+    assert now.keys() == before.keys()
+    for table, rows in before.items():
+        assert len(now[table]) == len(rows), table
+        for row, old in zip(now[table], rows, strict=True):
+            assert {name: row[name] for name in old} == old
+            assert [row[name] for name in row.keys() - old.keys() if row[name] is not None] == []
 
 
 def restore(stored: StoredLedger) -> EngineState:
@@ -83,7 +100,7 @@ def test_state_that_cannot_be_read_is_named_and_kept(stored: StoredLedger, state
     with pytest.raises(Misconfigured) as refused:
         restore(stored)
     assert [word for word in words if word not in str(refused.value)] == []
-    assert held(stored.path) == before
+    assert_untouched(stored.path, before)
 
 
 # --- a row that cannot be read --------------------------------------------------------------------------------
@@ -108,7 +125,7 @@ def test_an_order_that_cannot_be_read_is_named_and_kept(
     with pytest.raises(Misconfigured) as refused:
         SqlLedgerReader(stored.path).orders(limit=100)
     assert [word for word in words if word not in str(refused.value)] == []
-    assert held(stored.path) == before
+    assert_untouched(stored.path, before)
 
 
 READS: list[tuple[str, Read, list[str]]] = [
@@ -146,7 +163,7 @@ def test_a_row_that_cannot_be_read_is_named(stored: StoredLedger, statement: str
     with pytest.raises(Misconfigured) as refused:
         read(SqlLedgerReader(stored.path))
     assert [word for word in words if word not in str(refused.value)] == []
-    assert held(stored.path) == before
+    assert_untouched(stored.path, before)
 
 
 def test_what_cannot_be_read_is_not_called_a_failed_write(stored: StoredLedger) -> None:
@@ -160,7 +177,23 @@ def test_a_newer_schema_is_refused_by_its_number(stored: StoredLedger) -> None:
     for open_it in (recovered, SqlLedgerReader):
         with pytest.raises(Misconfigured, match="schema version 7, this program reads up to"):
             open_it(stored.path)
-    assert held(stored.path) == before
+    assert_untouched(stored.path, before)
+
+
+def version_of(path: Path) -> str:
+    [version] = [row["value"] for row in held(path)["meta"] if row["name"] == "schema_version"]
+    return str(version)
+
+
+def test_a_file_is_of_this_version_once_something_was_written(stored: StoredLedger) -> None:
+    """Until then the version that wrote it can take it back; afterwards it could misread it, and must refuse it."""
+    engine = Resumed(stored, instruments_of(stored), now_ms=1_700_000_300_000)
+    SqlLedgerReader(stored.path).decisions(limit=100)
+    assert version_of(stored.path) == "1"
+    engine.price(100.0, "ETH/USDT")
+    engine.write()
+    assert version_of(stored.path) == str(SCHEMA_VERSION)
+    assert len(recovered(stored.path).orders) == len(stored.told["orders"])
 
 
 # --- a file that is not whole ---------------------------------------------------------------------------------
@@ -197,7 +230,7 @@ def test_what_is_only_in_the_write_ahead_log_counts(stored: StoredLedger) -> Non
     assert path.stat().st_size < log.stat().st_size
     assert len(SqlLedgerReader(path).orders(limit=100)) == len(stored.told["orders"])
     assert len(recovered(path).orders) == len(stored.told["orders"])
-    assert held(path) == before
+    assert_untouched(path, before)
 
 
 # --- a symbol that is no longer configured --------------------------------------------------------------------
@@ -230,7 +263,7 @@ def test_a_symbol_with_something_under_way_must_stay(tmp_path: Path, name: str, 
     with pytest.raises(Misconfigured) as refused:
         require_known_symbols(restore(stored))
     assert f"the ledger holds {what}, which exchange.symbols does not list" in str(refused.value)
-    assert held(stored.path) == before
+    assert_untouched(stored.path, before)
 
 
 def test_a_symbol_that_is_done_with_may_go(stored: StoredLedger) -> None:

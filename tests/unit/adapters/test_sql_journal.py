@@ -479,9 +479,11 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_newer_ledger_is_refused_by_writer_and_reader(tmp_path: Path) -> None:
     path = file_of(tmp_path)
     asyncio.run(filled(path))
-    change(path, "UPDATE meta SET value = '2' WHERE name = 'schema_version'")
-    assert "has schema version 2, this program reads up to 1; install the newer version" in refusal(path)
-    with pytest.raises(Misconfigured, match="has schema version 2"):
+    newer = tables.SCHEMA_VERSION + 1
+    change(path, f"UPDATE meta SET value = '{newer}' WHERE name = 'schema_version'")
+    found = f"has schema version {newer}, this program reads up to {tables.SCHEMA_VERSION}; install the newer version"
+    assert found in refusal(path)
+    with pytest.raises(Misconfigured, match=f"has schema version {newer}"):
         SqlLedgerReader(path)
 
 

@@ -1,7 +1,10 @@
 """The ledger's tables. Money and quantity are exact decimal text; times are ms UTC; lists are JSON text.
 
 `SCHEMA_VERSION` grows when an older program could misread the file. A new nullable column needs no new version:
-`database.open_for_writing` adds it to older files.
+`database.open_for_writing` adds it to older files. A file gets the present version with the first row that is written,
+not when it is opened: until then the program that wrote it can go back to it.
+
+Version 2: reasons are codes with numbers, in decisions and in kept state; version 1 had sentences.
 """
 
 from sqlalchemy import (
@@ -17,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x54524452  # "TRDR" in the file's header: how a foreign database is told from ours
 
 metadata = MetaData()

@@ -109,7 +109,9 @@ class Rows:
             connection.execute(_UPSERTS[table], rows)
         self._write_keyed(connection)
         if self.last_seq:
-            connection.execute(_UPSERTS[schema.meta], [{"name": "last_seq", "value": str(self.last_seq)}])
+            told = {"last_seq": self.last_seq, "schema_version": schema.SCHEMA_VERSION}
+            rows = [{"name": name, "value": str(value)} for name, value in told.items()]
+            connection.execute(_UPSERTS[schema.meta], rows)
 
     def _write_keyed(self, connection: Connection) -> None:
         held = [row for row in self._positions.values() if row is not None]
