@@ -39,6 +39,7 @@ from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.risk.stops import PositionPlan
+from trader.strategy import Strategy
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -73,6 +74,7 @@ class Scene:
         perpetual: bool = False,
         speed: float = 1.0,
         ledger_id: str = "test-ledger",
+        strategy: Strategy | None = None,
     ) -> None:
         chosen = dict(settings or {})
         if perpetual:
@@ -88,6 +90,7 @@ class Scene:
         self._fills = 0
         self._seq = 0
         self._speed, self._ledger_id = speed, ledger_id
+        self._strategies = None if strategy is None else dict.fromkeys(self.instruments, strategy)
         self._memory = Memory()
         self.engine = self._boot()
 
@@ -334,7 +337,7 @@ class Scene:
     def _boot(self) -> Engine:
         state = EngineState(self.settings, self.instruments, ledger_id=self._ledger_id, speed=self._speed)
         state.restore(self._memory)
-        return Engine(self.settings, state)
+        return Engine(self.settings, state, self._strategies)
 
     def _answering(self, client_id: str) -> Order:
         """The order of that name, which waits for its answer no longer."""
@@ -364,13 +367,16 @@ def a_scene(
     quote: str = "10000",
     mid: float = 100.0,
     speed: float = 1.0,
+    strategy: Strategy | None = None,
+    has_model: bool = True,
 ) -> Scene:
     """An engine that may trade: data live, books at `mid`, a model, a reconciled account of `quote` USDT."""
-    scene = Scene(settings, instruments=instruments, perpetual=perpetual, speed=speed)
+    scene = Scene(settings, instruments=instruments, perpetual=perpetual, speed=speed, strategy=strategy)
     scene.live()
     for symbol in scene.instruments:
         scene.price(mid, symbol)
-    scene.hear(ModelChanged(model=model or a_model()))
+    if has_model:
+        scene.hear(ModelChanged(model=model or a_model()))
     scene.reconcile(is_startup=True, USDT=quote)
     scene.tick()
     return scene

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.builders import a_forecast, a_model, an_instrument
-from trader.config.sizing import SizingSettings
+from trader.config.sizing import SizingRule, SizingSettings
 from trader.domain.orders import Side
-from trader.domain.signals import Regime, Signal
 from trader.sizing import Sized, SizingView, kelly_fraction, size_position
+from trader.strategy import Enter
 
 FRACTIONS = st.floats(1e-4, 0.5)
 PROBABILITIES = st.floats(0, 1)
@@ -56,12 +56,16 @@ def test_full_kelly_maximises_log_growth(p: float, size: float) -> None:
     win_probability=PROBABILITIES,
     multiplier=st.floats(0, 3),
     side=st.sampled_from(Side),
+    rule=st.sampled_from(SizingRule),
+    risk_frac=st.none() | st.floats(1e-4, 1),
 )
-def test_a_size_never_breaks_a_cap(view: SizingView, win_probability: float, multiplier: float, side: Side) -> None:
-    settings, instrument = SizingSettings(), an_instrument()
-    signal = Signal("BTC/USDT", side, Regime.RANGE_BOUND, 0.01, 0.003, 0.01, 0.015, multiplier, ())
+def test_a_size_never_breaks_a_cap(
+    view: SizingView, win_probability: float, multiplier: float, side: Side, rule: SizingRule, risk_frac: float | None
+) -> None:
+    settings, instrument = SizingSettings(rule=rule), an_instrument()
+    wish = Enter(side=side, size_multiplier=multiplier, risk_frac=risk_frac)
     forecast = a_forecast(win_probability=win_probability)
-    result = size_position(signal, forecast, a_model(), view, instrument, settings)
+    result = size_position(wish, forecast, a_model(), view, instrument, settings)
     if not isinstance(result, Sized):
         assert str(result.reason)
         return
@@ -79,9 +83,9 @@ def test_a_size_never_breaks_a_cap(view: SizingView, win_probability: float, mul
 def test_more_exposure_never_means_a_larger_size(one: float, other: float) -> None:
     low, high = sorted((one, other))
     view = SizingView(1e5, 1e6, low, 0.0, 0, 100.0, 0.02, 0.01)
-    signal = Signal("BTC/USDT", Side.BUY, Regime.RANGE_BOUND, 0.01, 0.003, 0.01, 0.015, 1.0, ())
+    wish = Enter(side=Side.BUY)
     sizes = [
-        size_position(signal, a_forecast(), a_model(), each, an_instrument(), SizingSettings())
+        size_position(wish, a_forecast(), a_model(), each, an_instrument(), SizingSettings())
         for each in (view, msgspec.structs.replace(view, exposure_quote=high))
     ]
     quantities = [size.quantity if isinstance(size, Sized) else 0 for size in sizes]

@@ -1,6 +1,7 @@
 """The schema in words: what each knob accepts. Error messages and the generated documents say the same."""
 
 from collections.abc import Iterator
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -44,10 +45,12 @@ def allowed(field: FieldInfo) -> str:
 def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
-        return " or ".join(", ".join(str(arg) for arg in get_args(annotation)).rsplit(", ", 1))
+        return _choice([str(arg) for arg in get_args(annotation)])
     if origin in (Union, UnionType):
         kinds = [_kind(arg, limits) for arg in get_args(annotation) if arg is not NoneType]
         return " or ".join([*kinds, "null"])
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _choice([str(member.value) for member in annotation])
     if annotation is bool:
         return "true or false"
     if annotation in (int, float):
@@ -57,6 +60,10 @@ def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "a block of keys"
     return "a path" if getattr(annotation, "__name__", "") == "Path" else "a text"
+
+
+def _choice(names: list[str]) -> str:
+    return " or ".join(", ".join(names).rsplit(", ", 1))
 
 
 def _range(limits: tuple[object, ...]) -> list[str]:

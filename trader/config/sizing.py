@@ -1,5 +1,6 @@
-"""The block `sizing`: fractional Kelly and the caps of a position."""
+"""The block `sizing`: the rule that sizes a position, and its caps."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -7,7 +8,18 @@ from pydantic import Field
 from trader.config.section import Fraction, Section
 
 
+class SizingRule(StrEnum):
+    """What decides how much of equity a position risks. `sizing.rules` holds what each does."""
+
+    KELLY = "kelly"
+    FIXED = "fixed"
+
+
 class SizingSettings(Section):
+    rule: SizingRule = SizingRule.KELLY
+    """`kelly`: by the win probability and its record. `fixed`: always `fixed_frac` (what Kelly is measured against)."""
+    fixed_frac: Fraction = 0.02
+    """Share of equity at risk with the rule `fixed`."""
     kelly_fraction: Fraction = 0.5
     """Share of the full Kelly bet."""
     floor_frac: Fraction = 0.01

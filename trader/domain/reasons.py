@@ -47,6 +47,10 @@ class Code(StrEnum):
     REGIME_WANTS_LONG = "regime_wants_long"
     REGIME_WANTS_SHORT = "regime_wants_short"
     NOT_CONFIRMED = "not_confirmed"
+    SAID = "said"  # by a strategy of one's own, in its words
+    STRATEGY_FAILED = "strategy_failed"
+    STRATEGY_WITHOUT_EVIDENCE = "strategy_without_evidence"
+    TOO_FEW_CANDLES = "too_few_candles"
     MA_CROSSOVER = "ma_crossover"
     RSI_DIP = "rsi_dip"
     RSI_PEAK = "rsi_peak"
@@ -73,6 +77,7 @@ class Code(StrEnum):
     TOO_MANY_POSITIONS = "too_many_positions"
     NO_TRACK_RECORD = "no_track_record"
     KELLY_WITHOUT_EDGE = "kelly_without_edge"
+    KELLY_WITHOUT_FORECAST = "kelly_without_forecast"
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     CAP_POSITION_NOTIONAL = "cap_position_notional"
     CAP_PORTFOLIO_RISK = "cap_portfolio_risk"
@@ -157,6 +162,10 @@ _TEXTS: dict[Code, str] = {
     Code.REGIME_WANTS_LONG: "regime {about} wants long",
     Code.REGIME_WANTS_SHORT: "regime {about} wants short",
     Code.NOT_CONFIRMED: "no confirmation ({about})",
+    Code.SAID: "{about}",
+    Code.STRATEGY_FAILED: "strategy failed: {about}",
+    Code.STRATEGY_WITHOUT_EVIDENCE: "strategy {about} only observes (no record says that it earns)",
+    Code.TOO_FEW_CANDLES: "{known:.0f} candles without a hole, the strategy asks for {needed:.0f}",
     Code.MA_CROSSOVER: "ma_crossover",
     Code.RSI_DIP: "rsi_dip",
     Code.RSI_PEAK: "rsi_peak",
@@ -179,6 +188,7 @@ _TEXTS: dict[Code, str] = {
     Code.TOO_MANY_POSITIONS: "{positions:.0f} positions open, at most {most:.0f}",
     Code.NO_TRACK_RECORD: "the model has no record of wins and losses",
     Code.KELLY_WITHOUT_EDGE: "kelly: no edge at win probability {win_probability:.2f}",
+    Code.KELLY_WITHOUT_FORECAST: "kelly: no forecast says how likely a win is; set sizing.rule: fixed",
     Code.STOP_BEYOND_LIQUIDATION: (
         "at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation"
     ),

@@ -54,6 +54,8 @@ class Forecast(msgspec.Struct, frozen=True):
     feature_hash: str  # of the row the model saw
     context: MarketContext
     missing: tuple[str, ...] = ()  # inputs that were not there: the model says nothing, its numbers here mean nothing
+    features: dict[str, float] = {}  # the columns that the symbol's strategy asks for
+    features_before: dict[str, float] = {}  # the same at the close before; empty if that is not known
 
 
 class ModelVerdict(StrEnum):
@@ -138,3 +140,4 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     algorithm: AlgorithmName | None = None
     parent_id: str = ""
     feature_hash: str = ""
+    strategy_id: str = "ensemble"

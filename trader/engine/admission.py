@@ -3,19 +3,20 @@
 from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
 from trader.domain.reasons import Code, Reason, because, of_stored
-from trader.domain.signals import Forecast, HealthAction, ModelInfo, ModelVerdict
+from trader.domain.signals import Forecast, HealthAction, ModelVerdict
 from trader.engine import in_use
 from trader.engine.desk import Desk
 from trader.engine.state import Market
+from trader.strategy.base import Strategy
 
 # A forecast older than this many candles is about another market.
 _MAX_AGE_CANDLES = 1.0
 _LIQUIDATED_AT = 0.8  # share of a position's own margin whose loss comes near to its liquidation
 
 
-def blocked(desk: Desk, market: Market, forecast: Forecast, model: ModelInfo) -> tuple[Reason, ...]:
+def blocked(desk: Desk, market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Reason, ...]:
     """Every reason why nothing may be opened now, whatever the signal."""
-    return (*_account_reasons(desk), *_market_reasons(desk, market, forecast), *_model_reasons(desk, model))
+    return (*_account_reasons(desk), *_market_reasons(desk, market, forecast), *_evidence_reasons(desk, strategy))
 
 
 def _account_reasons(desk: Desk) -> list[Reason]:
@@ -45,9 +46,12 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
     return reasons
 
 
-def _model_reasons(desk: Desk, model: ModelInfo) -> list[Reason]:
-    reasons = []
-    if desk.settings.model.gate == "enforce" and model.verdict is not ModelVerdict.TRADE:
+def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
+    """Real money needs evidence: a model's is its test, a rule's would be a record, which nobody keeps yet."""
+    is_enforced, model, reasons = desk.settings.model.gate == "enforce", desk.state.model, list[Reason]()
+    if not strategy.needs_forecast:
+        return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy.strategy_id)] if is_enforced else []
+    if is_enforced and model is not None and model.verdict is not ModelVerdict.TRADE:
         reasons.append(because(Code.MODEL_OBSERVES, causes=model.reasons))
     if in_use.action_of(desk) is HealthAction.OBSERVE:
         reasons.append(because(Code.MODEL_DRIFTED, causes=in_use.reasons_of(desk)))

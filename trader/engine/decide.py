@@ -4,9 +4,8 @@ import hashlib
 
 import msgspec
 
-from trader.domain.decisions import RecordDecision
-from trader.domain.instrument import Instrument
-from trader.domain.market import Book, timeframe_ms
+from trader.domain.decisions import Level, RecordDecision
+from trader.domain.market import Book, Candle, timeframe_ms
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Verdict
@@ -15,10 +14,13 @@ from trader.engine.admission import blocked
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit
 from trader.engine.opening import Opening, enter, put_plan
+from trader.engine.protection import protect
 from trader.engine.state import Market, RegimeKept
 from trader.execution.costs import round_trip_cost_frac
 from trader.risk.exits import extend
-from trader.strategy.proposal import Enter, Keep, Leave, Proposal
+from trader.risk.stops import NEVER_MS, PositionPlan, tighten
+from trader.strategy.base import Strategy
+from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.regime import classify
 from trader.strategy.view import Holding, View
 
@@ -51,30 +53,57 @@ def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
 
 
 def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
-    record = _blank(desk, market, forecast)
-    model, book = desk.state.model, market.book
-    if model is None or book is None:
-        return _skip(record, because(Code.NO_MODEL if model is None else Code.NO_BOOK))
-    if forecast.missing:
-        verdict = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
-        reason = because(Code.NO_FORECAST, ", ".join(forecast.missing))
-        return msgspec.structs.replace(record, verdict=verdict, reasons=(reason,))
-    if in_use.is_of_another(forecast, model):
-        now = because(Code.MODEL_NOW, model.model_id)
-        return _skip(record, because(Code.FORECAST_OF_ANOTHER, forecast.model_id, (now,)))
-    view = _view(desk, market, book, forecast, model)
-    proposal = desk.strategy.propose(view)
+    strategy, book = desk.strategies[forecast.symbol], market.book
+    record, candles = _blank(desk, market, forecast), _candles(market, forecast, strategy)
+    not_asked = _not_asked(desk, market, strategy, forecast, len(candles), record)
+    if not_asked is not None or book is None:
+        return not_asked or _skip(record, because(Code.NO_BOOK))
+    view = _view(desk, market, book, forecast, candles)
+    proposal = _proposal(desk, strategy, view)
     record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * 1e4, cost_bps=view.cost_frac * 1e4)
     if view.holding is not None:
         return _hold_or_exit(desk, view.holding, proposal, record)
-    reasons = blocked(desk, market, forecast, model)
+    reasons = blocked(desk, market, forecast, strategy)
     if not isinstance(proposal, Enter):
         return _skip(record, *reasons, *proposal.reasons)
     if reasons:
         return _skip(record, *reasons)
-    return enter(
-        desk, Opening(view, market, forecast, model, proposal, _funding_frac(market.instrument, model)), record
-    )
+    return enter(desk, Opening(view, market, strategy, proposal, _funding_frac(market, desk.state.model)), record)
+
+
+def _not_asked(
+    desk: Desk, market: Market, strategy: Strategy, forecast: Forecast, known: int, record: DecisionRecord
+) -> DecisionRecord | None:
+    """The row of a close at which the strategy has too little to go by."""
+    waits = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
+    model = desk.state.model
+    if strategy.needs_forecast and model is None:
+        return _skip(record, because(Code.NO_MODEL))
+    if market.book is None:
+        return _skip(record, because(Code.NO_BOOK))
+    if strategy.needs_forecast and forecast.missing:
+        reason = because(Code.NO_FORECAST, ", ".join(forecast.missing))
+        return msgspec.structs.replace(record, verdict=waits, reasons=(reason,))
+    if strategy.needs_forecast and model is not None and in_use.is_of_another(forecast, model):
+        now = because(Code.MODEL_NOW, model.model_id)
+        return _skip(record, because(Code.FORECAST_OF_ANOTHER, forecast.model_id, (now,)))
+    if strategy.candles > 1 and known < strategy.candles:
+        reason = because(Code.TOO_FEW_CANDLES, known=known, needed=strategy.candles)
+        return msgspec.structs.replace(record, verdict=waits, reasons=(reason,))
+    return None
+
+
+def _proposal(desk: Desk, strategy: Strategy, view: View) -> Proposal:
+    """What the strategy says; one that fails says nothing, and a person is told."""
+    try:
+        proposal: object = strategy.propose(view)
+        if isinstance(proposal, Proposal):
+            return proposal
+        wrong = f"it returned {type(proposal).__name__}; allowed: Enter, Keep, Leave or Pass"
+    except Exception as error:  # edge: a strategy may be anybody's code; what is held stays guarded  # noqa: BLE001
+        wrong = f"{type(error).__name__}: {error}"
+    desk.notify(Level.ALERT, "strategy.failed", f"{strategy.strategy_id}: {wrong}", symbol=view.symbol)
+    return Pass(reasons=(because(Code.STRATEGY_FAILED, wrong),))
 
 
 def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
@@ -93,11 +122,14 @@ def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         cost_bps=0.0,
         model_id=forecast.model_id,
         feature_hash=forecast.feature_hash,
+        strategy_id=desk.strategies[forecast.symbol].strategy_id,
     )
 
 
-def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, model: ModelInfo) -> View:
+def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: tuple[Candle, ...]) -> View:
     assert market.regime is not None
+    model = desk.state.model
+    is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
     return View(
         symbol=forecast.symbol,
         now_ms=desk.now_ms,
@@ -106,12 +138,22 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, model: Mod
         context=forecast.context,
         regime=market.regime,
         book=book,
-        cost_frac=round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market.instrument, model)),
+        cost_frac=round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market, model)),
         can_short=market.instrument.can_short,
+        candles=candles,
+        features=forecast.features,
+        features_before=forecast.features_before,
         holding=_holding(desk, forecast.symbol),
-        forecast=forecast,
-        model=model,
+        forecast=forecast if is_said else None,
+        model=model if is_said else None,
     )
+
+
+def _candles(market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Candle, ...]:
+    """The newest candles up to the forecast's own, as many as the strategy asks for; none if its own is not there."""
+    known = tuple(candle for candle in market.candles if candle.open_ms <= forecast.candle_open_ms)
+    is_there = bool(known) and known[-1].open_ms == forecast.candle_open_ms
+    return known[-strategy.candles :] if is_there else ()
 
 
 def _holding(desk: Desk, symbol: str) -> Holding | None:
@@ -120,9 +162,11 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
     if not held:
         return None
     plan, position = desk.state.plans.get(symbol), desk.state.ledger.positions.get(symbol)
-    side = plan.side if plan is not None else Side.BUY if held > 0 else Side.SELL
-    entry_price = float(position.entry_price) if position is not None else 0.0
-    return Holding(side, abs(held), entry_price, plan.horizon_end_ms if plan is not None else None)
+    entry_price, opened_ms = (float(position.entry_price), position.opened_ms) if position else (0.0, 0)
+    if plan is None:
+        return Holding(Side.BUY if held > 0 else Side.SELL, abs(held), entry_price, opened_ms)
+    until_ms = plan.horizon_end_ms if plan.horizon_end_ms < NEVER_MS else None
+    return Holding(plan.side, abs(held), entry_price, opened_ms, plan.stop_price, until_ms, plan.strategy_id)
 
 
 def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord) -> DecisionRecord:
@@ -135,16 +179,29 @@ def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: Decisio
     if isinstance(proposal, Leave):
         ask_exit(desk, symbol, held.quantity, "signal turned", Purpose.EXIT)
         return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=proposal.reasons, side=plan.side.opposite)
-    if isinstance(proposal, Keep) and proposal.until_ms is not None:
-        put_plan(desk, extend(plan, proposal.until_ms))
+    if isinstance(proposal, Keep):
+        _change(desk, plan, proposal)
     return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=proposal.reasons, side=plan.side)
 
 
-def _funding_frac(instrument: Instrument, model: ModelInfo) -> float:
-    """What a perpetual may cost to hold over the horizon: either side may be the one that pays."""
-    if not instrument.can_short:
+def _change(desk: Desk, plan: PositionPlan, kept: Keep) -> None:
+    """The plan as the strategy wants it from now on."""
+    if kept.until_ms is not None:
+        plan = extend(plan, kept.until_ms)
+        put_plan(desk, plan)
+    if kept.stop_price is not None:
+        nearer = tighten(plan, kept.stop_price)
+        if nearer is not plan:
+            put_plan(desk, nearer)
+            protect(desk, plan.symbol)
+
+
+def _funding_frac(market: Market, model: ModelInfo | None) -> float:
+    """What a perpetual may cost to hold over the model's horizon (without a model: until funding is paid once)."""
+    if not market.instrument.can_short:
         return 0.0
-    return _FUNDING_FRAC * model.horizon_candles * timeframe_ms(model.timeframe) / _FUNDING_MS
+    held_ms = _FUNDING_MS if model is None else model.horizon_candles * timeframe_ms(model.timeframe)
+    return _FUNDING_FRAC * held_ms / _FUNDING_MS
 
 
 def _skip(record: DecisionRecord, *reasons: Reason) -> DecisionRecord:

@@ -1,5 +1,6 @@
 """What the handlers share while one event is processed: the state, the settings, and the decisions so far."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -29,9 +30,9 @@ from trader.strategy.base import Strategy
 class Desk:
     """One per engine; `out` is emptied for each event."""
 
-    def __init__(self, settings: Settings, state: EngineState, strategy: Strategy) -> None:
+    def __init__(self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy]) -> None:
         self.settings = settings
-        self.strategy = strategy
+        self.strategies = strategies  # by symbol
         self.state = state
         self.out: list[Decision] = []
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up

@@ -1,5 +1,7 @@
 """`Engine.process(event) -> list[Decision]`: the one place where decisions are made."""
 
+from collections import deque
+from collections.abc import Mapping
 from typing import assert_never
 
 from trader.config.schema import Settings
@@ -40,6 +42,7 @@ from trader.engine.scope import ReconcileScope
 from trader.engine.state import EngineState, Market
 from trader.risk.correlation import rolling_correlations
 from trader.risk.exits import on_candle
+from trader.strategy.base import Strategy
 from trader.strategy.ensemble import Ensemble
 
 _RESTART_MARGIN_MS = 24 * 3_600_000
@@ -53,9 +56,15 @@ class Engine:
     It does no I/O, reads no clock, never sleeps, never awaits. Its now is the event's `ts_ms`.
     """
 
-    def __init__(self, settings: Settings, state: EngineState) -> None:
+    def __init__(
+        self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy] | None = None
+    ) -> None:
+        """`strategies`: one per symbol; without them all trade by the ensemble."""
+        chosen = dict.fromkeys(state.markets, Ensemble(settings.strategy)) if strategies is None else strategies
+        for symbol, market in state.markets.items():
+            market.candles = deque(market.candles, maxlen=chosen[symbol].candles)
         self.state = state
-        self._desk = Desk(settings, state, Ensemble(settings.strategy))
+        self._desk = Desk(settings, state, chosen)
         self._settings = settings
 
     def process(self, event: AnyEvent) -> list[Decision]:
@@ -177,8 +186,7 @@ class Engine:
     def _on_candle(self, event: CandleClosed) -> None:
         candle = event.candle
         market = self.state.markets[candle.symbol]
-        market.candle = candle
-        market.closes.append((candle.open_ms, candle.close))
+        market.remember(candle)
         plan = self.state.plans.get(candle.symbol)
         if plan is not None and candle.open_ms >= plan.opened_ms:
             moved = on_candle(plan, candle.close, self._settings.risk)

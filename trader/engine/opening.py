@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from trader.domain.market import timeframe_ms
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Verdict
+from trader.domain.signals import DecisionRecord, Verdict
 from trader.engine import algorithms, in_use
 from trader.engine.admission import beyond_liquidation, too_correlated
 from trader.engine.desk import Desk
@@ -18,10 +17,13 @@ from trader.execution.algorithms.state import AlgorithmState
 from trader.execution.costs import round_trip_cost_frac
 from trader.execution.planner import Choice, choose_algorithm
 from trader.portfolio.valuation import open_risk_quote
-from trader.risk.stops import PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
+from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
 from trader.sizing.limits import Sized, SizingView, Unsized, size_position
+from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter
 from trader.strategy.view import View
+
+_DAY_MS = 86_400_000  # the horizon of a position that has none of its own: how far its stop must be from noise
 
 
 class Opening(NamedTuple):
@@ -29,8 +31,7 @@ class Opening(NamedTuple):
 
     view: View
     market: Market
-    forecast: Forecast
-    model: ModelInfo
+    strategy: Strategy
     wanted: Enter
     funding_frac: float
 
@@ -46,7 +47,6 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     reason = _too_dear(desk, opening, chosen) or too_correlated(desk, view.symbol, sized.notional)
     if reason is not None:
         return msgspec.structs.replace(record, reasons=(reason,))
-    assert wanted.until_ms is not None
     ticket = EntryTicket(
         symbol=view.symbol,
         side=wanted.side,
@@ -55,10 +55,12 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         regime=view.regime,
         stop_frac=stop_frac,
         take_profit_frac=target_frac,
-        horizon_end_ms=wanted.until_ms,
+        horizon_end_ms=NEVER_MS if wanted.until_ms is None else wanted.until_ms,
+        strategy_id=opening.strategy.strategy_id,
+        has_ladder=opening.strategy.has_ladder,
     )
     _begin(desk, ticket, sized, chosen.algorithm)
-    reasons = (*wanted.reasons, *sized.limits, *in_use.size_reasons(desk))
+    reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
@@ -86,16 +88,29 @@ def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmNa
     )
 
 
-def _barriers(desk: Desk, opening: Opening) -> tuple[float, float]:
-    context, model, wanted = opening.view.context, opening.model, opening.wanted
-    horizon_ms = model.horizon_candles * timeframe_ms(model.timeframe)
-    return barriers(
-        atr_frac=context.atr_14 / context.close,
-        regime_stop_frac=wanted.stop_frac,
+def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
+    """(distance of the stop, of the target if there is one). A strategy without the ladder has them as it says."""
+    view, wanted = opening.view, opening.wanted
+    horizon_ms = _DAY_MS if wanted.until_ms is None else wanted.until_ms - view.candle_close_ms
+    stop_frac, target_frac = barriers(
+        atr_frac=view.context.atr_14 / view.context.close,
+        regime_stop_frac=wanted.stop_frac or 0.0,
         regime_take_profit_frac=wanted.target_frac or 0.0,
-        horizon_sigma_frac=horizon_sigma_frac(context.hist_vol_20, horizon_ms),
+        horizon_sigma_frac=horizon_sigma_frac(view.context.hist_vol_20, horizon_ms),
         settings=desk.settings.risk,
     )
+    if opening.strategy.has_ladder:
+        return stop_frac, target_frac
+    return wanted.stop_frac or stop_frac, wanted.target_frac
+
+
+def _shrink(desk: Desk, opening: Opening) -> float:
+    """Share of the usual size: a model that has drifted shrinks what is traded by its word."""
+    return in_use.size_share(desk) if opening.strategy.needs_forecast else 1.0
+
+
+def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
+    return in_use.size_reasons(desk) if opening.strategy.needs_forecast else ()
 
 
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
@@ -117,10 +132,10 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
         price=_approval_price(desk, view, opening.wanted.side),
         stop_frac=stop_frac,
         atr_frac=view.context.atr_14 / view.context.close,
-        shrink=in_use.size_share(desk),
+        shrink=_shrink(desk, opening),
         leverage=desk.leverage(view.symbol),
     )
-    return size_position(opening.wanted, opening.forecast, opening.model, sizing, instrument, desk.settings.sizing)
+    return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, desk.settings.sizing)
 
 
 def _approval_price(desk: Desk, view: View, side: Side) -> float:
@@ -178,6 +193,8 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
         horizon_end_ms=ticket.horizon_end_ms,
         decision_id=ticket.decision_id,
         regime=ticket.regime,
+        strategy_id=ticket.strategy_id,
+        has_ladder=ticket.has_ladder,
     )
     put_plan(desk, plan)
 

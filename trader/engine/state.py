@@ -33,8 +33,10 @@ class EntryTicket(msgspec.Struct, frozen=True):
     decision_id: str
     regime: Regime
     stop_frac: float
-    take_profit_frac: float
+    take_profit_frac: float | None
     horizon_end_ms: int
+    strategy_id: str = "ensemble"
+    has_ladder: bool = True
 
 
 class PendingExit(msgspec.Struct, frozen=True):
@@ -103,17 +105,29 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Market:
     """What the engine knows of one symbol's market."""
 
-    __slots__ = ("book", "candle", "closes", "context", "instrument", "regime", "stream", "stream_reason")
+    __slots__ = ("book", "candle", "candles", "closes", "context", "instrument", "regime", "stream", "stream_reason")
 
     def __init__(self, instrument: Instrument, closes_kept: int) -> None:
         self.instrument = instrument
         self.book: Book | None = None
         self.candle: Candle | None = None
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
+        self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
         self.context: MarketContext | None = None
         self.regime: Regime | None = None
         self.stream = StreamState.STALE
         self.stream_reason = "no data yet"
+
+    def remember(self, candle: Candle) -> None:
+        """Take the next closed candle; what came before a hole is forgotten."""
+        self.candle = candle
+        self.closes.append((candle.open_ms, candle.close))
+        newest = self.candles[-1] if self.candles else None
+        if newest is not None and candle.open_ms != newest.close_ms:
+            if candle.open_ms < newest.close_ms:
+                return  # known already
+            self.candles.clear()
+        self.candles.append(candle)
 
     @property
     def mid(self) -> float | None:

@@ -32,6 +32,8 @@ def on_price(
         plan = msgspec.structs.replace(plan, best_price=price)
     if (price - plan.stop_price) * sign <= 0:
         return plan, Exit(_stop_reason(plan))
+    if not plan.has_ladder:
+        return plan, _own_exit(plan, price, sign, now_ms)
     if plan.partial_done:
         target = plan.take_profit_price  # for the remainder: before the partial exit it does not apply
         if target is not None and (price - target) * sign >= 0:
@@ -48,13 +50,26 @@ def on_price(
 
 
 def on_candle(plan: PositionPlan, close: float, settings: RiskSettings) -> PositionPlan:
-    """The plan after a candle closed at `close`: a stop of the initial width follows it, only ever nearer."""
+    """The plan after a candle closed at `close`: a stop of the initial width follows it, only ever nearer.
+
+    Without a ladder the stop stays where the strategy has put it.
+    """
+    if not plan.has_ladder:
+        return plan
     return tighten(_trail(plan, settings), close * (1 - plan.side.sign * plan.atr_width_frac))
 
 
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     """The plan with its horizon moved to `until_ms`, because the edge still holds; never earlier than it was."""
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
+
+
+def _own_exit(plan: PositionPlan, price: float, sign: float, now_ms: int) -> Exit | None:
+    """Of a plan without a ladder: its target, then its horizon."""
+    target = plan.take_profit_price
+    if target is not None and (price - target) * sign >= 0:
+        return Exit("take_profit")
+    return Exit("horizon") if now_ms >= plan.horizon_end_ms else None
 
 
 def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:

@@ -11,6 +11,7 @@ from trader.domain.orders import Side
 from trader.domain.signals import Regime
 
 YEAR_MS = 365 * 86_400_000  # crypto trades around the clock
+NEVER_MS = 2**62  # end of a plan that no horizon ends
 
 
 class PositionPlan(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class PositionPlan(msgspec.Struct, frozen=True):
     regime: Regime
     partial_done: bool = False
     trailing: bool = False
+    strategy_id: str = "ensemble"
+    has_ladder: bool = True  # else only its stop, its target and its horizon end it, and the strategy does
 
     @property
     def r_quote(self) -> float:
@@ -79,11 +82,13 @@ def open_plan(
     side: Side,
     entry_price: float,
     stop_frac: float,
-    take_profit_frac: float,
+    take_profit_frac: float | None,
     opened_ms: int,
     horizon_end_ms: int,
     decision_id: str,
     regime: Regime,
+    strategy_id: str = "ensemble",
+    has_ladder: bool = True,
 ) -> PositionPlan:
     """The plan of a position just entered at `entry_price` (> 0), with 0 < `stop_frac` < 1."""
     if not (entry_price > 0 and 0 < stop_frac < 1):
@@ -94,13 +99,15 @@ def open_plan(
         entry_price=entry_price,
         r_frac=stop_frac,
         stop_price=entry_price * (1 - side.sign * stop_frac),
-        take_profit_price=entry_price * (1 + side.sign * take_profit_frac),
+        take_profit_price=None if take_profit_frac is None else entry_price * (1 + side.sign * take_profit_frac),
         best_price=entry_price,
         atr_width_frac=stop_frac,
         opened_ms=opened_ms,
         horizon_end_ms=horizon_end_ms,
         decision_id=decision_id,
         regime=regime,
+        strategy_id=strategy_id,
+        has_ladder=has_ladder,
     )
 
 

@@ -1,8 +1,7 @@
-"""From a wish to a quantity: Kelly, its scalings, and every cap, in that order."""
+"""From a wish to a quantity: what may be risked, and every cap, in that order."""
 
 import math
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
@@ -11,23 +10,13 @@ from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
-from trader.sizing.kelly import kelly_fraction, shrunk_probability
+from trader.sizing.rules import Bet, Wish, wanted_risk
 
 # The portfolio's risk never exceeds this share of equity, whatever is configured.
 HARD_PORTFOLIO_RISK_FRAC = 0.20
 
 # An exchange reserves the limit price, which lies beyond the touch, so the last half percent is not spendable.
 _SPENDABLE = 0.995
-
-
-class Wish(Protocol):
-    """What is to be sized."""
-
-    @property
-    def side(self) -> Side: ...
-
-    @property
-    def size_multiplier(self) -> float: ...
 
 
 class SizingView(msgspec.Struct, frozen=True):
@@ -65,25 +54,25 @@ class Unsized(msgspec.Struct, frozen=True):
 
 def size_position(
     wish: Wish,
-    forecast: Forecast,
-    model: ModelInfo,
+    forecast: Forecast | None,
+    model: ModelInfo | None,
     view: SizingView,
     instrument: Instrument,
     settings: SizingSettings,
 ) -> Sized | Unsized:
     """The quantity to trade for `wish`: risk budget / |price - stop|, capped, rounded down."""
-    blocked = _blocked(model, view, settings)
+    blocked = _blocked(view, settings)
     if blocked is not None:
         return Unsized(blocked)
-    risk_frac = _risk_frac(wish, forecast, model, view, settings)
-    if risk_frac <= 0:
-        return Unsized(because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability))
+    risk_frac = wanted_risk(Bet(wish, forecast, model, view.atr_frac, view.equity, view.exposure_quote), settings)
+    if isinstance(risk_frac, Reason):
+        return Unsized(risk_frac)
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
     quantity, limits = _capped(wanted, view, instrument, settings)
     return _rounded(wish, quantity * view.shrink, limits, view, instrument)
 
 
-def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> Reason | None:
+def _blocked(view: SizingView, settings: SizingSettings) -> Reason | None:
     if not (math.isfinite(view.equity) and view.equity > 0):
         return because(Code.EQUITY_NOT_POSITIVE, equity_quote=view.equity)
     if not (view.price > 0 and view.stop_frac > 0 and math.isfinite(view.price) and math.isfinite(view.stop_frac)):
@@ -92,25 +81,7 @@ def _blocked(model: ModelInfo, view: SizingView, settings: SizingSettings) -> Re
         return because(Code.ATR_UNAVAILABLE, atr_frac=view.atr_frac)
     if view.position_count >= settings.max_positions:
         return because(Code.TOO_MANY_POSITIONS, positions=view.position_count, most=settings.max_positions)
-    if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
-        return because(Code.NO_TRACK_RECORD)
     return None
-
-
-def _risk_frac(wish: Wish, forecast: Forecast, model: ModelInfo, view: SizingView, settings: SizingSettings) -> float:
-    """Share of equity to risk: Kelly scaled by volatility, exposure and regime; never above the cap."""
-    kelly = kelly_fraction(
-        shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink),
-        model.average_win_frac,
-        model.average_loss_frac,
-        fraction=settings.kelly_fraction,
-        floor=min(settings.floor_frac, settings.cap_frac),
-        cap=settings.cap_frac,
-    )
-    exposure_limit = settings.exposure_limit_frac * view.equity
-    by_volatility = 1 / (1 + 10 * view.atr_frac)
-    by_exposure = max(0.5, 1 - view.exposure_quote / exposure_limit)
-    return min(settings.cap_frac, kelly * by_volatility * by_exposure * wish.size_multiplier)
 
 
 def _capped(

@@ -15,18 +15,18 @@ _EXTENDED_BEFORE = 1.5  # candles to the end of a horizon from which a position 
 class Ensemble(Strategy):
     """Enters on a confirmed edge, holds for the model's horizon and on while the edge holds, leaves when it turns."""
 
-    strategy_id = "ensemble"
+    Parameters = StrategySettings
     needs_forecast = True
+    has_ladder = True
 
-    def __init__(self, settings: StrategySettings) -> None:
-        self._settings = settings
+    parameters: StrategySettings
 
     def propose(self, view: View) -> Proposal:
         forecast, model = view.forecast, view.model
         assert forecast is not None  # `needs_forecast`
         assert model is not None
         signal = evaluate(
-            forecast, model, view.regime, view.cost_frac, can_short=view.can_short, settings=self._settings
+            forecast, model, view.regime, view.cost_frac, can_short=view.can_short, settings=self.parameters
         )
         if view.holding is not None:
             return self._about(view.holding, signal, view, forecast, model)
@@ -49,7 +49,7 @@ class Ensemble(Strategy):
         edge = signal.edge_frac
         if signal.side is held.side.opposite and edge >= view.cost_frac:
             return Leave(reasons=(because(Code.SIGNAL_TURNED),), edge_frac=edge)
-        if not edge_holds(forecast, model, held.side, view.cost_frac, self._settings):
+        if not edge_holds(forecast, model, held.side, view.cost_frac, self.parameters):
             return Keep(reasons=(because(Code.EDGE_GONE),), edge_frac=edge)
         candle_ms = view.candle_close_ms - view.candle_open_ms
         if held.until_ms is None or held.until_ms - view.now_ms >= _EXTENDED_BEFORE * candle_ms:

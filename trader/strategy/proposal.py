@@ -1,5 +1,7 @@
 """What a strategy may say about one symbol at one candle close. The engine decides what comes of it."""
 
+import math
+
 import msgspec
 
 from trader.domain.orders import Side
@@ -7,19 +9,29 @@ from trader.domain.reasons import Reason
 
 
 class Enter(msgspec.Struct, frozen=True, kw_only=True):
-    """Open a position on `side`.
+    """Open a position on `side`. Distances are fractions of the price.
 
-    Distances are fractions of the price. Whether and how much is opened is for the gate, the caps and the review to
-    say; without `target_frac` or `until_ms` there is no such exit.
+    Whether and how much is opened is for the gate, the caps and the review to say. Raises ValueError for numbers that
+    no position can have.
     """
 
     side: Side
     reasons: tuple[Reason, ...] = ()
-    edge_frac: float | None = None  # expected return before costs; it must pay for them. None: not estimated
-    stop_frac: float
-    target_frac: float | None = None
-    until_ms: int | None = None  # when it is over
+    edge_frac: float | None = None  # expected return before costs, which must pay for them; None: not estimated
+    stop_frac: float | None = None  # where the stop is; None: by ATR and volatility, as the `risk` block says
+    target_frac: float | None = None  # None: no target
+    until_ms: int | None = None  # when it is over; None: never
     size_multiplier: float = 1.0  # of what the sizing rule gives
+    risk_frac: float | None = None  # share of equity to lose at the stop, in place of the sizing rule
+
+    def __post_init__(self) -> None:
+        _require(self.stop_frac is None or 0 < self.stop_frac < 1, "stop_frac", self.stop_frac, "between 0 and 1")
+        _require(self.target_frac is None or _is_above_0(self.target_frac), "target_frac", self.target_frac, "above 0")
+        _require(self.risk_frac is None or 0 < self.risk_frac <= 1, "risk_frac", self.risk_frac, "above 0, at most 1")
+        _require(
+            self.edge_frac is None or math.isfinite(self.edge_frac), "edge_frac", self.edge_frac, "a finite number"
+        )
+        _require(0 <= self.size_multiplier < math.inf, "size_multiplier", self.size_multiplier, "0 or more")
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +40,10 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     edge_frac: float = 0.0
     until_ms: int | None = None  # hold it until then at least
+    stop_price: float | None = None  # move the stop there; only ever nearer to the market
+
+    def __post_init__(self) -> None:
+        _require(self.stop_price is None or _is_above_0(self.stop_price), "stop_price", self.stop_price, "above 0")
 
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,3 +61,12 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Proposal = Enter | Keep | Leave | Pass
+
+
+def _is_above_0(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _require(holds: bool, name: str, given: float | None, allowed: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} {given} is out of range; allowed: {allowed}")

@@ -1,4 +1,4 @@
-"""From a signal to a quantity."""
+"""From a wish to a quantity."""
 
 from decimal import Decimal
 
@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from tests.kit.builders import a_forecast, a_model, an_instrument
-from trader.config.sizing import SizingSettings
+from trader.config.sizing import SizingRule, SizingSettings
 from trader.domain.orders import Side
-from trader.domain.reasons import texts
-from trader.domain.signals import ModelInfo, Regime, Signal
+from trader.domain.reasons import Code, texts
+from trader.domain.signals import ModelInfo
 from trader.sizing import Sized, SizingView, Unsized, size_position
+from trader.sizing.rules import RULES
+from trader.strategy import Enter
 
 SETTINGS = SizingSettings(probability_shrink=0.5, position_notional_cap_frac=5.0, exposure_limit_frac=5.0)
 VIEW = SizingView(
@@ -27,13 +29,13 @@ VIEW = SizingView(
 MODEL = a_model(average_win_frac=0.01, average_loss_frac=0.01)
 
 
-def a_signal(size_multiplier: float = 1.0, side: Side = Side.BUY) -> Signal:
-    return Signal("BTC/USDT", side, Regime.RANGE_BOUND, 0.01, 0.003, 0.01, 0.015, size_multiplier, ())
+def a_wish(size_multiplier: float = 1.0, side: Side = Side.BUY, risk_frac: float | None = None) -> Enter:
+    return Enter(side=side, size_multiplier=size_multiplier, risk_frac=risk_frac)
 
 
 def outcome(
     *,
-    signal: Signal | None = None,
+    wish: Enter | None = None,
     model: ModelInfo = MODEL,
     settings: SizingSettings = SETTINGS,
     max_quantity: str = "9000",
@@ -41,7 +43,7 @@ def outcome(
 ) -> Sized | Unsized:
     view = msgspec.structs.replace(VIEW, **changes)
     instrument = an_instrument(max_quantity=max_quantity)
-    return size_position(signal or a_signal(), a_forecast(), model, view, instrument, settings)
+    return size_position(wish or a_wish(), a_forecast(), model, view, instrument, settings)
 
 
 def sized(**changes: object) -> Sized:
@@ -63,12 +65,38 @@ def test_volatility_exposure_and_regime_scale_it() -> None:
     assert float(sized(atr_frac=0.1).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
     assert float(sized(atr_frac=0.0, exposure_quote=12_500.0).quantity) == pytest.approx(float(calm) * 0.75, rel=1e-4)
     assert float(sized(atr_frac=0.0, exposure_quote=30_000.0).quantity) == pytest.approx(float(calm) * 0.5, rel=1e-4)
-    assert float(sized(atr_frac=0.0, signal=a_signal(0.5)).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
+    assert float(sized(atr_frac=0.0, wish=a_wish(0.5)).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
 
 
 def test_the_multiplier_never_lifts_the_risk_above_the_cap() -> None:
     strong = a_model(average_win_frac=0.1, average_loss_frac=0.01)
-    assert sized(model=strong, signal=a_signal(3.0), atr_frac=0.0).risk_frac <= 0.10
+    assert sized(model=strong, wish=a_wish(3.0), atr_frac=0.0).risk_frac <= 0.10
+
+
+def test_the_fixed_rule_risks_the_same_share_whatever_the_model_says() -> None:
+    settings = SETTINGS.model_copy(update={"rule": SizingRule.FIXED})
+    assert sized(settings=settings).risk_frac == pytest.approx(0.02, rel=1e-4)
+    assert sized(settings=settings, atr_frac=0.1, exposure_quote=30_000.0).risk_frac == pytest.approx(0.02, rel=1e-4)
+    assert sized(settings=settings, wish=a_wish(0.5)).risk_frac == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_strategy_may_say_what_it_risks_but_never_above_the_cap() -> None:
+    assert sized(wish=a_wish(risk_frac=0.004)).risk_frac == pytest.approx(0.004, rel=1e-3)
+    assert sized(wish=a_wish(0.5, risk_frac=0.004)).risk_frac == pytest.approx(0.002, rel=1e-3)
+    assert sized(wish=a_wish(risk_frac=0.5)).risk_frac == pytest.approx(0.10, rel=1e-3)
+
+
+def test_kelly_needs_a_forecast_and_the_fixed_rule_does_not() -> None:
+    instrument = an_instrument()
+    nothing = size_position(a_wish(), None, None, VIEW, instrument, SETTINGS)
+    assert isinstance(nothing, Unsized)
+    assert nothing.reason.code is Code.KELLY_WITHOUT_FORECAST
+    fixed = SETTINGS.model_copy(update={"rule": SizingRule.FIXED})
+    assert isinstance(size_position(a_wish(), None, None, VIEW, instrument, fixed), Sized)
+
+
+def test_every_rule_that_can_be_configured_is_there() -> None:
+    assert set(RULES) == set(SizingRule)
 
 
 @pytest.mark.parametrize(

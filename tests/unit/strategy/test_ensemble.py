@@ -31,7 +31,7 @@ def proposed(prediction: float = 0.01, *, held: Side | None = None, until_ms: in
             book=a_book(),
             cost_frac=0.003,
             can_short=True,
-            holding=None if held is None else Holding(held, Decimal(1), 100.0, until_ms),
+            holding=None if held is None else Holding(held, Decimal(1), 100.0, until_ms=until_ms),
             forecast=forecast,
             model=a_model(),
         )

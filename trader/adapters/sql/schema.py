@@ -146,6 +146,7 @@ decisions = Table(
     _text("algorithm"),
     _text("parent_id"),
     _text("feature_hash"),
+    _optional_text("strategy_id"),  # NULL: written before there were others than the ensemble
 )
 
 trades = Table(

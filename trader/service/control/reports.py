@@ -108,6 +108,7 @@ class DecisionReportRow(msgspec.Struct, frozen=True):
     algorithm: str
     parent_id: str
     feature_hash: str
+    strategy_id: str
 
 
 def decision_report(record: DecisionRecord) -> DecisionReportRow:
@@ -130,6 +131,7 @@ def decision_report(record: DecisionRecord) -> DecisionReportRow:
         algorithm=record.algorithm or "",
         parent_id=record.parent_id,
         feature_hash=record.feature_hash,
+        strategy_id=record.strategy_id,
     )
 
 
