@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.kit.builders import NOW_MS
 from tests.unit.risk.test_stops import a_plan
 from trader.config.risk import RiskSettings
+from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
 from trader.risk.exits import extend, on_candle, on_price
 from trader.risk.stops import PositionPlan, with_entry
@@ -48,5 +49,5 @@ def test_at_or_beyond_the_stop_there_is_always_an_exit(side: Side, stop: float, 
         beyond = (price - plan.stop_price) * side.sign <= 0
         plan, exit = on_price(plan, price, price, NOW_MS, SETTINGS)
         assert (exit is not None and exit.fraction == 1) or not beyond
-        halves += exit is not None and exit.reason == "partial"
+        halves += exit is not None and exit.reason is CloseReason.PARTIAL
     assert halves <= 1

@@ -1,10 +1,19 @@
 """The block `risk`: stops, exits, correlation, breakers, start-up."""
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from trader.config.section import Fraction, Positive, Section
+
+
+class StartupPolicy(StrEnum):
+    """What happens to a position nobody has a plan for."""
+
+    ADOPT = "adopt"
+    HALT = "halt"
+    FLATTEN = "flatten"
 
 
 class RiskSettings(Section):
@@ -46,5 +55,5 @@ class RiskSettings(Section):
     """Clock difference to the exchange, real milliseconds: REDUCING."""
     max_errors_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Failed requests per real minute: REDUCING."""
-    startup_policy: Literal["adopt", "halt", "flatten"] = "adopt"
+    startup_policy: StartupPolicy = StartupPolicy.ADOPT
     """What to do with positions found at start that the ledger does not explain."""

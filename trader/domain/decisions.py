@@ -10,7 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from trader.domain.account import Balance, Payment, Position
-from trader.domain.orders import Approved, Fill, Order, OrderRef
+from trader.domain.closing import CloseReason
+from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderRef, Purpose, Side
 from trader.domain.signals import DecisionRecord
 from trader.domain.timers import TimerId
 
@@ -122,7 +123,7 @@ class ClosedTrade(msgspec.Struct, frozen=True):
     """A position from flat to flat."""
 
     symbol: str
-    side: str
+    side: Side  # BUY = it was long
     opened_ms: int
     closed_ms: int
     quantity: Decimal
@@ -130,7 +131,7 @@ class ClosedTrade(msgspec.Struct, frozen=True):
     exit_price: Decimal
     profit_quote: Decimal  # net of fees
     fees_quote: Decimal
-    reason: str
+    reason: CloseReason
 
 
 class RecordTrade(DecisionBase, frozen=True):
@@ -142,9 +143,9 @@ class ExecutionReport(msgspec.Struct, frozen=True):
 
     parent_id: str
     symbol: str
-    side: str
-    algorithm: str
-    purpose: str
+    side: Side
+    algorithm: AlgorithmName
+    purpose: Purpose
     quantity: Decimal
     filled: Decimal
     arrival_mid: float

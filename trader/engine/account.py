@@ -2,7 +2,9 @@
 
 import msgspec
 
+from trader.config.risk import StartupPolicy
 from trader.domain.account import Balance, Payment, PaymentKind, Position
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Level, RequestReconcile
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
@@ -121,7 +123,7 @@ def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
     state = desk.state
     desk.notify(Level.ALERT, f"account.{discrepancy.kind}", discrepancy.text, ref=discrepancy.subject)
     if discrepancy.kind in ("transfer", "manual_trade"):
-        change = state.ledger.adjust(discrepancy.subject, discrepancy.difference, discrepancy.text)
+        change = state.ledger.adjust(discrepancy.subject, discrepancy.difference)
         if discrepancy.kind == "transfer":
             control.transferred(desk, discrepancy.subject, discrepancy.difference)
         for balance in change.balances:
@@ -173,9 +175,9 @@ def _answer_unplanned(desk: Desk) -> None:
             continue
         text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
         desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
-        if policy == "halt":
+        if policy is StartupPolicy.HALT:
             control.halt(desk, text)
         else:
             exits.ask_exit(
-                desk, position.symbol, abs(position.quantity), "no plan for it", Purpose.FLATTEN, is_urgent=True
+                desk, position.symbol, abs(position.quantity), CloseReason.UNPLANNED, Purpose.FLATTEN, is_urgent=True
             )

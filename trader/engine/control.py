@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import AnswerCommand, EquitySnapshot, KeepTradingState, Level, RecordEquity
 from trader.domain.events import CommandName, CommandReceived, StreamState, Ticked
 from trader.domain.orders import Purpose
@@ -29,9 +30,9 @@ def on_command(desk: Desk, command: CommandReceived) -> None:
             _set_breakers(desk, breakers.resume(state.breakers, state.equity.equity if state.equity else None))
             answer = "resumed"
         case CommandName.FLATTEN:
-            answer = f"closing {_flatten(desk, 'flatten')} positions"
+            answer = f"closing {_flatten(desk, CloseReason.FLATTEN)} positions"
         case CommandName.KILL:
-            answer = f"halted, closing {_flatten(desk, 'kill')} positions"
+            answer = f"halted, closing {_flatten(desk, CloseReason.KILL)} positions"
             _set_breakers(desk, breakers.halt(state.breakers, "killed by command"))
         case CommandName.STOP:
             state.is_stopping = True
@@ -140,9 +141,9 @@ def _abort_entries(desk: Desk, reason: str) -> None:
             algorithms.abort(desk, algorithm.parent_id, reason)
 
 
-def _flatten(desk: Desk, reason: str) -> int:
+def _flatten(desk: Desk, reason: CloseReason) -> int:
     """Stop opening, then close everything. Returns how many positions are being closed."""
-    _abort_entries(desk, reason)
+    _abort_entries(desk, reason.value)
     count = 0
     for position in desk.state.ledger.positions.values():
         held = desk.market(position.symbol).instrument.round_quantity(abs(desk.held(position.symbol)))

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import Level, RecordDecision
 from trader.domain.market import Book, Candle, timeframe_ms
 from trader.domain.orders import Purpose, Side
@@ -177,7 +178,7 @@ def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: Decisio
         code = Code.EXIT_UNDER_WAY if symbol in desk.state.exits else Code.ENTRY_UNDER_WAY
         return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(because(code),))
     if isinstance(proposal, Leave):
-        ask_exit(desk, symbol, held.quantity, "signal turned", Purpose.EXIT)
+        ask_exit(desk, symbol, held.quantity, CloseReason.SIGNAL_TURNED, Purpose.EXIT)
         return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=proposal.reasons, side=plan.side.opposite)
     if isinstance(proposal, Keep):
         _change(desk, plan, proposal)

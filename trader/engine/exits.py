@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
@@ -25,7 +26,6 @@ from trader.risk.exits import on_price
 
 RETRY_MS = 5_000
 _LONGEST_WAIT_MS = 5_000  # network time between two tries at an exchange that cannot be asked
-URGENT = frozenset({"stop", "break_even", "trailing_stop"})  # the others may wait for the book to refill
 _ALERT_FROM = 3
 _MAX_ATTEMPTS = 8
 _MAX_STOP_REFUSALS = 3
@@ -46,23 +46,23 @@ def judge(desk: Desk, symbol: str) -> None:
         desk.state.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
     held = abs(desk.held(symbol))
-    if leaving is not None and (wanted is None or wanted.reason not in URGENT):
+    if leaving is not None and (wanted is None or not wanted.reason.is_urgent):
         drive(desk, symbol)
     elif wanted is not None and held:
         quantity = _part(desk, symbol, held, wanted.fraction)
-        ask_exit(desk, symbol, quantity, wanted.reason, Purpose.EXIT, is_urgent=wanted.reason in URGENT)
+        ask_exit(desk, symbol, quantity, wanted.reason, Purpose.EXIT, is_urgent=wanted.reason.is_urgent)
     elif changed.stop_price != plan.stop_price:
         protect(desk, symbol)
 
 
 def ask_exit(
-    desk: Desk, symbol: str, quantity: Decimal, reason: str, purpose: Purpose, *, is_urgent: bool = False
+    desk: Desk, symbol: str, quantity: Decimal, reason: CloseReason, purpose: Purpose, *, is_urgent: bool = False
 ) -> None:
     """Want `quantity` of the position closed: at once if urgent, else in slices where one order moves the price."""
     old = desk.state.exits.get(symbol)
     if quantity <= 0 or (old is not None and (old.is_urgent or (not is_urgent and old.total >= quantity))):
         return
-    abort_entries(desk, symbol, reason)
+    abort_entries(desk, symbol, reason.value)
     if old is not None and old.parent_id:  # a slice is being sold: the rest follows without waiting
         _put(
             desk,
@@ -78,7 +78,7 @@ def ask_exit(
     )
     _put(desk, wanted)
     how = f" in {slices} slices" if slices > 1 else ""
-    desk.notify(Level.INFO, "exit.asked", f"{reason}: {quantity}{how}", symbol=symbol)
+    desk.notify(Level.INFO, "exit.asked", f"{reason.value}: {quantity}{how}", symbol=symbol)
     protect(desk, symbol)
     drive(desk, symbol)
 
@@ -243,7 +243,7 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
         symbol=symbol,
         ref=order.client_id,
     )
-    ask_exit(desk, symbol, abs(desk.held(symbol)), "stop could not be placed", Purpose.EXIT, is_urgent=True)
+    ask_exit(desk, symbol, abs(desk.held(symbol)), CloseReason.STOP_IMPOSSIBLE, Purpose.EXIT, is_urgent=True)
 
 
 def forget(desk: Desk, symbol: str) -> None:

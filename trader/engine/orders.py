@@ -1,7 +1,10 @@
 """What the exchange says about orders and fills: tracker first, then ledger, then whoever waits for it."""
 
+from typing import assert_never
+
 import msgspec
 
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import (
     KeepBalance,
     KeepFill,
@@ -122,7 +125,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     desk.emit(KeepFill(fill))
     state.counters["fills"] += 1
     state.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.last_fill_ms.get(fill.symbol, 0))
-    change = state.ledger.apply(fill, desk.market(fill.symbol).instrument)
+    change = state.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
     if change.position is not None:
         desk.emit(KeepPosition(change.position))
     for balance in change.balances:
@@ -135,22 +138,38 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     elif order is not None and order.intent.purpose is Purpose.STOP:
         exits.abort_entries(desk, order.symbol, "stopped out")
     if change.closed is not None:
-        trade = msgspec.structs.replace(change.closed, reason=_closing_reason(desk, fill, order))
-        desk.emit(RecordTrade(trade))
-        state.breakers = trade_closed(state.breakers, float(trade.profit_quote))
+        desk.emit(RecordTrade(change.closed))
+        state.breakers = trade_closed(state.breakers, float(change.closed.profit_quote))
         desk.keep("breakers", "", state.breakers)
     plan = state.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)
 
 
-def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> str:
+def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:
+    """Why `fill` closes the position, should it do so."""
     if order is None:
-        return "liquidation" if fill.is_forced else "by hand"
+        return CloseReason.LIQUIDATION if fill.is_forced else CloseReason.BY_HAND
     wanted = desk.state.exits.get(order.symbol)
     if order.intent.purpose is Purpose.STOP or wanted is None:
-        return order.intent.purpose.value
+        return _closed_by(order.intent.purpose)
     return wanted.reason
+
+
+def _closed_by(purpose: Purpose) -> CloseReason:
+    match purpose:
+        case Purpose.STOP:
+            return CloseReason.STOP
+        case Purpose.EXIT:
+            return CloseReason.EXIT
+        case Purpose.FLATTEN:
+            return CloseReason.FLATTEN
+        case Purpose.ENTRY:
+            return CloseReason.ENTRY
+        case Purpose.HEDGE:
+            return CloseReason.HEDGE
+        case never:
+            assert_never(never)
 
 
 def _follow_up(desk: Desk, order: Order) -> None:

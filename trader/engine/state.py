@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import EquitySnapshot, KeepState, TradingState
 from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamState
@@ -48,7 +49,7 @@ class PendingExit(msgspec.Struct, frozen=True):
 
     symbol: str
     quantity: Decimal
-    reason: str
+    reason: CloseReason
     purpose: Purpose
     asked_ms: int
     parent_id: str = ""

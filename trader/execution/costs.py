@@ -69,9 +69,9 @@ def execution_report(
     return ExecutionReport(
         parent_id=state.parent_id,
         symbol=state.symbol,
-        side=state.side.value,
+        side=state.side,
         algorithm=state.algorithm,
-        purpose=state.purpose.value,
+        purpose=state.purpose,
         quantity=state.quantity,
         filled=filled,
         arrival_mid=state.arrival_mid,

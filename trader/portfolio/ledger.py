@@ -7,6 +7,7 @@ from types import MappingProxyType
 import msgspec
 
 from trader.domain.account import Balance, Payment, Position
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import ClosedTrade
 from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Fill, Side
@@ -21,7 +22,6 @@ class LedgerChange(msgspec.Struct, frozen=True):
     position: Position | None = None
     closed: ClosedTrade | None = None
     fee_quote: Decimal = ZERO
-    reason: str = ""
 
 
 class Ledger:
@@ -66,7 +66,7 @@ class Ledger:
         """First start: the account as the exchange tells it, no position of ours."""
         self._balances = {balance.currency: balance.total for balance in balances}
         self._positions, self._lots, self._dust = {}, {}, {}
-        return self._change(self._balances, reason="opening balance")
+        return self._change(self._balances)
 
     def restore(
         self,
@@ -82,7 +82,7 @@ class Ledger:
 
     # --- bookings ---------------------------------------------------------------------------------------------
 
-    def apply(self, fill: Fill, instrument: Instrument, reason: str = "") -> LedgerChange:
+    def apply(self, fill: Fill, instrument: Instrument, reason: CloseReason = CloseReason.EXIT) -> LedgerChange:
         """Book one fill of `instrument`. `reason` is kept in the trade it closes.
 
         A fill that turns a perpetual position around closes one trade and opens the next position. The profit that an
@@ -93,11 +93,11 @@ class Ledger:
                 return self._apply_spot(fill, instrument, reason)
             return self._apply_perpetual(fill, instrument, reason)
 
-    def adjust(self, currency: str, amount: Decimal, reason: str) -> LedgerChange:
+    def adjust(self, currency: str, amount: Decimal) -> LedgerChange:
         """Book a transfer (a deposit, a withdrawal): `amount` > 0 came in."""
         with localcontext(EXACT):
             self._add(currency, amount)
-        return self._change((currency,), reason=reason)
+        return self._change((currency,))
 
     def pay(self, payment: Payment) -> LedgerChange:
         """Book money that moved without a fill; an open position it belongs to has earned or lost it."""
@@ -107,7 +107,7 @@ class Ledger:
             if position is not None:
                 realised = position.realised_quote + payment.amount
                 position = self._positions[payment.symbol] = msgspec.structs.replace(position, realised_quote=realised)
-        return self._change((payment.currency,), position=position, reason=payment.kind.value)
+        return self._change((payment.currency,), position=position)
 
     def adopt(self, position: Position) -> LedgerChange:
         """Take a position over as the exchange states it (found at start, or after a liquidation)."""
@@ -117,7 +117,7 @@ class Ledger:
         else:
             self._positions[position.symbol] = position
             self._lots[position.symbol] = lot_of(position)
-        return LedgerChange(position=position, reason="adopted")
+        return LedgerChange(position=position)
 
     def write_off(self, symbol: str, instrument: Instrument, price: Decimal, ts_ms: int) -> LedgerChange | None:
         """Book a spot position too small to be sold at `price` to the dust; None when it is not too small."""
@@ -126,11 +126,11 @@ class Ledger:
             return None
         with localcontext(EXACT):
             position, lot = self._to_dust(position, self._lots[symbol], price, instrument)
-            return LedgerChange((), *self._keep(position, lot, ts_ms, "dust"))
+            return LedgerChange((), *self._keep(position, lot, ts_ms, CloseReason.DUST))
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _apply_spot(self, fill: Fill, instrument: Instrument, reason: str) -> LedgerChange:
+    def _apply_spot(self, fill: Fill, instrument: Instrument, reason: CloseReason) -> LedgerChange:
         sign = fill.side.sign
         self._add(instrument.base, sign * fill.quantity)
         self._add(instrument.quote, -sign * fill.quantity * fill.price)
@@ -157,7 +157,7 @@ class Ledger:
         touched = (instrument.base, instrument.quote, fill.fee_currency)
         return self._change(touched, position=position, closed=closed, fee_quote=fee_quote)
 
-    def _apply_perpetual(self, fill: Fill, instrument: Instrument, reason: str) -> LedgerChange:
+    def _apply_perpetual(self, fill: Fill, instrument: Instrument, reason: CloseReason) -> LedgerChange:
         fee_quote = fee_in_quote(fill, instrument)
         position, lot = self._opened(fill)
         closed: ClosedTrade | None = None
@@ -196,7 +196,9 @@ class Ledger:
             return Position(fill.symbol, ZERO, ZERO, fill.ts_ms), Lot()
         return position, self._lots[fill.symbol]
 
-    def _keep(self, position: Position, lot: Lot, ts_ms: int, reason: str) -> tuple[Position, ClosedTrade | None]:
+    def _keep(
+        self, position: Position, lot: Lot, ts_ms: int, reason: CloseReason
+    ) -> tuple[Position, ClosedTrade | None]:
         """Remember `position`; one that became flat is forgotten and told as a closed trade."""
         if not position.is_flat:
             self._positions[position.symbol], self._lots[position.symbol] = position, lot
@@ -205,7 +207,7 @@ class Ledger:
         self._lots.pop(position.symbol, None)
         closed = ClosedTrade(
             symbol=position.symbol,
-            side=(Side.BUY if before.quantity >= 0 else Side.SELL).value,
+            side=Side.BUY if before.quantity >= 0 else Side.SELL,
             opened_ms=position.opened_ms,
             closed_ms=ts_ms,
             quantity=lot.exited_base,
@@ -239,14 +241,13 @@ class Ledger:
         position: Position | None = None,
         closed: ClosedTrade | None = None,
         fee_quote: Decimal = ZERO,
-        reason: str = "",
     ) -> LedgerChange:
         balances = tuple(
             Balance(currency, self._balances[currency])
             for currency in dict.fromkeys(currencies)
             if currency in self._balances
         )
-        return LedgerChange(balances, position, closed, fee_quote, reason)
+        return LedgerChange(balances, position, closed, fee_quote)
 
 
 def _enter(position: Position, lot: Lot, base: Decimal, price: Decimal, side: Side) -> tuple[Position, Lot]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from trader.config.risk import RiskSettings
+from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
 from trader.risk.stops import PositionPlan, tighten
 
@@ -10,10 +11,9 @@ _HOUR_MS = 3_600_000
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """Close `fraction` (0..1] of what is held now. `reason`: stop, break_even, trailing_stop, take_profit,
-    partial, horizon, time."""
+    """Close `fraction` (0..1] of what is held now, for one of the plan's own reasons."""
 
-    reason: str
+    reason: CloseReason
     fraction: float = 1.0
 
 
@@ -37,15 +37,15 @@ def on_price(
     if plan.partial_done:
         target = plan.take_profit_price  # for the remainder: before the partial exit it does not apply
         if target is not None and (price - target) * sign >= 0:
-            return plan, Exit("take_profit")
+            return plan, Exit(CloseReason.TAKE_PROFIT)
     elif plan.profit_in_r(price) >= settings.partial_at_r:
         plan = tighten(msgspec.structs.replace(plan, partial_done=True), plan.entry_price)
-        return plan, Exit("partial", settings.partial_frac) if settings.partial_frac else None
+        return plan, Exit(CloseReason.PARTIAL, settings.partial_frac) if settings.partial_frac else None
     plan = _trail(plan, settings)
     if now_ms >= plan.horizon_end_ms:
-        return plan, Exit("horizon")
+        return plan, Exit(CloseReason.HORIZON)
     if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * _HOUR_MS:
-        return plan, Exit("time")
+        return plan, Exit(CloseReason.TIME)
     return plan, None
 
 
@@ -68,8 +68,8 @@ def _own_exit(plan: PositionPlan, price: float, sign: float, now_ms: int) -> Exi
     """Of a plan without a ladder: its target, then its horizon."""
     target = plan.take_profit_price
     if target is not None and (price - target) * sign >= 0:
-        return Exit("take_profit")
-    return Exit("horizon") if now_ms >= plan.horizon_end_ms else None
+        return Exit(CloseReason.TAKE_PROFIT)
+    return Exit(CloseReason.HORIZON) if now_ms >= plan.horizon_end_ms else None
 
 
 def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:
@@ -81,9 +81,9 @@ def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:
     return tighten(plan, plan.best_price * (1 - plan.side.sign * settings.trail_frac))
 
 
-def _stop_reason(plan: PositionPlan) -> str:
+def _stop_reason(plan: PositionPlan) -> CloseReason:
     if plan.trailing:
-        return "trailing_stop"
+        return CloseReason.TRAILING_STOP
     if (plan.stop_price - plan.entry_price) * plan.side.sign >= 0:
-        return "break_even"
-    return "stop"
+        return CloseReason.BREAK_EVEN
+    return CloseReason.STOP

@@ -19,6 +19,7 @@ from tests.kit.ledger import NOW_MS, a_record, an_order
 from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.cli import main
 from trader.domain.account import Balance, Payment, PaymentKind, Position
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import (
     ClosedTrade,
     Decision,
@@ -66,7 +67,7 @@ FILL = Fill(
 )
 TRADE = ClosedTrade(
     symbol="ETH/USDT",
-    side="long",
+    side=Side.BUY,
     opened_ms=NOW_MS - 3_600_000,
     closed_ms=NOW_MS,
     quantity=Decimal("0.5"),
@@ -74,7 +75,7 @@ TRADE = ClosedTrade(
     exit_price=Decimal(3030),
     profit_quote=Decimal("13.48"),
     fees_quote=Decimal("1.52"),
-    reason="take profit",
+    reason=CloseReason.TAKE_PROFIT,
 )
 PAYMENT = Payment("FUNDING_FEE-9-BTCUSDT", PaymentKind.FUNDING, "BTC/USDT:USDT", "USDT", Decimal("-0.25074286"), NOW_MS)
 SNAPSHOT = StatusSnapshot(
@@ -319,7 +320,7 @@ def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
         "orders": ("11-14 22:13:20", "BTC/USDT", "0.001", "50,000.10", "filled"),
         "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1bp < needed 24.0bp"),
         "fills": ("0.050 USDT", "maker", "50.00"),
-        "trades": ("ETH/USDT", "3,030.00", "13.48", "take profit"),
+        "trades": ("ETH/USDT", "3,030.00", "13.48", "take_profit"),
         "payments": ("BTC/USDT:USDT", "funding", "-0.25074286", "USDT", "FUNDING_FEE-9-BTCUSDT"),
         "balances": ("USDT", "9950 ", "1.5"),
     }.items():

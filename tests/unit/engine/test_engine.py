@@ -213,7 +213,7 @@ def test_pause_flatten_kill_and_resume() -> None:
 
 def test_a_deposit_is_named_after_it_was_seen_twice() -> None:
     harness = entered()
-    harness.engine.state.ledger.adjust("USDT", Decimal(-100), "pretend the exchange has 100 more")
+    harness.engine.state.ledger.adjust("USDT", Decimal(-100))  # as if the exchange had 100 more
     harness.reconcile()
     assert not [n for n in harness.decided(Notify) if n.event == "account.transfer"]
     harness.reconcile()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit.builders import NOW_MS, a_fill, a_perpetual, an_instrument
 from trader.domain.account import Balance, Position
+from trader.domain.closing import CloseReason
 from trader.domain.decisions import ClosedTrade
 from trader.domain.orders import Fill, Side
 from trader.portfolio import Ledger, LedgerChange
@@ -87,10 +88,10 @@ def test_average_cost_and_a_partial_exit() -> None:
     assert change.position is not None
     assert (change.position.quantity, change.position.entry_price) == (D(1), D(105))
     assert change.position.realised_quote == D(20)
-    trade = closed(ledger.apply(sell("1", "95"), SPOT, "stop"))
+    trade = closed(ledger.apply(sell("1", "95"), SPOT, CloseReason.STOP))
     assert trade == ClosedTrade(
         symbol="BTC/USDT",
-        side="buy",
+        side=Side.BUY,
         opened_ms=NOW_MS,
         closed_ms=NOW_MS,
         quantity=D(2),
@@ -98,7 +99,7 @@ def test_average_cost_and_a_partial_exit() -> None:
         exit_price=D(110),
         profit_quote=D(10),
         fees_quote=D(0),
-        reason="stop",
+        reason=CloseReason.STOP,
     )
     assert ledger.positions == {}
 
@@ -186,12 +187,12 @@ def test_a_perpetual_fill_can_turn_the_position_around() -> None:
     assert ledger.total("USDT") == D("10009.7")
 
 
-def test_a_transfer_is_booked_with_its_name() -> None:
+def test_a_transfer_is_booked() -> None:
     ledger = a_ledger()
-    change = ledger.adjust("USDT", D("-500.5"), "withdrawal seen at reconciliation")
+    change = ledger.adjust("USDT", D("-500.5"))
     assert ledger.total("USDT") == D("9499.5")
-    assert (change.balances, change.reason) == ((Balance("USDT", D("9499.5")),), "withdrawal seen at reconciliation")
-    assert ledger.adjust("ETH", D(1), "deposit").balances == (Balance("ETH", D(1)),)
+    assert change.balances == (Balance("USDT", D("9499.5")),)
+    assert ledger.adjust("ETH", D(1)).balances == (Balance("ETH", D(1)),)
 
 
 def test_restore_goes_on_where_it_stopped() -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.kit.builders import NOW_MS
 from tests.unit.risk.test_stops import a_plan
 from trader.config.risk import RiskSettings
+from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
 from trader.risk.exits import Exit, extend, on_candle, on_price
 from trader.risk.stops import PositionPlan
@@ -18,9 +19,9 @@ def at(plan: PositionPlan, price: float, now_ms: int = NOW_MS + 1) -> tuple[Posi
     return on_price(plan, price, price, now_ms, SETTINGS)
 
 
-def through(plan: PositionPlan, *prices: float) -> tuple[PositionPlan, list[str]]:
+def through(plan: PositionPlan, *prices: float) -> tuple[PositionPlan, list[CloseReason]]:
     """The plan and the reasons of all exits along a path of prices; stops at the first full exit."""
-    reasons = []
+    reasons: list[CloseReason] = []
     for price in prices:
         plan, exit = at(plan, price)
         if exit is not None:
@@ -36,24 +37,24 @@ def test_nothing_happens_between_stop_and_first_target() -> None:
 
 @pytest.mark.parametrize(("side", "price"), [(Side.BUY, 98.0), (Side.SELL, 102.0)])
 def test_the_stop_closes_everything(side: Side, price: float) -> None:
-    assert at(a_plan(side), price)[1] == Exit("stop", 1.0)
+    assert at(a_plan(side), price)[1] == Exit(CloseReason.STOP, 1.0)
 
 
 def test_a_long_leaves_at_the_bid_and_a_short_at_the_ask() -> None:
-    assert on_price(a_plan(), 97.9, 98.5, NOW_MS, SETTINGS)[1] == Exit("stop")
+    assert on_price(a_plan(), 97.9, 98.5, NOW_MS, SETTINGS)[1] == Exit(CloseReason.STOP)
     assert on_price(a_plan(), 98.1, 97.9, NOW_MS, SETTINGS)[1] is None
-    assert on_price(a_plan(Side.SELL), 101.5, 102.1, NOW_MS, SETTINGS)[1] == Exit("stop")
+    assert on_price(a_plan(Side.SELL), 101.5, 102.1, NOW_MS, SETTINGS)[1] == Exit(CloseReason.STOP)
     assert on_price(a_plan(Side.SELL), 102.1, 101.9, NOW_MS, SETTINGS)[1] is None
 
 
 @pytest.mark.parametrize(("side", "price"), [(Side.BUY, 104.0), (Side.SELL, 96.0)])
 def test_half_is_taken_at_two_r_once_and_the_stop_goes_to_break_even(side: Side, price: float) -> None:
     plan, exit = at(a_plan(side), price)
-    assert exit == Exit("partial", 0.5)
+    assert exit == Exit(CloseReason.PARTIAL, 0.5)
     assert plan.stop_price == 100.0
     plan, again = at(plan, price)
     assert again is None
-    assert at(plan, 100.0)[1] == Exit("break_even", 1.0)
+    assert at(plan, 100.0)[1] == Exit(CloseReason.BREAK_EVEN, 1.0)
 
 
 def test_the_target_closes_the_remainder_only() -> None:
@@ -86,7 +87,7 @@ def test_a_target_reached_before_trailing_starts_comes_first() -> None:
 def test_the_horizon_closes_unless_extended() -> None:
     plan = a_plan()
     assert at(plan, 101.0, NOW_MS + HOUR - 1)[1] is None
-    assert at(plan, 101.0, NOW_MS + HOUR)[1] == Exit("horizon")
+    assert at(plan, 101.0, NOW_MS + HOUR)[1] == Exit(CloseReason.HORIZON)
     longer = extend(plan, NOW_MS + 2 * HOUR)
     assert at(longer, 101.0, NOW_MS + HOUR)[1] is None
     assert extend(longer, NOW_MS) == longer
@@ -95,17 +96,17 @@ def test_the_horizon_closes_unless_extended() -> None:
 def test_a_losing_position_closes_after_a_day_and_a_winning_one_does_not() -> None:
     plan = extend(a_plan(), NOW_MS + 100 * HOUR)
     assert at(plan, 99.5, NOW_MS + 24 * HOUR - 1)[1] is None
-    assert at(plan, 99.5, NOW_MS + 24 * HOUR)[1] == Exit("time")
+    assert at(plan, 99.5, NOW_MS + 24 * HOUR)[1] == Exit(CloseReason.TIME)
     assert at(plan, 100.5, NOW_MS + 48 * HOUR)[1] is None
 
 
 def test_the_order_of_checks() -> None:
     late = NOW_MS + 100 * HOUR
-    assert at(a_plan(), 97.0, late)[1] == Exit("stop")
-    assert at(a_plan(), 104.0, late)[1] == Exit("partial", 0.5)
-    assert at(a_plan(), 99.0, late)[1] == Exit("horizon")
+    assert at(a_plan(), 97.0, late)[1] == Exit(CloseReason.STOP)
+    assert at(a_plan(), 104.0, late)[1] == Exit(CloseReason.PARTIAL, 0.5)
+    assert at(a_plan(), 99.0, late)[1] == Exit(CloseReason.HORIZON)
     done = msgspec.structs.replace(a_plan(), partial_done=True)
-    assert at(done, 105.0, late)[1] == Exit("take_profit")
+    assert at(done, 105.0, late)[1] == Exit(CloseReason.TAKE_PROFIT)
 
 
 def test_without_a_partial_share_only_the_stop_moves() -> None:

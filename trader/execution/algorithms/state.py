@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 
 from trader.domain.instrument import ZERO
-from trader.domain.orders import Order, OrderRef, OrderStatus, Purpose, Side
+from trader.domain.orders import AlgorithmName, Order, OrderRef, OrderStatus, Purpose, Side
 from trader.domain.refusals import Refusal
 
 
@@ -44,7 +44,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     side: Side
     purpose: Purpose
     quantity: Decimal
-    algorithm: str  # how it was started; stays "limit" when a limit order ends as a market order
+    algorithm: AlgorithmName  # how it was started; stays "limit" when a limit order ends as a market order
     arrival_bid: float  # 0 when there was no book
     arrival_ask: float
     market_order_bps: float  # average of walking the arrival book against arrival mid; inf = too thin

@@ -5,15 +5,17 @@ from decimal import Decimal
 import pytest
 
 from trader.domain.decisions import ExecutionReport
+from trader.domain.orders import AlgorithmName, Purpose, Side
 from trader.execution.costs import ASSUMED_SPREAD_FRAC
 from trader.service.learning.costs import FEWEST, spread_of
 
 
 def execution(slippage_bps: float, symbol: str = "BTC/USDT", filled: str = "1") -> ExecutionReport:
     return ExecutionReport(
-        parent_id="p", symbol=symbol, side="buy", algorithm="market", purpose="entry", quantity=Decimal(1),
-        filled=Decimal(filled), arrival_mid=100.0, average_price=100.0, slippage_bps=slippage_bps, spread_bps=1.0,
-        fees_quote=Decimal(0), market_order_bps=1.0, started_ms=0, ended_ms=1, orders=1,
+        parent_id="p", symbol=symbol, side=Side.BUY, algorithm=AlgorithmName.MARKET, purpose=Purpose.ENTRY,
+        quantity=Decimal(1), filled=Decimal(filled), arrival_mid=100.0, average_price=100.0,
+        slippage_bps=slippage_bps, spread_bps=1.0, fees_quote=Decimal(0), market_order_bps=1.0,
+        started_ms=0, ended_ms=1, orders=1,
     )  # fmt: skip
 
 
