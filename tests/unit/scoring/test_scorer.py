@@ -23,9 +23,9 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.observation import Observation
 from trader.domain.signals import Forecast
-from trader.features import FeatureSet
+from trader.features import Extras, FeatureSet
 from trader.features.groups.funding import KNOWN_AFTER_MS
-from trader.ports import MarketSink
+from trader.ports import MarketSink, ObservationSource
 from trader.sandbox.generated.market import EPOCH_MS
 from trader.scoring.scorer import Scorer
 from trader.training.dataset import Dataset, build_dataset
@@ -44,15 +44,19 @@ def candle(symbol: str, number: int, price: float = 100.0) -> Candle:
     return Candle(symbol, open_ms, open_ms + MINUTE, price, price, price, price, 1.0)
 
 
-def settings_of(symbols: Sequence[str], market: str = "spot", *more_groups: str) -> Settings:
+def settings_of(symbols: Sequence[str], market: str = "spot") -> Settings:
     return Settings(
         # as it is: the candles here are known by these names, whatever the market
         exchange=ExchangeSettings(symbols=tuple(symbols)).model_copy(update={"market": market}),
         market=MarketSettings(history_candles=2_050),
-        model=ModelSettings.model_validate(
-            {"horizon_candles": 1, "feature_groups": ("leader", "funding", "peers", *more_groups)}
-        ),
+        model=ModelSettings.model_validate({"horizon_candles": 1, "feature_groups": ("leader", "funding", "peers")}),
     )
+
+
+def with_groups(settings: Settings, more: tuple[str, ...]) -> Settings:
+    """Also groups that the configuration does not know."""
+    groups = (*settings.model.feature_groups, *more)
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"feature_groups": groups})})
 
 
 def settlements(symbol: str) -> list[FundingRate]:
@@ -117,7 +121,7 @@ class Bench:
         more_groups: tuple[str, ...] = (),
         late_s: float = 0.05,
     ) -> None:
-        self.settings = settings_of(symbols, market, *more_groups)
+        self.settings = with_groups(settings_of(symbols, market), more_groups)
         self.features = FeatureSet.of(self.settings)
         self.model = SeenRows(self.features)
         self.candles = {
@@ -127,14 +131,15 @@ class Bench:
         self.observed: dict[str, list[Book | Trade]] = {symbol: [] for symbol in self.candles}
         self.clock = SimulatedClock(self.candles[self.features.symbols[0]][-LIVE].open_ms)
         self._moved = asyncio.Event()
-        self.feed = PastFeed(self.candles, self.clock, self._moved.set)
+        self.moved = self._moved.set  # somebody was asked something
+        self.feed = PastFeed(self.candles, self.clock, self.moved)
         self.events: list[AnyEvent] = []
         self.scorer = Scorer(
             self.model,
             self.feed,
             self.clock,
             self._take,
-            sources=lambda _name: FundingSource(self.feed.funding),
+            sources=self.source,
             features=self.features,
             history_candles=COUNT - LIVE,
             told_candles=3,
@@ -153,6 +158,15 @@ class Bench:
 
     def restart(self) -> None:
         self.task = asyncio.create_task(self.scorer.run())
+
+    def source(self, name: str) -> ObservationSource:
+        """Where the scorer asks for observations."""
+        assert name == "funding"
+        return FundingSource(self.feed.funding)
+
+    def extras(self) -> Extras:
+        """What the trainer is given beside candles."""
+        return {"funding": {symbol: known(settlements(symbol)) for symbol in self.candles}, "books": self.observed}
 
     def _take(self, event: AnyEvent) -> None:
         self.events.append(event)
@@ -207,9 +221,8 @@ class Bench:
 
     def table(self) -> Dataset:
         """What the trainer makes of the very same candles."""
-        funding = {symbol: known(settlements(symbol)) for symbol in self.candles}
         candles = {symbol: arrays_of(candles) for symbol, candles in self.candles.items()}
-        return build_dataset(candles, self.settings, extras={"funding": funding, "books": self.observed})
+        return build_dataset(candles, self.settings, extras=self.extras())
 
     def expected(self, forecast: Forecast) -> Floats:
         table = self.table_
