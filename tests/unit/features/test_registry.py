@@ -10,8 +10,8 @@ from trader.adapters.observations import live_source, recorded_source
 from trader.config.model import ModelSettings
 from trader.config.schema import Settings
 from trader.features import GROUPS, catalogue
-from trader.features.groups.group import Among, Beside, Told
-from trader.features.groups.registry import REGISTRY, Group, from_candles
+from trader.features.groups.group import Among, Beside, Group, Told
+from trader.features.groups.registry import REGISTRY, from_candles
 
 SOURCES = [(group, source) for group in REGISTRY if isinstance(group.how, Told) for source in group.how.sources]
 

@@ -78,6 +78,9 @@ class Bench:
                 self.source.moved.clear()
                 await self.source.moved.wait()
 
+    async def has_put(self, one: Observation) -> None:
+        await self.until(lambda: one in self.put)
+
     def pass_time(self, minutes: int = 1) -> None:
         self.clock.advance_to(self.clock.now_ms() + minutes * MINUTE)
 
@@ -148,7 +151,7 @@ async def test_a_symbol_without_an_answer_does_not_keep_the_others_waiting() -> 
         for known_ms in (101 * MINUTE, 102 * MINUTE):
             said = bench.say(B, known_ms)
             bench.pass_time()
-            await bench.until(lambda said=said: said in bench.put)
+            await bench.has_put(said)
 
 
 async def test_what_is_not_finite_is_left_out() -> None:

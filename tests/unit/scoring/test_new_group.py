@@ -96,6 +96,11 @@ class MoodBench(Bench):
     def source(self, name: str) -> ObservationSource:
         return live_source(name, self.feed, self.settings)
 
+    async def has_answered(self, forecasts: int) -> None:
+        """The source before the next close, and the scorer."""
+        await self.until(lambda: self.mood.asked_ms == self.clock.now_ms())
+        await self.until(lambda: len(self.forecasts) + len(self.silent) == forecasts)
+
     def extras(self) -> Extras:
         return dict.fromkeys(["mood"], dict.fromkeys(SYMBOLS, everything()))
 
@@ -112,10 +117,7 @@ async def test_it_is_scored_live_as_it_is_trained_and_masked_while_it_is_stale()
     async with bench:
         for number in range(LIVE):
             bench.close_of(number)
-            now_ms = bench.clock.now_ms()
-            await bench.until(lambda now_ms=now_ms: bench.mood.asked_ms == now_ms)  # it answers before the next close
-            told = len(SYMBOLS) * (number + 1)
-            await bench.until(lambda told=told: len(bench.forecasts) + len(bench.silent) == told)
+            await bench.has_answered(len(SYMBOLS) * (number + 1))
     last_ms = max(one.known_ms for one in everything() if one.event_ms < QUIET[0])
     next_ms = min(one.known_ms for one in everything() if one.event_ms > QUIET[-1])
     closes = [FIRST_LIVE_MS + (number + 1) * MINUTE for number in range(LIVE)]
