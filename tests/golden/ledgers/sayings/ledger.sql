@@ -160,7 +160,7 @@ CREATE TABLE meta (
 	PRIMARY KEY (name)
 );
 INSERT INTO "meta" VALUES('schema_version','1');
-INSERT INTO "meta" VALUES('ledger_id','b6444e2cdceb');
+INSERT INTO "meta" VALUES('ledger_id','e9ae571e659d');
 INSERT INTO "meta" VALUES('last_seq','109');
 CREATE TABLE orders (
 	client_id TEXT NOT NULL, 
@@ -262,7 +262,7 @@ INSERT INTO "trades" VALUES(13,'BTC/USDT','buy',1700000000000,1700000000012,'0.5
 INSERT INTO "trades" VALUES(14,'BTC/USDT','sell',1700000000000,1700000000013,'0.5','100','101','0.4','0.1','dust');
 INSERT INTO "trades" VALUES(15,'BTC/USDT','buy',1700000000000,1700000000014,'0.5','100','101','0.4','0.1','stop could not be placed');
 INSERT INTO "trades" VALUES(16,'BTC/USDT','sell',1700000000000,1700000000015,'0.5','100','101','0.4','0.1','exit');
-INSERT INTO "trades" VALUES(17,'BTC/USDT','buy',1700000000000,1700000000016,'0.5','100','101','0.4','0.1','');
+INSERT INTO "trades" VALUES(17,'BTC/USDT','buy',1700000000000,1700000000016,'0.5','100','101','0.4','0.1','entry');
 CREATE TABLE trading_state (
 	number INTEGER NOT NULL CHECK (number = 1), 
 	state TEXT NOT NULL, 
@@ -272,8 +272,8 @@ CREATE TABLE trading_state (
 );
 INSERT INTO "trading_state" VALUES(1,'halted','["0.500 BTC/USDT:USDT has no plan; policy halt","1 losses in a row","99 errors in a minute, at most 30","account stream is not live","clock +2500 ms from the exchange''s, at most 1000 ms","daily loss 0.3%, at most 0.1%","drawdown 0.5%, at most 0.2%","killed by command","market data is stale","paused by command","equity is not known","drawdown 15.3%, at most 15.0%","invariant broken: order t-1 is filled with 2, told canceled"]',1700000108000);
 CREATE INDEX inputs_by_time ON inputs (ts_ms);
-CREATE INDEX orders_by_time ON orders (updated_ms);
 CREATE INDEX orders_by_status ON orders (status);
+CREATE INDEX orders_by_time ON orders (updated_ms);
 CREATE INDEX fills_by_time ON fills (symbol, ts_ms);
 CREATE INDEX payments_by_time ON payments (ts_ms);
 CREATE INDEX decisions_by_time ON decisions (ts_ms);
