@@ -12,13 +12,12 @@ import numpy as np
 from trader.bench.engine import MODEL, NOW_MS, SYMBOLS, ready_engine
 from trader.domain.events import ForecastMade
 from trader.domain.market import Candle
+from trader.domain.units import MINUTE_MS
 from trader.features import WARM_UP, FeatureSet
 from trader.models import CompiledEnsemble
 from trader.models.synthetic import FULL_LAYERS, FULL_SHAPE, synthetic_arrays, synthetic_ensemble
 from trader.scoring.rounds import Round
 from trader.scoring.scoring import Scoring, Work
-
-_MINUTE_MS = 60_000
 
 
 def measure(closes: int = 100) -> dict[str, float]:
@@ -58,7 +57,7 @@ def _scored(scoring: Scoring, one: Round) -> tuple[float, list[ForecastMade]]:
     assert len(made) == len(SYMBOLS)
     # the made-up ensemble knows nothing: every third forecast is given an edge, so that there is something to review
     changes = [
-        {"model_id": MODEL.model_id, "candle_open_ms": NOW_MS - _MINUTE_MS, "candle_close_ms": NOW_MS}
+        {"model_id": MODEL.model_id, "candle_open_ms": NOW_MS - MINUTE_MS, "candle_close_ms": NOW_MS}
         | ({"prediction": 0.02, "win_probability": 0.7} if n % 3 == 0 else {})
         for n in range(len(made))
     ]
@@ -84,6 +83,6 @@ def _candles(symbol: str, seed: int, count: int) -> list[Candle]:
     high, low = np.maximum(open_, close) * 1.0002, np.minimum(open_, close) / 1.0002
     columns = zip(*(column.tolist() for column in (open_, high, low, close, rng.exponential(10.0, count))), strict=True)
     return [
-        Candle(symbol, n * _MINUTE_MS, (n + 1) * _MINUTE_MS, o, h, lowest, c, v)
+        Candle(symbol, n * MINUTE_MS, (n + 1) * MINUTE_MS, o, h, lowest, c, v)
         for n, (o, h, lowest, c, v) in enumerate(columns)
     ]

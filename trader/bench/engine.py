@@ -11,6 +11,7 @@ from trader.domain.events import BookUpdated, ForecastMade, ModelChanged, Reconc
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Book
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict
+from trader.domain.units import MINUTE_MS
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 
@@ -63,7 +64,7 @@ def ready_engine() -> Engine:
 
 
 def _forecasts(number: int) -> list[ForecastMade]:
-    open_ms = NOW_MS - 60_000
+    open_ms = NOW_MS - MINUTE_MS
     made = [
         Forecast(s, open_ms, NOW_MS, 0.02 if (n + number) % 3 == 0 else 0.001, 0.7, 0.9, "bench", "hash", _CONTEXT)
         for n, s in enumerate(SYMBOLS)

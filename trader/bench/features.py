@@ -8,6 +8,7 @@ import numpy as np
 
 from trader.bench.rivals import compare
 from trader.domain.market import Candle
+from trader.domain.units import MINUTE_MS
 from trader.features.batch import compute_matrix
 from trader.features.catalogue import COLUMNS, MODEL_INPUTS, WARM_UP
 from trader.features.market import MarketStream
@@ -17,7 +18,6 @@ from trader.features.stream import FeatureStream
 SYMBOLS = 20
 RUNS = 5
 CLOSES = 200
-_MINUTE_MS = 60_000
 
 
 def measure(candles: int = 20_000) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _made_up(count: int) -> tuple[Any, tuple[Any, Any, Any, Any, Any]]:
     open_ = np.concatenate(([100.0], close[:-1]))
     high = np.maximum(open_, close) * (1 + rng.exponential(0.0005, count))
     low = np.minimum(open_, close) / (1 + rng.exponential(0.0005, count))
-    return np.arange(count, dtype=np.int64) * _MINUTE_MS, (open_, high, low, close, rng.exponential(10.0, count))
+    return np.arange(count, dtype=np.int64) * MINUTE_MS, (open_, high, low, close, rng.exponential(10.0, count))
 
 
 def _single(rows: list[tuple[Any, ...]]) -> list[float]:
@@ -86,7 +86,7 @@ def _closes(rows: list[tuple[Any, ...]]) -> list[float]:
     market = MarketStream("1m", symbols, ("leader", "peers"))
 
     def candles(symbol: str, first: int, last: int) -> list[Candle]:
-        return [Candle(symbol, row[0], row[0] + _MINUTE_MS, *row[1:]) for row in rows[first:last]]
+        return [Candle(symbol, row[0], row[0] + MINUTE_MS, *row[1:]) for row in rows[first:last]]
 
     for symbol in symbols:
         market.follow(symbol, candles(symbol, 0, WARM_UP))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trader.cli.options import ConfigOption, JsonOption, settings
+from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
 
 if TYPE_CHECKING:
     from trader.service.learning.download import Verified
 
-_DAY_MS = 86_400_000
-_SPAN_UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": _DAY_MS, "w": 7 * _DAY_MS}
+_SPAN_UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 _HOLES_SHOWN = 3
 
 DOWNLOAD_EPILOG = (

@@ -3,8 +3,9 @@
 import msgspec
 
 from trader.domain.errors import Misconfigured
+from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS
 
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def timeframe_ms(timeframe: str) -> int:

@@ -10,13 +10,14 @@ from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.timers import TimerId, TimerKind
+from trader.domain.units import WEEK_MS
 from trader.engine import algorithms, control, exits, opening, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
 from trader.execution.reconcile import Discrepancy, compare
 
-_REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, 7 * 86_400_000
+_REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, WEEK_MS
 
 
 def on_reconciled(desk: Desk, event: Reconciled) -> None:

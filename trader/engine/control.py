@@ -9,14 +9,14 @@ from trader.domain.closing import CloseReason
 from trader.domain.decisions import AnswerCommand, EquitySnapshot, KeepTradingState, Level, RecordEquity
 from trader.domain.events import CommandName, CommandReceived, StreamState, Ticked
 from trader.domain.orders import Purpose
+from trader.domain.units import DAY_MS, MINUTE_MS
 from trader.engine import algorithms, exits
 from trader.engine.desk import Desk
 from trader.portfolio.valuation import value
 from trader.risk import breakers
 from trader.risk.breakers import BreakerState, BreakerView
 
-_DAY_MS = 86_400_000
-_RECORD_EVERY_MS = 60_000
+_RECORD_EVERY_MS = MINUTE_MS
 
 
 def on_command(desk: Desk, command: CommandReceived) -> None:
@@ -82,7 +82,7 @@ def revalue(desk: Desk) -> None:
     unknown = state.tracker.unknown()
     worth = value(ledger.balances, ledger.positions, instruments, prices, quote, unknown)
     old = state.equity
-    is_new_day = old is None or old.ts_ms // _DAY_MS != desk.now_ms // _DAY_MS
+    is_new_day = old is None or old.ts_ms // DAY_MS != desk.now_ms // DAY_MS
     snapshot = EquitySnapshot(
         ts_ms=desk.now_ms,
         equity=worth.worst_equity,

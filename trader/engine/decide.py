@@ -10,6 +10,7 @@ from trader.domain.market import Book, Candle, timeframe_ms
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Verdict
+from trader.domain.units import BPS, HOUR_MS
 from trader.engine import in_use
 from trader.engine.admission import blocked
 from trader.engine.desk import Desk
@@ -25,7 +26,7 @@ from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.regime import classify
 from trader.strategy.view import Holding, View
 
-_FUNDING_FRAC, _FUNDING_MS = 0.0001, 8 * 3_600_000  # the usual rate of perpetuals, and how often it is paid
+_FUNDING_FRAC, _FUNDING_MS = 0.0001, 8 * HOUR_MS  # the usual rate of perpetuals, and how often it is paid
 
 
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
@@ -61,7 +62,7 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return not_asked or _skip(record, because(Code.NO_BOOK))
     view = _view(desk, market, book, forecast, candles)
     proposal = _proposal(desk, strategy, view)
-    record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * 1e4, cost_bps=view.cost_frac * 1e4)
+    record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * BPS, cost_bps=view.cost_frac * BPS)
     if view.holding is not None:
         return _hold_or_exit(desk, view.holding, proposal, record)
     reasons = blocked(desk, market, forecast, strategy)

@@ -20,6 +20,7 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
+from trader.domain.units import MINUTE_MS
 from trader.engine.state import EngineState, Market, kept
 from trader.execution.algorithms.state import AlgorithmState
 from trader.risk.correlation import correlated_exposure
@@ -155,7 +156,7 @@ class Desk:
     def _review_view(self, intent: OrderIntent) -> ReviewView:
         state = self.state
         market = self.market(intent.symbol)
-        minute_ago = self.now_ms - 60_000 * state.speed
+        minute_ago = self.now_ms - MINUTE_MS * state.speed
         while state.submitted_ms and state.submitted_ms[0] < minute_ago:
             state.submitted_ms.popleft()
         reducing = sum(

@@ -35,6 +35,7 @@ from trader.domain.events import (
 )
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
+from trader.domain.units import DAY_MS
 from trader.engine import account, algorithms, control, decide, exits, in_use, opening, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
@@ -45,8 +46,8 @@ from trader.risk.exits import on_candle
 from trader.strategy.base import Strategy
 from trader.strategy.ensemble import Ensemble
 
-_RESTART_MARGIN_MS = 24 * 3_600_000
-_PAYMENT_MARGIN_MS = 24 * 3_600_000  # some exchanges list them late
+_RESTART_MARGIN_MS = DAY_MS
+_PAYMENT_MARGIN_MS = DAY_MS  # some exchanges list them late
 _FILL_MARGIN_MS = 120_000  # fills are asked for again from this long before the newest known one
 
 

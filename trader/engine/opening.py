@@ -7,6 +7,7 @@ import msgspec
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
+from trader.domain.units import BPS, DAY_MS
 from trader.engine import algorithms, in_use
 from trader.engine.admission import beyond_liquidation, too_correlated
 from trader.engine.desk import Desk
@@ -23,7 +24,7 @@ from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter
 from trader.strategy.view import View
 
-_DAY_MS = 86_400_000  # the horizon of a position that has none of its own: how far its stop must be from noise
+_OPEN_END_MS = DAY_MS  # the horizon of a position that has none of its own: how far its stop must be from noise
 
 
 class Opening(NamedTuple):
@@ -64,7 +65,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*reasons, because(Code.IMPACT, impact_bps=chosen.impact_frac * 1e4)),
+        reasons=(*reasons, because(Code.IMPACT, impact_bps=chosen.impact_frac * BPS)),
         side=wanted.side,
         quantity=sized.quantity,
         algorithm=chosen.algorithm,
@@ -91,7 +92,7 @@ def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmNa
 def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
     """(distance of the stop, of the target if there is one). A strategy without the ladder has them as it says."""
     view, wanted = opening.view, opening.wanted
-    horizon_ms = _DAY_MS if wanted.until_ms is None else wanted.until_ms - view.candle_close_ms
+    horizon_ms = _OPEN_END_MS if wanted.until_ms is None else wanted.until_ms - view.candle_close_ms
     stop_frac, target_frac = barriers(
         atr_frac=view.context.atr_14 / view.context.close,
         regime_stop_frac=wanted.stop_frac or 0.0,
@@ -150,7 +151,7 @@ def _too_dear(desk: Desk, opening: Opening, chosen: Choice) -> Reason | None:
     cost_frac = _cost_with_impact(desk, opening, chosen)
     if edge_frac is None or edge_frac >= cost_frac:
         return None
-    return because(Code.EDGE_BELOW_IMPACT, edge_bps=edge_frac * 1e4, cost_bps=cost_frac * 1e4)
+    return because(Code.EDGE_BELOW_IMPACT, edge_bps=edge_frac * BPS, cost_bps=cost_frac * BPS)
 
 
 def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:

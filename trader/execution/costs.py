@@ -7,9 +7,9 @@ from trader.domain.decisions import ExecutionReport
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Book
 from trader.domain.orders import Fill, Order
+from trader.domain.units import BPS
 from trader.execution.algorithms.state import AlgorithmState
 
-_BPS = 1e4
 ASSUMED_SPREAD_FRAC = 0.0004  # of a market whose books nobody has seen; half is paid on the way in, half on the way out
 
 
@@ -64,8 +64,8 @@ def execution_report(
     filled = sum((order.filled for order in children), ZERO)
     filled_quote = sum((order.filled_quote for order in children), ZERO)
     average = float(filled_quote / filled) if filled else 0.0
-    slippage = (average / state.arrival_mid - 1) * state.side.sign * _BPS if filled and state.arrival_mid else 0.0
-    spread = (state.arrival_ask - state.arrival_bid) / 2 / state.arrival_mid * _BPS if state.arrival_mid else 0.0
+    slippage = (average / state.arrival_mid - 1) * state.side.sign * BPS if filled and state.arrival_mid else 0.0
+    spread = (state.arrival_ask - state.arrival_bid) / 2 / state.arrival_mid * BPS if state.arrival_mid else 0.0
     return ExecutionReport(
         parent_id=state.parent_id,
         symbol=state.symbol,

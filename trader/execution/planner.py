@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from trader.config.execution import ExecutionSettings
 from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Purpose, Side
+from trader.domain.units import BPS
 from trader.execution.algorithms import (
     Action,
     AlgorithmState,
@@ -109,7 +110,7 @@ def _market_order_bps(book: Book | None, side: Side, quantity: Decimal) -> float
     average, filled = walk(_opposite(book, side), float(quantity))
     if filled < float(quantity):
         return math.inf
-    return abs(average / book.mid - 1) * 1e4
+    return abs(average / book.mid - 1) * BPS
 
 
 def _opposite(book: Book, side: Side) -> tuple[tuple[float, float], ...]:

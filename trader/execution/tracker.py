@@ -9,10 +9,11 @@ from trader.domain.errors import InvariantBroken
 from trader.domain.instrument import EXACT, ZERO
 from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, may_follow
 from trader.domain.refusals import Refusal, RefusalCode
+from trader.domain.units import DAY_MS
 
 _S = OrderStatus
 _NEVER_PLACED = (_S.REJECTED, _S.NOT_PLACED)
-_FILL_GENERATION_MS = 4 * 86_400_000  # fill ids are remembered for four to eight days
+_FILL_GENERATION_MS = 4 * DAY_MS  # fill ids are remembered for four to eight days
 _KEEP_STRANGERS = 200
 
 FillKey = tuple[str, str]  # (symbol, fill id)

@@ -5,6 +5,7 @@ from math import isfinite
 import numpy as np
 
 from trader.domain.market import timeframe_ms
+from trader.domain.units import YEAR_MS
 from trader.features.catalogue import check_higher, warm_up
 from trader.features.compiled import Record, entry_point, kernel
 from trader.features.families import (
@@ -26,7 +27,6 @@ from trader.features.families import (
 from trader.features.groups import leader
 from trader.features.history import HISTORY, remember
 
-YEAR_MS = 365 * 86_400_000
 MAX_GAP = 5_000
 """Missing candles in a row that are filled flat; after a longer hole a series has to start anew."""
 

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from trader.domain.units import BPS
 from trader.models.card import Card, Share
 
 
@@ -34,7 +35,7 @@ def comparison_text(cards: Sequence[Card]) -> str:
             f"{card.scores['skill_t']:+.2f}",
             f"{card.gate.trades}",
             f"{card.gate.mean_trade_bps:+.1f}" if card.gate.trades else "-",
-            "-" if card.gate.day_return_low is None else f"{card.gate.day_return_low * 1e4:+.1f}",
+            "-" if card.gate.day_return_low is None else f"{card.gate.day_return_low * BPS:+.1f}",
             card.info.verdict,
         )
         for card in cards

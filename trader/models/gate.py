@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from trader.domain.candle_arrays import Floats, Times
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import ModelVerdict
-from trader.models.statistics import DAY_MS, bootstrap_lower_bound
+from trader.domain.units import BPS, DAY_MS
+from trader.models.statistics import bootstrap_lower_bound
 
 NEVER_DAYS = 36_500.0
 
@@ -73,7 +74,7 @@ def judge(trades: Trades, days: int, slope_t: float, rules: GateRules) -> GateRe
         (slope_t >= rules.slope_t, because(Code.SLOPE_T, slope_t=slope_t, least=rules.slope_t)),
         (low > 0, _net_low(low)),
         (low_rest > 0, _net_low_without_best(low_rest, rules.best_days_left_out)),
-        (recent >= 0, because(Code.RECENT_NET, net_bps=recent * 1e4)),
+        (recent >= 0, because(Code.RECENT_NET, net_bps=recent * BPS)),
     )
     reasons = tuple(reason for passed, reason in checks if not passed)
     return GateResult(
@@ -83,7 +84,7 @@ def judge(trades: Trades, days: int, slope_t: float, rules: GateRules) -> GateRe
         days=days,
         active_days=len(returns),
         effective_days=effective,
-        mean_trade_bps=float(trades.net.mean() * 1e4) if len(trades.net) else 0.0,
+        mean_trade_bps=float(trades.net.mean() * BPS) if len(trades.net) else 0.0,
         day_return=float(returns.mean()) if len(returns) else 0.0,
         day_return_low=_finite(low),
         day_return_high=_finite(high),
@@ -125,10 +126,10 @@ def _finite(value: float) -> float | None:
 
 
 def _net_low(low: float) -> Reason:
-    return because(Code.NET_LOW, net_bps=low * 1e4) if np.isfinite(low) else because(Code.NET_LOW_UNKNOWN)
+    return because(Code.NET_LOW, net_bps=low * BPS) if np.isfinite(low) else because(Code.NET_LOW_UNKNOWN)
 
 
 def _net_low_without_best(low: float, left_out: int) -> Reason:
     if not np.isfinite(low):
         return because(Code.NET_LOW_WITHOUT_BEST_UNKNOWN, left_out=left_out)
-    return because(Code.NET_LOW_WITHOUT_BEST, left_out=left_out, net_bps=low * 1e4)
+    return because(Code.NET_LOW_WITHOUT_BEST, left_out=left_out, net_bps=low * BPS)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trader.domain.candle_arrays import Floats
+from trader.domain.units import DAY_MS
 
-DAY_MS = 86_400_000
 FEWEST_DAYS = 10  # below this many days, blocks are made of horizons instead
 
 

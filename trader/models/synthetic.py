@@ -4,6 +4,7 @@ import numpy as np
 
 from trader.domain.reasons import Code, because
 from trader.domain.signals import ModelInfo, ModelVerdict
+from trader.domain.units import HOUR_MS
 from trader.models.arrays import EnsembleArrays
 from trader.models.artefact import Manifest, TrainingWindow, constants_of
 from trader.models.compiled import CompiledEnsemble
@@ -62,7 +63,7 @@ def synthetic_arrays(n_features: int, shape: tuple[tuple[int, int], ...], layers
         drift_edges=np.tile(np.linspace(-1, 1, BINS - 1), n_features + 1),
         drift_shares=np.full((n_features + 1) * BINS, 1 / BINS),
         drift_limits=np.full(n_features + 1, USUAL_LIMIT),
-        drift_window_ms=3_600_000,
+        drift_window_ms=HOUR_MS,
         probability_low=0.05,
         probability_high=0.95,
     )

@@ -6,8 +6,7 @@ import msgspec
 
 from trader.config.risk import RiskSettings
 from trader.domain.decisions import TradingState
-
-_DAY_MS = 86_400_000
+from trader.domain.units import DAY_MS
 
 
 class BreakerState(msgspec.Struct, frozen=True):
@@ -91,7 +90,7 @@ def _marked(state: BreakerState, view: BreakerView) -> BreakerState:
     equity = view.equity
     if equity is None or not math.isfinite(equity):
         return state
-    day = view.now_ms // _DAY_MS
+    day = view.now_ms // DAY_MS
     if state.day != day:
         state = msgspec.structs.replace(
             state, day=day, day_start=equity, losses_in_a_row=state.losses_in_a_row if state.day < 0 else 0

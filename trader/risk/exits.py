@@ -5,9 +5,8 @@ import msgspec
 from trader.config.risk import RiskSettings
 from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
+from trader.domain.units import HOUR_MS
 from trader.risk.stops import PositionPlan, tighten
-
-_HOUR_MS = 3_600_000
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -44,7 +43,7 @@ def on_price(
     plan = _trail(plan, settings)
     if now_ms >= plan.horizon_end_ms:
         return plan, Exit(CloseReason.HORIZON)
-    if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * _HOUR_MS:
+    if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * HOUR_MS:
         return plan, Exit(CloseReason.TIME)
     return plan, None
 

@@ -9,8 +9,8 @@ from trader.config.risk import RiskSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.signals import Regime
+from trader.domain.units import YEAR_MS
 
-YEAR_MS = 365 * 86_400_000  # crypto trades around the clock
 NEVER_MS = 2**62  # end of a plan that no horizon ends
 
 

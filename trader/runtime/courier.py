@@ -28,6 +28,7 @@ from trader.domain.events import (
 )
 from trader.domain.orders import OrderRef, OrderReport
 from trader.domain.refusals import RefusalCode
+from trader.domain.units import HOUR_MS
 from trader.engine.scope import ReconcileScope
 from trader.ports import Exchange
 
@@ -164,7 +165,7 @@ class Courier:
         """Tell the fills of an order that an answer without them reports as (partly) filled."""
         if report.filled <= sum((fill.quantity for fill in report.fills), start=report.filled * 0):
             return
-        for fill in await self._exchange.fills(report.symbol, max(0, report.ts_ms - 3_600_000)):
+        for fill in await self._exchange.fills(report.symbol, max(0, report.ts_ms - HOUR_MS)):
             if fill.exchange_order_id == report.exchange_id:
                 self._put(FillArrived(fill=msgspec.structs.replace(fill, client_id=report.client_id)))
 

@@ -29,6 +29,7 @@ from trader.domain.decisions import (
 from trader.domain.events import CandleClosed, ModelChanged, StreamChanged
 from trader.domain.orders import Order, OrderStatus, OrderType
 from trader.domain.reasons import texts, told
+from trader.domain.units import BPS
 from trader.runtime.turn import Turn
 
 log = structlog.get_logger("engine")
@@ -82,7 +83,7 @@ def _tell(decision: Decision) -> None:
                 verdict=r.verdict.value,
                 symbol=r.symbol,
                 regime=r.regime.value,
-                prediction_bps=round(r.prediction * 1e4, 1),
+                prediction_bps=round(r.prediction * BPS, 1),
                 win=round(r.win_probability, 3),
                 edge_bps=round(r.edge_bps, 1),
                 cost_bps=round(r.cost_bps, 1),

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from trader.domain.instrument import exact
+from trader.domain.units import HOUR_MS
 
-FUNDING_MS = 8 * 3_600_000
+FUNDING_MS = 8 * HOUR_MS
 INTEREST_FRAC = 0.0001  # per interval
 RATE_CAP_FRAC = 0.02
 _DAMPER_FRAC = 0.0005

@@ -8,8 +8,7 @@ from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime, Signal
-
-_BPS = 1e4
+from trader.domain.units import BPS
 
 
 class NoSignal(msgspec.Struct, frozen=True):
@@ -76,7 +75,7 @@ def edge_holds(forecast: Forecast, model: ModelInfo, side: Side, cost_frac: floa
 
 def needed_edge(cost_frac: float, settings: StrategySettings) -> float:
     """The smallest edge worth trading, as a fraction."""
-    return max(settings.minimum_edge_bps / _BPS, cost_frac)
+    return max(settings.minimum_edge_bps / BPS, cost_frac)
 
 
 def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[Code, ...]:
@@ -132,7 +131,7 @@ def _edge_reasons(edge_frac: float, cost_frac: float, settings: StrategySettings
     needed = needed_edge(cost_frac, settings)
     if edge_frac >= needed:
         return []
-    return [because(Code.EDGE_BELOW_BAR, edge_bps=edge_frac * _BPS, needed_bps=needed * _BPS)]
+    return [because(Code.EDGE_BELOW_BAR, edge_bps=edge_frac * BPS, needed_bps=needed * BPS)]
 
 
 def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[Reason]:

@@ -6,10 +6,11 @@ import numpy as np
 
 from trader.domain.reasons import told
 from trader.domain.signals import ModelInfo, ModelVerdict
+from trader.domain.units import BPS, DAY_MS
 from trader.models.artefact import Manifest
 from trader.models.card import Card, Curve, Rival, Share
 from trader.models.gate import GateResult, day_returns
-from trader.models.statistics import DAY_MS, bootstrap_lower_bound, rank_correlation, rank_correlation_error
+from trader.models.statistics import bootstrap_lower_bound, rank_correlation, rank_correlation_error
 from trader.training.baselines import baselines
 from trader.training.dataset import REGIMES, Dataset
 from trader.training.ensemble import StackedEnsemble
@@ -34,7 +35,7 @@ def make_card(
         last=_day(int(table.start_ms[-1])),
         rows=len(table.y),
         tested_rows=len(part.y),
-        cost_bps=float(part.cost.mean() * 1e4),
+        cost_bps=float(part.cost.mean() * BPS),
         scores=manifest.scores,
         stack=ensemble.stack_.kind,
         stack_weights=dict(zip(ensemble.members_, ensemble.stack_.weights.tolist(), strict=True)),
@@ -64,8 +65,8 @@ def summary_of(info: ModelInfo, gate: GateResult, strongest: Path) -> str:
         sure = "above" if low > 0 else "below" if high < 0 else "on both sides of"
         earns = (
             f"Out of sample {gate.trades} trades on {gate.active_days} of {gate.days} days made "
-            f"{gate.mean_trade_bps:+.1f} bp each after costs. The interval is {sure} zero: {low * 1e4:+.1f} to "
-            f"{high * 1e4:+.1f} bp an active day."
+            f"{gate.mean_trade_bps:+.1f} bp each after costs. The interval is {sure} zero: {low * BPS:+.1f} to "
+            f"{high * BPS:+.1f} bp an active day."
         )
     if info.verdict is ModelVerdict.TRADE:
         return f"{earns} {_strongest(strongest)}It may trade real money."
@@ -84,7 +85,7 @@ def _strongest(found: Path) -> str:
     return (
         f"The strongest {TOP_SHARE:.0%} of its predictions ({len(found.rows)} trades) made "
         f"{_mean_bps(found.trades.net):+.1f} bp each after costs and {_mean_bps(found.gross):+.1f} bp before, "
-        f"{low * 1e4:+.1f} to {high * 1e4:+.1f} bp an active day. "
+        f"{low * BPS:+.1f} to {high * BPS:+.1f} bp an active day. "
     )
 
 
@@ -138,7 +139,7 @@ def _curve(name: str, part: Dataset, one: Path) -> Curve:
 
 
 def _mean_bps(returns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    return float(returns.mean() * 1e4) if len(returns) else 0.0
+    return float(returns.mean() * BPS) if len(returns) else 0.0
 
 
 def _day(ms: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
+from trader.domain.units import BPS
 from trader.features import NO_EXTRAS, Extras
 from trader.models.artefact import Manifest, TrainingWindow, constants_of, content_hash, pack
 from trader.models.card import Card
@@ -125,7 +126,7 @@ def train_and_register(
 def rules_of(settings: Settings, profile: Profile) -> Rules:
     """How predictions become trades under `settings`; the more profiles were compared, the stricter the gate."""
     return Rules(
-        minimum_edge_frac=settings.strategy.minimum_edge_bps / 1e4,
+        minimum_edge_frac=settings.strategy.minimum_edge_bps / BPS,
         two_sided=settings.exchange.market == "perpetual",
         gate=GateRules(configurations=profile.compared),
     )

@@ -6,8 +6,8 @@ from scipy.stats import norm, spearmanr  # type: ignore[import-untyped] # an ora
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
+from trader.domain.units import DAY_MS
 from trader.models.statistics import (
-    DAY_MS,
     area_under_curve,
     average_ranks,
     bootstrap_lower_bound,

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from trader.domain.units import DAY_MS, WEEK_MS
+
 
 class Permission(msgspec.Struct, frozen=True):
     """Where an exchange tells whether an API key may withdraw."""
@@ -48,7 +50,7 @@ class Incomes(msgspec.Struct, frozen=True):
     kind_key: str = "incomeType"
     symbol_key: str = "symbol"
     page: int = 1000
-    window_ms: int = 7 * 86_400_000
+    window_ms: int = WEEK_MS
 
 
 class ExchangeFacts(msgspec.Struct, frozen=True):
@@ -125,7 +127,7 @@ _BINANCE = ExchangeFacts(
     },
     candle_page=1000,
     trade_page=1000,
-    trade_window_ms=86_400_000,
+    trade_window_ms=DAY_MS,
     latest_trades_reach_back=True,
     listing_parameter="symbols",
     book_snapshot=500,
@@ -152,7 +154,7 @@ _BYBIT = ExchangeFacts(
         "fetchCurrencies": False,
     },
     candle_page=1000,
-    trade_window_ms=7 * 86_400_000,
+    trade_window_ms=WEEK_MS,
     open_orders_page=50,
     book_snapshot=200,
     not_placed_codes=frozenset({"10002", "10006", "10018"}),

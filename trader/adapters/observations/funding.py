@@ -7,7 +7,8 @@ from trader.adapters.parquet.candles import RecordedCandles
 from trader.config.schema import Settings
 from trader.domain.market import FundingRate
 from trader.domain.observation import Observation
-from trader.features.groups.funding import HOUR_MS, KNOWN_AFTER_MS, SOURCE
+from trader.domain.units import HOUR_MS, MINUTE_MS
+from trader.features.groups.funding import KNOWN_AFTER_MS, SOURCE
 from trader.ports import MarketFeed, ObservationSource
 
 Settled = Callable[[str, int], Awaitable[list[FundingRate]]]
@@ -20,7 +21,7 @@ class FundingSource:
     name = SOURCE
     is_market_wide = False
     every_ms = HOUR_MS
-    after_ms = 60_000  # the exchange's history has it within the minute, and its time to be known is still to come
+    after_ms = MINUTE_MS  # the exchange's history has it within the minute, and its time to be known is still to come
 
     def __init__(self, settled: Settled) -> None:
         self._settled = settled

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Table, delete, func, select
 
 from trader.adapters.sql import schema
-from trader.adapters.sql.selects import DAY_MS
+from trader.domain.units import DAY_MS
 
 _AT_ONCE = 5_000  # rows per transaction: a durable batch behind it waits some milliseconds at most
 _PRUNED: tuple[Table, ...] = (schema.inputs, schema.decisions, schema.equity)

@@ -12,10 +12,10 @@ from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order, OrderStatus
 from trader.domain.signals import DecisionRecord
+from trader.domain.units import DAY_MS
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
-DAY_MS = 86_400_000
 _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
 
 

@@ -7,13 +7,14 @@ import msgspec
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.market import Book
 from trader.domain.orders import Side
+from trader.domain.units import MINUTE_MS
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, finish, finish_done, place, wake
 from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.state import MarketState, ParentState
 
 MAX_TRIES = 5
-TIME_MS = 60_000  # market time it may wait for a book
+TIME_MS = MINUTE_MS  # market time it may wait for a book
 
 
 def advance(state: MarketState, view: AlgorithmView) -> tuple[MarketState, list[Action]]:

@@ -2,11 +2,9 @@
 
 from math import cos, pi, sin
 
+from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
-
-HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
 
 COLUMNS = Family("time")
 COLUMNS.model_input("hour", "hour of the candle's open, UTC", 1, "hour", 0, 23)
@@ -56,7 +54,7 @@ def _weekday(day: int) -> int:
 def _is_new_york_open(open_ms: int) -> bool:
     offset = -4 if _is_summer_time(open_ms) else -5
     local = open_ms + offset * HOUR_MS
-    minute = (local % DAY_MS) // 60_000
+    minute = (local % DAY_MS) // MINUTE_MS
     return _weekday(local // DAY_MS) < 5 and 9 * 60 + 30 <= minute < 16 * 60
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trader.domain.candle_arrays import Floats, Times
+from trader.domain.units import HOUR_MS
 from trader.features.columns import Family
 from trader.features.groups.as_of import Known
 
@@ -13,7 +14,6 @@ SOURCE = "funding"
 REMEMBERED = 9
 """Settlements the columns look at: three days at the usual eight hours."""
 
-HOUR_MS = 3_600_000
 
 KNOWN_AFTER_MS = 300_000
 """A settlement counts as known this long after it: then the exchange's history has it, live as well as recorded."""

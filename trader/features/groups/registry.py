@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import Book, Trade
+from trader.domain.units import MINUTE_MS
 from trader.features.groups import cross_section, funding, leader, order_book
 from trader.features.groups.as_of import as_of
 from trader.features.groups.book_stream import BookStream, book_matrix
@@ -36,8 +37,8 @@ FUNDING = Group(
         stale_ms=None,  # its age is a column
     ),
     is_there=lambda settings, _symbols: settings.exchange.market == "perpetual",
-    about=f"counts as known {funding.KNOWN_AFTER_MS // 60_000} minutes after it settled, when the exchange's history "
-    "has it:\n  live and recorded alike.",
+    about=f"counts as known {funding.KNOWN_AFTER_MS // MINUTE_MS} minutes after it settled, when the exchange's "
+    "history has it:\n  live and recorded alike.",
 )
 
 BOOKS = Group(

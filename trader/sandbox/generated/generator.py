@@ -26,11 +26,12 @@ from itertools import accumulate
 import msgspec
 import numpy as np
 
+from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS, YEAR_MS
 from trader.sandbox.market.listing import Listing
 from trader.sandbox.market.source import STEPS_PER_CANDLE, Bools, Floats, Ints
 
 BLOCK_CANDLES = 1_440  # state is kept, and the pull renewed, at multiples of this
-_CANDLES_A_YEAR_MS = 365 * 86_400_000
+_CANDLES_A_YEAR_MS = YEAR_MS
 _LOG_VOLATILITY_SD = 0.45
 _LOG_VOLATILITY_CANDLES = 180.0  # time constant of volatility clusters
 _CYCLE_CANDLES = 48.0  # period of the predictable swing
@@ -74,7 +75,7 @@ class SymbolPath(msgspec.Struct, frozen=True):
 
 def daily_pattern(open_ms: Ints) -> Floats:
     """Activity by time of day, mean 1: quiet around 04:00 UTC, busiest around 15:00."""
-    hours = (open_ms % 86_400_000) / 3_600_000.0
+    hours = (open_ms % DAY_MS) / HOUR_MS
     return 1.0 + 0.25 * np.cos((hours - 15.0) / 24.0 * 2.0 * np.pi) + 0.08 * np.cos((hours - 14.0) / 12.0 * 2.0 * np.pi)
 
 
@@ -155,7 +156,7 @@ class SymbolStream(_Stream):
         self._scale = listing.annual_volatility * math.sqrt(base_ms / _CANDLES_A_YEAR_MS)
         self._tick = float(listing.instrument.price_tick)
         self._step = float(listing.instrument.quantity_step)
-        self._turnover = listing.volume_quote_per_minute * base_ms / 60_000 / STEPS_PER_CANDLE
+        self._turnover = listing.volume_quote_per_minute * base_ms / MINUTE_MS / STEPS_PER_CANDLE
         self._base_log_price = math.log(listing.base_price)
         if state is None:
             self.state.log_price = self._base_log_price

@@ -4,11 +4,12 @@ import numpy as np
 
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
+from trader.domain.units import DAY_MS, WEEK_MS
 from trader.sandbox.market.source import COLUMNS, Floats, Ints
 
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w")
 MAX_CANDLES = 50_000  # base candles kept; the oldest go first
-_WEEK_OFFSET_MS = 4 * 86_400_000  # weeks begin on Monday, the epoch was a Thursday
+_WEEK_OFFSET_MS = 4 * DAY_MS  # weeks begin on Monday, the epoch was a Thursday
 _OPEN, _HIGH, _LOW, _CLOSE = 1, 2, 3, 4
 
 
@@ -17,7 +18,7 @@ def interval_ms(interval: str) -> int | None:
     if interval not in INTERVALS:
         return None
     if interval == "1w":
-        return 7 * 86_400_000
+        return WEEK_MS
     try:
         return timeframe_ms(interval)
     except Misconfigured:
@@ -26,7 +27,7 @@ def interval_ms(interval: str) -> int | None:
 
 def bucket_open(open_ms: Ints, length_ms: int) -> Ints:
     """Open time of the longer candle that each base candle belongs to."""
-    offset = _WEEK_OFFSET_MS if length_ms == 7 * 86_400_000 else 0
+    offset = _WEEK_OFFSET_MS if length_ms == WEEK_MS else 0
     return (open_ms - offset) // length_ms * length_ms + offset
 
 

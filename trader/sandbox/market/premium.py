@@ -7,15 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
+from trader.domain.units import HOUR_MS, MINUTE_MS
 from trader.sandbox.market.noise import mixed, salt_of, shares, stepped
 from trader.sandbox.market.source import Floats, Ints
 from trader.simulation.funding import FUNDING_MS, INTEREST_FRAC, funding_rate
 
 _MEAN = 0.0001  # usual premium, as a fraction
 # three scales of it: how long a value lasts, and how large it may be. The mark price smooths the last one away
-_PERIODS_MS = np.array([[36 * 3_600_000], [2 * 3_600_000], [3 * 60_000]], dtype=np.int64)
+_PERIODS_MS = np.array([[36 * HOUR_MS], [2 * HOUR_MS], [3 * MINUTE_MS]], dtype=np.int64)
 _SIZES = np.array([[0.0009], [0.0003], [0.0001]])
-_SAMPLE_MS = 60_000
+_SAMPLE_MS = MINUTE_MS
 
 
 class Premium(Protocol):

@@ -17,6 +17,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatched
 from trader.domain.reasons import told
 from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict
+from trader.domain.units import HOUR_MS
 from trader.models import CompiledEnsemble
 from trader.models.drift import FULL_SHARE, DriftReport, SeenRow
 from trader.models.outcomes import Kept
@@ -28,7 +29,6 @@ log = structlog.get_logger("models")
 
 TURN_S = 2.0  # at least this often the registry is looked at, real seconds
 _AFTER_FAILURE_S = 10.0
-_HOUR_MS = 3_600_000
 _MOST_ROWS = 2_000
 
 
@@ -182,7 +182,7 @@ class ModelCare:
         """Promote or dismiss once there is a verdict; a challenge does not last for ever."""
         verdict, reason = shadow.verdict, shadow.reason
         lasted_ms = self._clock.now_ms() - challenger.manifest.window.last_open_ms
-        if verdict == "wait" and lasted_ms > self._settings.shadow_hours * _HOUR_MS:
+        if verdict == "wait" and lasted_ms > self._settings.shadow_hours * HOUR_MS:
             verdict, reason = "dismiss", f"no verdict in {self._settings.shadow_hours:g} h: {reason}"
         observes = challenger.info.verdict is ModelVerdict.OBSERVE
         if verdict == "promote" and observes and self.model.info.verdict is ModelVerdict.TRADE:

@@ -8,6 +8,7 @@ from trader.adapters.ledger import has_ledger, open_ledger
 from trader.config.schema import Settings
 from trader.domain.decisions import ExecutionReport
 from trader.domain.instrument import Instrument
+from trader.domain.units import BPS
 from trader.execution.costs import ASSUMED_SPREAD_FRAC
 from trader.training.dataset import Costs
 
@@ -30,4 +31,4 @@ def costs_of(settings: Settings, instruments: Mapping[str, Instrument]) -> dict[
 def spread_of(symbol: str, executions: Iterable[ExecutionReport]) -> float:
     """Spread and impact of a round trip, fraction, against the mid at arrival; assumed while too few are known."""
     slippages = [one.slippage_bps for one in executions if one.symbol == symbol and one.filled]
-    return max(0.0, 2 * fmean(slippages) / 1e4) if len(slippages) >= FEWEST else ASSUMED_SPREAD_FRAC
+    return max(0.0, 2 * fmean(slippages) / BPS) if len(slippages) >= FEWEST else ASSUMED_SPREAD_FRAC

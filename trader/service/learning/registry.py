@@ -9,6 +9,7 @@ from trader.adapters.model_files import ModelFiles, RegisteredModel
 from trader.domain.errors import Misconfigured
 from trader.domain.reasons import texts, told
 from trader.domain.signals import ModelVerdict
+from trader.domain.units import BPS
 from trader.models.card import Card, read_card
 from trader.models.shadow import ShadowPair
 
@@ -106,8 +107,8 @@ def _trial(pairs: list[ShadowPair], champion: str, challenger: str) -> str:
     own = sum(pair.champion_error for pair in pairs) / len(pairs)
     other = sum(pair.challenger_error for pair in pairs) / len(pairs)
     return (
-        f"{challenger} shadows {champion}: {len(pairs)} forecasts, root mean squared error {other**0.5 * 1e4:.1f} bp "
-        f"against {own**0.5 * 1e4:.1f} bp of the champion"
+        f"{challenger} shadows {champion}: {len(pairs)} forecasts, root mean squared error {other**0.5 * BPS:.1f} bp "
+        f"against {own**0.5 * BPS:.1f} bp of the champion"
     )
 
 

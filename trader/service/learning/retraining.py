@@ -10,6 +10,7 @@ from trader.adapters.model_files import ModelFiles
 from trader.config.model import ModelSettings
 from trader.domain.errors import TraderError
 from trader.domain.reasons import told
+from trader.domain.units import HOUR_MS
 from trader.ports import Clock
 from trader.service.learning.care import ModelCare
 from trader.service.learning.libraries import missing_libraries
@@ -17,7 +18,6 @@ from trader.service.learning.libraries import missing_libraries
 log = structlog.get_logger("models")
 
 _LOOK_S = 5.0  # real seconds between looks at the schedule
-_HOUR_MS = 3_600_000
 _RETRY_S, _LONGEST_RETRY_S = 600.0, 21_600.0  # after a training that failed, doubling, real seconds
 _TOLD_EVERY_S = 30.0
 
@@ -63,7 +63,7 @@ class Retraining:
         """When the schedule asks for a training next, market time; None: it does not (never, or a challenge is on)."""
         if not self._settings.retrain_hours or not self._is_possible or self._care.challenger is not None:
             return None
-        return self._newest_ms + int(self._settings.retrain_hours * _HOUR_MS)
+        return self._newest_ms + int(self._settings.retrain_hours * HOUR_MS)
 
     def due(self) -> str:
         """Why a training is due now; empty if none is. While a challenger is on trial none is."""
@@ -74,11 +74,11 @@ class Retraining:
             return ""
         age_ms = self._clock.now_ms() - self._newest_ms
         drift = self._care.drift
-        may_ask = self._settings.retrain_on_drift and age_ms >= self._settings.retrain_gap_hours * _HOUR_MS
+        may_ask = self._settings.retrain_on_drift and age_ms >= self._settings.retrain_gap_hours * HOUR_MS
         if may_ask and drift is not None and drift.action in ("retrain", "observe"):
             return told(drift.reasons, ", ")
         hours = self._settings.retrain_hours
-        return f"schedule, {hours:g} h" if hours and age_ms >= hours * _HOUR_MS else ""
+        return f"schedule, {hours:g} h" if hours and age_ms >= hours * HOUR_MS else ""
 
     async def retrain(self, reason: str) -> None:
         """Train now; a failure is told, and keeps the next try away for a while."""

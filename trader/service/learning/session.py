@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.units import DAY_MS
 
-_LONGEST_MS = 86_400_000  # market time; after that the market has moved on, and a training begins anew
+_LONGEST_MS = DAY_MS  # market time; after that the market has moved on, and a training begins anew
 
 
 class _Session(msgspec.Struct, frozen=True):

@@ -5,11 +5,12 @@ import hmac
 import re
 from collections.abc import Mapping
 
+from trader.domain.units import MINUTE_MS
 from trader.ports import Clock
 from trader.sandbox.binance.protocol.errors import BinanceError, illegal, missing
 
 _DEFAULT_WINDOW_MS = 5_000
-_LARGEST_WINDOW_MS = 60_000
+_LARGEST_WINDOW_MS = MINUTE_MS
 _AHEAD_MS = 1_000
 _SIGNATURE = re.compile(r"(^|&)signature=([^&]*)")
 

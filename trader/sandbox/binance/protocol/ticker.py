@@ -1,11 +1,10 @@
 """The last 24 hours of a symbol, and events about candles, as Binance writes them."""
 
+from trader.domain.units import DAY_MS
 from trader.sandbox.market.numbers import text
 from trader.sandbox.market.orderbook import BestQuote
 from trader.sandbox.market.source import Floats
 from trader.sandbox.market.symbol_market import SymbolMarket
-
-_DAY_MS = 86_400_000
 
 
 def kline_row(row: Floats, length_ms: int) -> list[int | str]:
@@ -48,7 +47,7 @@ class DayStatistics:
 
     def __init__(self, market: SymbolMarket, now_ms: int) -> None:
         series, base_ms = market.series, market.series.base_ms
-        rows = series.window(base_ms, start_ms=now_ms - _DAY_MS, end_ms=None, limit=_DAY_MS // base_ms + 1)
+        rows = series.window(base_ms, start_ms=now_ms - DAY_MS, end_ms=None, limit=DAY_MS // base_ms + 1)
         rows = rows if len(rows) else series.newest
         self.open_ms, self.close_ms = int(rows[0, 0]), now_ms
         self.open, self.last = float(rows[0, 1]), float(rows[-1, 4])

@@ -5,6 +5,7 @@ from decimal import Decimal
 from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType, Side, TimeInForce
+from trader.domain.units import DAY_MS
 from trader.sandbox.binance.protocol.errors import BinanceError, as_binance, missing, refuse
 from trader.sandbox.binance.protocol.order_words import BIPS, new_id
 from trader.sandbox.binance.protocol.params import Params
@@ -20,7 +21,7 @@ from trader.sandbox.binance.spot.wire import account_trade, canceled_order, plac
 from trader.simulation.sim_orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
-_LONGEST_SPAN_MS = 86_400_000
+_LONGEST_SPAN_MS = DAY_MS
 _PARAMETERS = frozenset(
     {
         "symbol", "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "newClientOrderId", "strategyId",

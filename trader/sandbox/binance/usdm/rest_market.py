@@ -1,5 +1,6 @@
 """Public REST of Binance USD-M: instruments, candles, books, trades, tickers, mark prices, funding."""
 
+from trader.domain.units import HOUR_MS
 from trader.sandbox.binance.protocol import market_data
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.protocol.ticker import DayStatistics
@@ -82,7 +83,7 @@ def funding_info(desk: UsdmDesk, _params: Params) -> object:
     return [
         {
             "symbol": market.id, "adjustedFundingRateCap": text(RATE_CAP_FRAC),
-            "adjustedFundingRateFloor": text(-RATE_CAP_FRAC), "fundingIntervalHours": FUNDING_MS // 3_600_000,
+            "adjustedFundingRateFloor": text(-RATE_CAP_FRAC), "fundingIntervalHours": FUNDING_MS // HOUR_MS,
             "disclaimer": False,
         }
         for market in desk.market.by_id.values()

@@ -2,6 +2,7 @@
 
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
+from trader.domain.units import WEEK_MS
 from trader.sandbox.binance.protocol.errors import BinanceError, missing
 from trader.sandbox.binance.protocol.order_words import new_id
 from trader.sandbox.binance.protocol.params import Params
@@ -12,7 +13,7 @@ from trader.sandbox.binance.usdm.rest_market import MOST_OPEN_ORDERS, ORDER_TYPE
 from trader.sandbox.binance.usdm.wire import account_trade, placed_order, queried_order
 from trader.simulation.sim_orders import SimOrder, SimRequest
 
-_LONGEST_SPAN_MS = 7 * 86_400_000
+_LONGEST_SPAN_MS = WEEK_MS
 _RESPONSE_TYPES = frozenset({"ACK", "RESULT"})
 _ORDINARY = ("LIMIT", "MARKET")
 _UNKNOWN = BinanceError(-2011, "Unknown order sent.")
