@@ -1,0 +1,85 @@
+"""From the same ledger the same decisions: the quarter of an hour after a restart, order by order.
+
+`went-on.json` beside each stored ledger is what a6e2cfd did in answer to exactly these events. A line of it changes
+only together with a change of behaviour that the changelog names.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.stored_ledgers import FOLDER, Resumed, StoredLedger, instruments_of
+from trader.domain.decisions import (
+    CancelOrder,
+    Decision,
+    KeepTradingState,
+    RecordDecision,
+    RecordTrade,
+    SubmitOrder,
+)
+from trader.domain.events import CommandName, Ticked
+from trader.sandbox.market.listing import listing_for
+
+NAMES = ("entries", "exits", "halted", "perpetual-paper", "spot-live")
+OF_DAEMONS = ("perpetual-paper", "spot-live")
+STEPS, STEP_MS = 90, 10_000
+
+
+def a_quarter_of_an_hour(name: str, directory: Path) -> Resumed:
+    """The restart, prices that swing by 1 %, a forecast a minute, and a person who resumes."""
+    stored = StoredLedger(name, directory)
+    symbols = stored.settings.exchange.symbols
+    listed = {symbol: listing_for(symbol).instrument for symbol in symbols} if name in OF_DAEMONS else None
+    told = {order["symbol"]: float(order["stop_price"] or order["price"]) for order in stored.told["orders"]}
+    told |= {symbol: plan["entry_price"] for symbol, plan in stored.kept["plan"].items()}
+    prices = {symbol: told.get(symbol, 100.0) for symbol in symbols}
+    newest_ms = max(order["updated_ms"] for order in stored.told["orders"])
+    engine = Resumed(stored, listed or instruments_of(stored), now_ms=newest_ms + 30_000)
+    for symbol in symbols:
+        engine.price(prices[symbol], symbol)
+    engine.restart()
+    for step in range(STEPS):
+        engine.advance(STEP_MS)
+        for number, symbol in enumerate(symbols):
+            engine.price(prices[symbol] * (1 + 0.01 * math.sin(step / 9 + number)), symbol, size=20.0 / (1 + number))
+        if step == STEPS // 3:
+            engine.command(CommandName.RESUME)
+        if step % 6 == 0:
+            engine.forecast(0.03 if step % 12 else -0.03, symbols[step // 6 % len(symbols)])
+        engine.put(Ticked())
+    return engine
+
+
+def in_words(decisions: list[Decision]) -> Iterator[list[Any]]:
+    """What a decision did, without what only names it."""
+    for decision in decisions:
+        match decision:
+            case SubmitOrder(approved=approved, replaces=replaces):
+                o = approved.intent
+                yield ["submit", o.client_id, o.symbol, o.purpose, o.side, o.type, str(o.quantity), str(o.price),
+                       str(o.stop_price), o.reduce_only, replaces.client_id if replaces else ""]  # fmt: skip
+            case CancelOrder(ref=ref):
+                yield ["cancel", ref.client_id]
+            case RecordTrade(trade=trade):
+                yield ["trade", trade.symbol, str(trade.quantity), str(trade.profit_quote), str(trade.reason)]
+            case RecordDecision(record=record):
+                yield ["decision", record.symbol, record.verdict, [str(reason) for reason in record.reasons]]
+            case KeepTradingState(state=state, reasons=reasons):
+                yield ["state", state, [str(reason) for reason in reasons]]
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_decides_as_the_version_before_did(name: str, tmp_path: Path) -> None:
+    engine = a_quarter_of_an_hour(name, tmp_path)
+    told = json.loads((FOLDER / name / "went-on.json").read_text())
+    did = json.loads(json.dumps(list(in_words(engine.seen))))
+    for number, (now, then) in enumerate(zip(did, told["did"], strict=False)):
+        assert now == then, number
+    assert len(did) == len(told["did"])
+    assert {c: str(total) for c, total in sorted(engine.engine.state.ledger.balances.items())} == told["balances"]
