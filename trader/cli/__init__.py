@@ -1,4 +1,15 @@
-"""Typer commands, one file per group: parse, call, print. No logic. Heavy imports wait inside the commands."""
+"""Typer commands, one file per group: parse, call, print. No logic. Heavy imports wait inside the commands.
+
+application  the `trader` command and its groups: a new command is entered here
+look         commands that read: from the daemon, or from its ledger
+act          commands that act on the running daemon
+runs         commands that work until they are done: run, train, bench, compile
+doctor, download, features, models, sandbox, tune  one command or group each
+options      options that several commands share
+output       JSON for programs, a console for people; `tables`, `status_view`, `model_tables` what is printed
+
+Begin with `application`.
+"""
 
 import errno
 import sys

@@ -1,1 +1,15 @@
-"""The synchronous core (`Engine.process`) and the asyncio shell around it (inbox, scorer, runner)."""
+"""The synchronous core. `Engine.process(event) -> list[Decision]` decides; it does no I/O and reads no clock.
+
+engine      the one place where decisions are made: which event goes to which handler
+state       all changing state, each part with one writer; `remembered` and `older` what a restart takes from it
+desk        what handlers share while one event is processed
+decide      a candle close: the strategy is asked, `admission` and `opening` have their say
+exits       closing positions; `protection` the stop that rests at the exchange
+orders      what the exchange says about orders and fills
+account     reconciliation; `scope` what one asks for
+algorithms  runs execution algorithms
+control     commands, breakers, what the account is worth
+in_use      the model in use, and what its drift does to new positions
+
+Begin with `engine`, then `decide`.
+"""

@@ -1,4 +1,14 @@
-"""From a wanted position to orders: impact, plans, algorithms, order tracking, reconciliation."""
+"""From a wanted position to orders.
+
+planner     which algorithm carries a quantity to the market
+algorithms  market, limit, twap: small state machines
+impact      what taking a quantity out of a book costs; `costs` a whole trade, before and after
+client_ids  ids by which the same intent can never become two orders
+tracker     every order we ever wanted, and the only code that changes one
+reconcile   what the exchange says against what we believe
+
+Begin with `planner`, or with `tracker`.
+"""
 
 from trader.execution.client_ids import client_id_for, parent_id_for
 from trader.execution.costs import execution_report, round_trip_cost_frac

@@ -2,6 +2,17 @@
 
 `compute_features` and `compute_matrix` step through whole histories, `FeatureStream` takes candle by candle; both
 call the same compiled step. `CATALOGUE` says what every column is; `MODEL_INPUTS` are the ones a model sees.
+
+step       one candle in, one row out: what both drivers call
+families   one file per family of columns made from the symbol's own candles
+groups     what needs more than those: the leader, other symbols, books, observations; `groups.registry` lists them
+columns    what a column is; `catalogue` all of them in order; `feature_set` what one model sees
+stream     the live driver; `batch` and `frames` those of whole histories; `market` all symbols together
+history    the last candles and what several families derive from them; `windows` sums over them
+compiled   how kernels are compiled; `setup` compiles all of them once
+page       writes docs/features.md: `python -m trader.features.page > docs/features.md`
+
+Begin with `step` and one file of `families`.
 """
 
 from trader.features.batch import compute_matrix

@@ -1,1 +1,8 @@
-"""Candles and books made trustworthy: closed-candle proof, quality."""
+"""Candles and books made trustworthy.
+
+candles  from updates of forming candles to closed ones: each once, in order, without a gap
+quality  book faults, and the state of a symbol from the states of its streams
+bulk     whole histories: gaps filled, longer candles made
+
+Begin with `candles`.
+"""

@@ -1,4 +1,13 @@
-"""Pre-trade review, stops, exits, correlation, breakers."""
+"""What may be sent, when a position is left, and when trading stops.
+
+review       the one pre-trade review: it alone makes an `Approved`, and only an `Approved` can be sent
+stops        how far the stop is, and the plan that guards a position
+exits        when a position is left, in whole or in part
+breakers     when trading shrinks or stops, and when it may go on
+correlation  which symbols move together
+
+Begin with `review`.
+"""
 
 from trader.risk.breakers import BreakerState, BreakerView
 from trader.risk.exits import Exit, extend, on_candle, on_price

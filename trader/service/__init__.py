@@ -1,1 +1,11 @@
-"""What makes the daemon a service: control socket, single-writer lock, child processes."""
+"""What makes a running engine a service.
+
+serving    puts the wings around it
+process    one daemon process: lock, loop, children, compiled kernels, how the market is reached
+control    the control socket: commands in, status and lists out
+learning   models: care, retraining, training, tuning, candle history
+recording  the recorder and its child process
+doctor     `trader doctor`
+
+Begin with `serving`.
+"""

@@ -2,6 +2,13 @@
 
 `step(state, input, view) -> (state, actions)` holds no task and no sleep. The state is all there is: a restart
 feeds it `Started()` again, which re-arms its timers, and the same input delivered twice changes nothing twice.
+
+step      the one function that moves an algorithm on
+market, limit, twap  one algorithm each
+state     what an algorithm remembers; `inputs` what it is told; `actions` what it wants done
+children  what all of them do with their child orders
+
+Begin with `step`.
 """
 
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake

@@ -1,1 +1,5 @@
-"""Websockets of every exchange: who listens to what, and who is connected."""
+"""Websockets of every exchange.
+
+hub          who listens to which stream; every message is encoded once
+connections  which sockets are open, and when a client was last here
+"""
