@@ -13,6 +13,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Candle, FundingRate
 from trader.domain.observation import Observation
 from trader.domain.orders import Approved, Fill, Order, OrderRef, OrderReport
+from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord
 
 MarketSink = Callable[[MarketEvent], None]
@@ -171,12 +172,6 @@ class Recovered(Protocol):
         """(kind, key) -> msgpack, see `engine.state`."""
 
     @property
-    def trading_state(self) -> TradingState: ...
-
-    @property
-    def trading_reasons(self) -> tuple[str, ...]: ...
-
-    @property
     def equity(self) -> EquitySnapshot | None: ...
 
 
@@ -205,7 +200,7 @@ class LedgerReader(Protocol):
     def executions(self, *, limit: int) -> list[ExecutionReport]: ...
     def balances(self) -> list[Balance]: ...
     def equity(self, *, limit: int) -> list[EquitySnapshot]: ...
-    def trading_state(self) -> tuple[TradingState, tuple[str, ...]]: ...
+    def trading_state(self) -> tuple[TradingState, tuple[Reason, ...]]: ...
     def count_inputs(self, *, after: int) -> int:
         """How many of the engine's inputs with a number above `after` are kept."""
 

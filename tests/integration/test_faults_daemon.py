@@ -41,7 +41,7 @@ async def is_guarded(daemon: SmallDaemon) -> None:
 async def trades_again(daemon: SmallDaemon, symbol: str = ETH) -> None:
     """The next forecast is taken, and everything agrees afterwards."""
     await daemon.has_recovered()
-    await eventually(lambda: daemon.state.trading_state is TradingState.ACTIVE)
+    await eventually(lambda: daemon.state.breakers.trading_state is TradingState.ACTIVE)
     await asyncio.sleep(NEXT_CANDLE_S)
     daemon.forecast(symbol)
     await daemon.is_entered(symbol)
@@ -114,7 +114,7 @@ async def test_a_port_that_refuses_leaves_the_position_to_its_stop_and_opens_not
         daemon.forecast()
         await daemon.is_entered()
         await daemon.faults.begin("refuse_connections", for_s=2.5)
-        await eventually(lambda: daemon.state.trading_state is TradingState.REDUCING)
+        await eventually(lambda: daemon.state.breakers.trading_state is TradingState.REDUCING)
         orders = len(daemon.orders())
         await opens_nothing(daemon, "account stream is not live")
         await is_guarded(daemon)
@@ -130,7 +130,7 @@ async def test_a_clock_that_is_wrong_reduces_until_it_is_right_again(
         daemon.forecast()
         await daemon.is_entered()
         await daemon.faults.begin("clock_skew", skew_ms=1_800)
-        await eventually(lambda: any("clock +" in reason for reason in daemon.state.trading_reasons))
+        await eventually(lambda: any("clock +" in str(reason) for reason in daemon.state.breakers.reasons))
         await opens_nothing(daemon, "clock +")
         await is_guarded(daemon)
         await daemon.faults.clear()

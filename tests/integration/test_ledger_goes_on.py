@@ -47,7 +47,10 @@ def agrees_with_itself(engine: Resumed) -> None:
     assert {s: p for s, p in again.ledger.positions.items() if not p.is_flat} == {
         s: p for s, p in state.ledger.positions.items() if not p.is_flat
     }
-    assert (again.trading_state, again.trading_reasons) == (state.trading_state, state.trading_reasons)
+    assert (again.breakers.trading_state, again.breakers.reasons) == (
+        state.breakers.trading_state,
+        state.breakers.reasons,
+    )
     assert found.last_seq == engine.memory.last_seq
 
 
@@ -93,8 +96,8 @@ def test_a_candle_that_was_decided_on_is_not_decided_on_again(entries: Resumed) 
 
 
 def test_a_pause_and_a_drifted_model_hold_until_a_person_resumes(entries: Resumed) -> None:
-    assert entries.engine.state.trading_state == "reducing"
-    assert [str(reason) for reason in entries.engine.state.trading_reasons] == ["paused by command"]
+    assert entries.engine.state.breakers.trading_state == "reducing"
+    assert [str(reason) for reason in entries.engine.state.breakers.reasons] == ["paused by command"]
     entries.forecast(symbol=ADA)
     record = entries.last_record()
     assert (record.symbol, record.verdict) == (ADA, Verdict.SKIP)
@@ -183,8 +186,8 @@ def test_a_kill_goes_on_until_everything_is_closed(halted: Resumed) -> None:
     assert halted.positions() == ()
     assert halted.exchange.open_orders() == []
     assert (halted.engine.state.exits, halted.engine.state.plans, halted.engine.state.algorithms) == ({}, {}, {})
-    assert halted.engine.state.trading_state == "halted"
-    assert [str(reason) for reason in halted.engine.state.trading_reasons] == ["killed by command"]
+    assert halted.engine.state.breakers.trading_state == "halted"
+    assert [str(reason) for reason in halted.engine.state.breakers.reasons] == ["killed by command"]
     agrees_with_itself(halted)
 
 
@@ -197,7 +200,7 @@ def test_it_stays_halted_until_a_person_resumes(halted: Resumed) -> None:
         "model drifted: feature_drift 41%>30%, wins t=-3.4<-3.0",
     ]
     halted.command(CommandName.RESUME)
-    assert halted.engine.state.trading_state == "active"
+    assert halted.engine.state.breakers.trading_state == "active"
     agrees_with_itself(halted)
 
 

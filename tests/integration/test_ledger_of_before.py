@@ -65,8 +65,11 @@ def test_every_row_is_remembered(stored: StoredLedger) -> None:
     }
     same([msgspec.to_builtins(each) for each in remembered.balances if each.total], told["balances"])
     assert {(kind, key) for kind, keys in kept.items() for key in keys} == remembered.state.keys()
-    assert remembered.trading_state == told["status"]["trading_state"]
-    same(remembered.trading_reasons, told["status"]["trading_reasons"])
+    reader = SqlLedgerReader(stored.path)
+    trading_state, reasons = reader.trading_state()
+    reader.close()
+    assert trading_state == told["status"]["trading_state"] == restored(stored)[0].breakers.trading_state
+    same(reasons, told["status"]["trading_reasons"])
     same(remembered.equity, {name: told["status"]["money"][name] for name in ("equity", "cash", "peak", "day_start")})
     newest: dict[str, int] = {}
     for row in told["decisions"]:

@@ -71,8 +71,6 @@ class Memory(msgspec.Struct):
     positions_by_symbol: dict[str, Position] = {}
     balances_by_currency: dict[str, Balance] = {}
     state: dict[tuple[str, str], bytes] = {}
-    trading_state: d.TradingState = d.TradingState.ACTIVE
-    trading_reasons: tuple[str, ...] = ()
     equity: d.EquitySnapshot | None = None
 
     @property
@@ -114,8 +112,6 @@ class Memory(msgspec.Struct):
                     self.state.pop((kind, key), None)
                 else:
                     self.state[(kind, key)] = value
-            case d.KeepTradingState(state=state, reasons=reasons):
-                self.trading_state, self.trading_reasons = state, reasons
             case d.RecordDecision(record=record):
                 self.decided_ms[record.symbol] = record.candle_open_ms
             case d.RecordEquity(snapshot=snapshot):

@@ -323,7 +323,7 @@ class Scene:
     def trading(self) -> tuple[d.TradingState, tuple[str, ...]]:
         """The trading state and why."""
         state = self.engine.state
-        return state.trading_state, tuple(str(reason) for reason in state.trading_reasons)
+        return state.breakers.trading_state, tuple(str(reason) for reason in state.breakers.reasons)
 
     def counted(self, *names: str) -> tuple[int, ...]:
         """What the engine has counted since its start, for the status."""

@@ -29,7 +29,7 @@ from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.store import SimulationStore
 
 FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
-RENAMED = {"failure_reason": "refusal"}  # fields of kept state: as they were -> as they are
+RENAMED = {"failure_reason": "refusal", "halt_reason": "halt"}  # fields of kept state: as they were -> as they are
 Step = tuple[AnyEvent, list[Decision]]
 
 

@@ -12,6 +12,7 @@ import msgspec
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.closing import CloseReason
 from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderRef, Purpose, Side
+from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord
 from trader.domain.timers import TimerId
 
@@ -178,7 +179,7 @@ class RecordEquity(DecisionBase, frozen=True):
 
 class KeepTradingState(DecisionBase, frozen=True):
     state: TradingState
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 class AnswerCommand(DecisionBase, frozen=True):

@@ -17,6 +17,18 @@ class Code(StrEnum):
     # account and trading state
     NOT_RECONCILED = "not_reconciled"
     SHUTTING_DOWN = "shutting_down"
+    PAUSED = "paused"
+    KILLED = "killed"
+    INVARIANT_BROKEN = "invariant_broken"
+    UNPLANNED_POSITION = "unplanned_position"
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    LOSSES_IN_A_ROW = "losses_in_a_row"
+    NOT_VALUED = "not_valued"
+    ACCOUNT_NOT_LIVE = "account_not_live"
+    ALL_DATA_STALE = "all_data_stale"
+    TOO_MANY_ERRORS = "too_many_errors"
+    CLOCK_OFF = "clock_off"
     REDUCING = "trading_reducing"
     HALTED = "trading_halted"
     EQUITY_UNKNOWN = "equity_unknown"
@@ -138,6 +150,18 @@ _TEXTS: dict[Code, str] = {
     Code.TOLD: "{about}",
     Code.NOT_RECONCILED: "account not reconciled yet",
     Code.SHUTTING_DOWN: "shutting down",
+    Code.PAUSED: "paused by command",
+    Code.KILLED: "killed by command",
+    Code.INVARIANT_BROKEN: "invariant broken: {about}",
+    Code.UNPLANNED_POSITION: "{quantity_base} {about} has no plan; policy halt",
+    Code.DAILY_LOSS: "daily loss {loss_frac:.1%}, at most {most_frac:.1%}",
+    Code.DRAWDOWN: "drawdown {loss_frac:.1%}, at most {most_frac:.1%}",
+    Code.LOSSES_IN_A_ROW: "{losses:.0f} losses in a row",
+    Code.NOT_VALUED: "equity is not known",
+    Code.ACCOUNT_NOT_LIVE: "account stream is not live",
+    Code.ALL_DATA_STALE: "market data is stale",
+    Code.TOO_MANY_ERRORS: "{errors:.0f} errors in a minute, at most {most_errors:.0f}",
+    Code.CLOCK_OFF: "clock {offset_ms:+.0f} ms from the exchange's, at most {most_ms:.0f} ms",
     Code.REDUCING: "trading is reducing: {causes}",
     Code.HALTED: "trading is halted: {causes}",
     Code.EQUITY_UNKNOWN: "equity is not known yet",

@@ -9,13 +9,14 @@ from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Leve
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, Purpose
+from trader.domain.reasons import Code, because
 from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
-from trader.engine import algorithms, control, exits, opening, orders
+from trader.engine import algorithms, exits, guard, opening, orders
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
-from trader.execution.reconcile import Discrepancy, compare
+from trader.execution.reconcile import Discrepancy, DiscrepancyKind, compare
 
 _REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, WEEK_MS
 
@@ -110,9 +111,9 @@ def _compare(desk: Desk, event: Reconciled) -> None:
         instruments={symbol: market.instrument for symbol, market in state.markets.items()},
         prices=state.prices(),
     )
-    texts = {d.text: d for d in found}
-    confirmed = [d for text, d in texts.items() if text in state.suspects]
-    state.suspects = frozenset(texts)
+    suspects = {discrepancy.key: discrepancy for discrepancy in found}
+    confirmed = [discrepancy for key, discrepancy in suspects.items() if key in state.suspects]
+    state.suspects = frozenset(suspects)
     if len(confirmed) < len(found):
         desk.emit(RequestReconcile("a difference must be seen twice"))
     for discrepancy in confirmed:
@@ -122,14 +123,14 @@ def _compare(desk: Desk, event: Reconciled) -> None:
 def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
     """A confirmed difference is named, and the ledger follows the exchange: nothing is true until it says so."""
     state = desk.state
-    desk.notify(Level.ALERT, f"account.{discrepancy.kind}", discrepancy.text, ref=discrepancy.subject)
-    if discrepancy.kind in ("transfer", "manual_trade"):
+    desk.notify(Level.ALERT, f"account.{discrepancy.kind.value}", discrepancy.text, ref=discrepancy.subject)
+    if discrepancy.kind in (DiscrepancyKind.TRANSFER, DiscrepancyKind.MANUAL_TRADE):
         change = state.ledger.adjust(discrepancy.subject, discrepancy.difference)
-        if discrepancy.kind == "transfer":
-            control.transferred(desk, discrepancy.subject, discrepancy.difference)
+        if discrepancy.kind is DiscrepancyKind.TRANSFER:
+            guard.transferred(desk, discrepancy.subject, discrepancy.difference)
         for balance in change.balances:
             desk.emit(KeepBalance(balance))
-    elif discrepancy.kind == "position":
+    elif discrepancy.kind is DiscrepancyKind.POSITION:
         symbol = discrepancy.subject
         flat = Position(symbol, ZERO, ZERO, desk.now_ms)
         exits.abort_entries(desk, symbol, "the position is not as it should be")
@@ -177,7 +178,7 @@ def _answer_unplanned(desk: Desk) -> None:
         text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
         desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
         if policy is StartupPolicy.HALT:
-            control.halt(desk, text)
+            guard.halt(desk, because(Code.UNPLANNED_POSITION, position.symbol, quantity_base=position.quantity))
         else:
             exits.ask_exit(
                 desk, position.symbol, abs(position.quantity), CloseReason.UNPLANNED, Purpose.FLATTEN, is_urgent=True

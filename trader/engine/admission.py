@@ -2,7 +2,7 @@
 
 from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
-from trader.domain.reasons import Code, Reason, because, of_stored
+from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, HealthAction, ModelVerdict
 from trader.engine import in_use
 from trader.engine.desk import Desk
@@ -25,9 +25,10 @@ def _account_reasons(desk: Desk) -> list[Reason]:
         reasons.append(because(Code.NOT_RECONCILED))
     if state.is_stopping:
         reasons.append(because(Code.SHUTTING_DOWN))
-    if state.trading_state is not TradingState.ACTIVE:
-        code = Code.HALTED if state.trading_state is TradingState.HALTED else Code.REDUCING
-        reasons.append(because(code, causes=of_stored(state.trading_reasons)))
+    trading = state.breakers
+    if trading.trading_state is not TradingState.ACTIVE:
+        code = Code.HALTED if trading.trading_state is TradingState.HALTED else Code.REDUCING
+        reasons.append(because(code, causes=trading.reasons))
     return reasons
 
 
@@ -68,9 +69,9 @@ def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | No
 
 def too_correlated(desk: Desk, symbol: str, notional_quote: float) -> Reason | None:
     """More exposure than may move together, were `notional_quote` opened too."""
-    assert desk.state.equity is not None
+    assert desk.state.worth is not None
     together = desk.correlated_quote(symbol) + notional_quote
-    most = desk.settings.risk.correlated_exposure_frac * desk.state.equity.equity
+    most = desk.settings.risk.correlated_exposure_frac * desk.state.worth.equity
     if together <= most:
         return None
     quote = desk.market(symbol).instrument.quote

@@ -155,7 +155,7 @@ class Desk:
 
     def _review_view(self, intent: OrderIntent) -> ReviewView:
         state = self.state
-        market = self.market(intent.symbol)
+        market, worth = self.market(intent.symbol), state.worth
         minute_ago = self.now_ms - MINUTE_MS * state.speed
         while state.submitted_ms and state.submitted_ms[0] < minute_ago:
             state.submitted_ms.popleft()
@@ -167,16 +167,16 @@ class Desk:
             ),
             ZERO,
         )
-        equity = state.equity
         return ReviewView(
             now_ms=self.now_ms,
             instrument=market.instrument,
             book=market.book,
-            equity=equity.equity if equity else 0.0,
-            exposure_quote=(equity.exposure if equity else 0.0) + sum(self.opening(but=intent.parent_id).values()),
+            equity=worth.equity if worth is not None else 0.0,
+            exposure_quote=(worth.exposure if worth is not None else 0.0)
+            + sum(self.opening(but=intent.parent_id).values()),
             free_quote=self.free_quote(market.instrument.quote),
             position_quantity=self.held(intent.symbol),
-            trading_state=state.trading_state,
+            trading_state=state.breakers.trading_state,
             stream_is_live=market.stream is StreamState.LIVE,
             unknown_in_symbol=state.tracker.unknown_in(intent.symbol),
             orders_last_minute=len(state.submitted_ms),

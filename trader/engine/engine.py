@@ -33,10 +33,11 @@ from trader.domain.events import (
     TimerFired,
     TradePrinted,
 )
+from trader.domain.reasons import Code, because
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
-from trader.engine import account, algorithms, control, decide, exits, in_use, opening, orders
+from trader.engine import account, algorithms, control, decide, exits, guard, in_use, opening, orders
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
@@ -112,7 +113,7 @@ class Engine:
         """Our own records disagree: open nothing, keep protecting, tell a person."""
         desk = self._desk
         desk.notify(Level.ALERT, "invariant.broken", str(error))
-        control.halt(desk, f"invariant broken: {error}")
+        guard.halt(desk, because(Code.INVARIANT_BROKEN, str(error)))
 
     # --- one kind of event each ---------------------------------------------------------------------------
 
@@ -178,7 +179,7 @@ class Engine:
     # --- market -------------------------------------------------------------------------------------------
 
     def _on_tick(self, event: Ticked) -> None:
-        control.on_tick(self._desk, event)
+        guard.on_tick(self._desk, event)
         account.check_told(self._desk)
         for symbol in list(self.state.plans):
             exits.judge(self._desk, symbol)
@@ -220,7 +221,7 @@ class Engine:
     def _on_reconciled(self, event: Reconciled) -> None:
         self.state.account_is_live = True
         account.on_reconciled(self._desk, event)
-        control.revalue(self._desk)
+        guard.revalue(self._desk)
 
     def _on_unreachable(self, event: AccountUnreachable) -> None:
         self.state.account_is_live = False

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trader.domain.reasons import with_codes
+from trader.domain.reasons import Code, because, with_codes
 from trader.domain.refusals import from_words
 
 Fields = dict[str, Any]
@@ -20,10 +20,17 @@ def _algorithm(fields: Fields) -> Fields:
     return {"refusal": from_words(fields.get("failure_reason", "")), **fields}
 
 
+def _breakers(fields: Fields) -> Fields:
+    """Reasons, and that of a halt, were sentences."""
+    mended: Fields = with_codes(fields)
+    words = fields.get("halt_reason", "")
+    return {"halt": because(Code.TOLD, words) if words else None, **mended}
+
+
 def _health(fields: Fields) -> Fields:
     """Reasons were sentences."""
     mended: Fields = with_codes(fields)
     return mended
 
 
-_MENDED: Mapping[str, Callable[[Fields], Fields]] = {"algorithm": _algorithm, "health": _health}
+_MENDED: Mapping[str, Callable[[Fields], Fields]] = {"algorithm": _algorithm, "breakers": _breakers, "health": _health}

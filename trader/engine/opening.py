@@ -116,7 +116,7 @@ def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
 
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
     state, view, instrument = desk.state, opening.view, opening.market.instrument
-    if state.equity is None:
+    if state.worth is None:
         return Unsized(because(Code.EQUITY_UNKNOWN))
     liquidated = beyond_liquidation(desk, view.symbol, stop_frac)
     if liquidated is not None:
@@ -125,9 +125,9 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
     unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - desk.reserved_quote(instrument.quote)
     pending = [(value, state.tickets[s].stop_frac) for s, value in under_way.items() if s in state.tickets]
     sizing = SizingView(
-        equity=state.equity.equity,
+        equity=state.worth.equity,
         free_quote=desk.free_quote(instrument.quote) - max(0.0, unplaced),
-        exposure_quote=state.equity.exposure + sum(under_way.values()),
+        exposure_quote=state.worth.exposure + sum(under_way.values()),
         open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions, pending=pending),
         position_count=len(state.plans) + len(state.tickets.keys() - state.plans.keys()),
         price=_approval_price(desk, view, opening.wanted.side),

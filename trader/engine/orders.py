@@ -18,11 +18,10 @@ from trader.domain.decisions import (
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
-from trader.engine import algorithms, exits, opening
+from trader.engine import algorithms, exits, guard, opening
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.state import DustKept
-from trader.risk.breakers import trade_closed
 
 # How long fills that an ended order still owes may take over the stream before they are asked for, network seconds.
 _MISSING_FILLS_S = 2.0
@@ -139,8 +138,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
         exits.abort_entries(desk, order.symbol, "stopped out")
     if change.closed is not None:
         desk.emit(RecordTrade(change.closed))
-        state.breakers = trade_closed(state.breakers, float(change.closed.profit_quote))
-        desk.keep("breakers", "", state.breakers)
+        guard.trade_closed(desk, float(change.closed.profit_quote))
     plan = state.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)

@@ -8,7 +8,7 @@ import msgspec
 
 from trader.config.schema import Settings
 from trader.domain.closing import CloseReason
-from trader.domain.decisions import EquitySnapshot, KeepState, TradingState
+from trader.domain.decisions import EquitySnapshot, KeepState
 from trader.domain.errors import Misconfigured
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
@@ -17,6 +17,7 @@ from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.engine.older import as_today
 from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState, TwapState
+from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
 from trader.ports import Recovered
@@ -71,6 +72,20 @@ class StopTrouble(msgspec.Struct, frozen=True):
     tries: int = 0
     refusals: int = 0
     not_before_ms: int = 0
+
+
+class Worth(msgspec.Struct, frozen=True):
+    """What the account is worth in quote, marked to market, with every unknown order at its worst."""
+
+    ts_ms: int
+    equity: float
+    cash: float
+    exposure: float  # sum of |position value|
+
+
+def worth_of(snapshot: EquitySnapshot | None) -> Worth | None:
+    """What was recorded last."""
+    return None if snapshot is None else Worth(snapshot.ts_ms, snapshot.equity, snapshot.cash, snapshot.exposure)
 
 
 class OpenedKept(msgspec.Struct, frozen=True):
@@ -165,9 +180,8 @@ class EngineState:
         self.breakers = BreakerState()
         self.model: ModelInfo | None = None
         self.health: ModelHealth | None = None  # of the model it names, which may not be in use any more
-        self.trading_state = TradingState.ACTIVE
-        self.trading_reasons: tuple[str, ...] = ()
-        self.equity: EquitySnapshot | None = None
+        self.breakers_kept = BreakerState()  # as the journal has it
+        self.worth: Worth | None = None
         self.equity_recorded_ms = 0
         self.opened_ms = 0  # when this ledger began; no fill of ours is older
         self.is_opened = False  # the ledger knows what the account held when it began
@@ -182,7 +196,7 @@ class EngineState:
         self.payment_ids: dict[str, int] = {}  # of the last days -> when
         self.last_payment_ms = 0
         self.decided_ms: dict[str, int] = {}  # open time of the newest candle decided on, per symbol
-        self.suspects: frozenset[str] = frozenset()  # differences seen once; named when seen twice
+        self.suspects: frozenset[DiscrepancyKey] = frozenset()  # differences seen once; named when seen twice
         self.stop_troubles: dict[str, StopTrouble] = {}  # per symbol, until a stop rests again
         self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
         self.correlations = Correlations()
@@ -203,7 +217,7 @@ class EngineState:
                     if key in self.markets:
                         self.markets[key].regime = regime
                 case BreakerState():
-                    self.breakers = value
+                    self.breakers = self.breakers_kept = value
                 case OpenedKept(opened_ms=opened_ms):
                     self.is_opened, self.opened_ms = True, opened_ms
                 case ModelHealth():
@@ -218,11 +232,26 @@ class EngineState:
         self.last_payment_ms = remembered.last_payment_ms
         self.payment_ids = dict.fromkeys(remembered.payment_ids, remembered.last_payment_ms)
         self.decided_ms = dict(remembered.decided_ms)
-        self.trading_state, self.trading_reasons = remembered.trading_state, remembered.trading_reasons
-        self.equity = remembered.equity
+        self.worth = worth_of(remembered.equity)
         # a cancel that was asked for may never have left: it is asked for again where it still matters
         orders = [msgspec.structs.replace(order, cancel_requested=False) for order in remembered.orders]
         return list(self.tracker.restore(orders, remembered.fill_ids))
+
+    @property
+    def equity(self) -> EquitySnapshot | None:
+        """What the account is worth, beside what the breakers measure it from."""
+        worth = self.worth
+        if worth is None:
+            return None
+        peak, day_start = self.breakers.peak, self.breakers.day_start
+        return EquitySnapshot(
+            ts_ms=worth.ts_ms,
+            equity=worth.equity,
+            cash=worth.cash,
+            exposure=worth.exposure,
+            peak=worth.equity if peak is None else peak,
+            day_start=worth.equity if day_start is None else day_start,
+        )
 
     def prices(self) -> dict[str, float]:
         """Mid price of every symbol that has one."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 
@@ -10,7 +10,18 @@ from trader.domain.account import Balance, Position
 from trader.domain.instrument import ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Order, OrderStatus
 
-Kind = Literal["transfer", "manual_trade", "position", "missing_order", "foreign_order"]
+
+class DiscrepancyKind(StrEnum):
+    """What differs."""
+
+    TRANSFER = "transfer"  # a balance, without a trade that explains it
+    MANUAL_TRADE = "manual_trade"  # two balances, as one trade at the market price would change them
+    POSITION = "position"
+    MISSING_ORDER = "missing_order"  # open here only
+    FOREIGN_ORDER = "foreign_order"  # open there only
+
+
+DiscrepancyKey = tuple[DiscrepancyKind, str, Decimal]  # (kind, subject, difference): the same one, seen again
 
 _CONFIRMED_OPEN = (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
 
@@ -21,12 +32,16 @@ _PRICE_TOLERANCE = 0.1
 class Discrepancy(msgspec.Struct, frozen=True):
     """One difference. `subject` is a currency, a symbol or a client id; `ours` and `theirs` as a person reads them."""
 
-    kind: Kind
+    kind: DiscrepancyKind
     subject: str
     ours: str
     theirs: str
     text: str
     difference: Decimal = ZERO  # theirs - ours, for balances and positions
+
+    @property
+    def key(self) -> DiscrepancyKey:
+        return self.kind, self.subject, self.difference
 
 
 def compare(
@@ -70,10 +85,10 @@ def _balance_differences(
     for currency, delta in deltas.items():
         ours, told = balances.get(currency, ZERO), theirs.get(currency, ZERO)
         if currency in traded:
-            kind: Kind = "manual_trade"
+            kind = DiscrepancyKind.MANUAL_TRADE
             text = f"{currency}: {_signed(delta)} by a trade in {traded[currency]} that is not in our fills"
         else:
-            kind = "transfer"
+            kind = DiscrepancyKind.TRANSFER
             verb = "came in" if delta > 0 else "went out"
             text = f"{currency}: {abs(delta)} {verb} without a fill; we held {ours}, the exchange says {told}"
         found.append(Discrepancy(kind, currency, str(ours), str(told), text, delta))
@@ -111,7 +126,7 @@ def _position_differences(
         told = theirs.get(symbol, ZERO)
         if ours != told:
             text = f"{symbol}: we hold {_signed(ours)}, the exchange says {_signed(told)}"
-            found.append(Discrepancy("position", symbol, str(ours), str(told), text, told - ours))
+            found.append(Discrepancy(DiscrepancyKind.POSITION, symbol, str(ours), str(told), text, told - ours))
     return found
 
 
@@ -119,7 +134,7 @@ def _order_differences(orders: list[Order], open_client_ids: Collection[str]) ->
     ours = {order.client_id: order for order in orders}
     found = [
         Discrepancy(
-            "missing_order",
+            DiscrepancyKind.MISSING_ORDER,
             order.client_id,
             order.status.value,
             "not open",
@@ -130,7 +145,7 @@ def _order_differences(orders: list[Order], open_client_ids: Collection[str]) ->
     ]
     found.extend(
         Discrepancy(
-            "foreign_order",
+            DiscrepancyKind.FOREIGN_ORDER,
             client_id,
             "none",
             "open",

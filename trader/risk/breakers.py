@@ -6,6 +6,7 @@ import msgspec
 
 from trader.config.risk import RiskSettings
 from trader.domain.decisions import TradingState
+from trader.domain.reasons import Code, Reason, because
 from trader.domain.units import DAY_MS
 
 
@@ -13,13 +14,13 @@ class BreakerState(msgspec.Struct, frozen=True):
     """What the breakers remember. `day_start` and `peak` are equity in quote, None before the first look."""
 
     trading_state: TradingState = TradingState.ACTIVE
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     day: int = -1  # days since 1970, UTC
     day_start: float | None = None
     peak: float | None = None
     losses_in_a_row: int = 0
     is_paused: bool = False
-    halt_reason: str = ""  # set = halted until a person resumes
+    halt: Reason | None = None  # set = halted until a person resumes
 
 
 class BreakerView(msgspec.Struct, frozen=True):
@@ -33,24 +34,20 @@ class BreakerView(msgspec.Struct, frozen=True):
     clock_offset_ms: float = 0.0
 
 
-def evaluate(
-    state: BreakerState, view: BreakerView, settings: RiskSettings
-) -> tuple[BreakerState, TradingState, tuple[str, ...]]:
-    """(new state, trading state, its reasons).
+def evaluate(state: BreakerState, view: BreakerView, settings: RiskSettings) -> BreakerState:
+    """`state` after `view`, with the trading state it leads to and why.
 
     HALTED stays until `resume`. Every reason for REDUCING clears by itself: with the data, or with the new day.
     """
-    state = _marked(state, view)
-    halt = state.halt_reason or _halting(state, view, settings)
+    state = marked(state, view.now_ms, view.equity)
+    halt = state.halt or _halting(state, view, settings)
     reducing = _reducing(state, view, settings)
-    if halt:
+    trading, reasons = TradingState.ACTIVE, reducing
+    if halt is not None:
         trading, reasons = TradingState.HALTED, (halt, *reducing)
     elif reducing:
-        trading, reasons = TradingState.REDUCING, reducing
-    else:
-        trading, reasons = TradingState.ACTIVE, ()
-    state = msgspec.structs.replace(state, trading_state=trading, reasons=reasons, halt_reason=halt)
-    return state, trading, reasons
+        trading = TradingState.REDUCING
+    return msgspec.structs.replace(state, trading_state=trading, reasons=reasons, halt=halt)
 
 
 def transferred(state: BreakerState, amount_quote: float) -> BreakerState:
@@ -73,24 +70,21 @@ def pause(state: BreakerState) -> BreakerState:
     return msgspec.structs.replace(state, is_paused=True)
 
 
-def halt(state: BreakerState, reason: str) -> BreakerState:
+def halt(state: BreakerState, reason: Reason) -> BreakerState:
     """Stop for good: a kill command, or books that disagree."""
-    return msgspec.structs.replace(state, halt_reason=state.halt_reason or reason)
+    return msgspec.structs.replace(state, halt=state.halt or reason)
 
 
 def resume(state: BreakerState, equity: float | None) -> BreakerState:
     """A person lets it trade again: limits are measured anew from `equity`, or from the next known one."""
-    return msgspec.structs.replace(
-        state, is_paused=False, halt_reason="", losses_in_a_row=0, day_start=equity, peak=equity
-    )
+    return msgspec.structs.replace(state, is_paused=False, halt=None, losses_in_a_row=0, day_start=equity, peak=equity)
 
 
-def _marked(state: BreakerState, view: BreakerView) -> BreakerState:
+def marked(state: BreakerState, now_ms: int, equity: float | None) -> BreakerState:
     """Peak and day start after the newest equity. A new UTC day also forgives the row of losses."""
-    equity = view.equity
     if equity is None or not math.isfinite(equity):
         return state
-    day = view.now_ms // DAY_MS
+    day = now_ms // DAY_MS
     if state.day != day:
         state = msgspec.structs.replace(
             state, day=day, day_start=equity, losses_in_a_row=state.losses_in_a_row if state.day < 0 else 0
@@ -109,33 +103,34 @@ def _loss_frac(start: float | None, equity: float | None) -> float:
     return max(0.0, (start - equity) / start)
 
 
-def _halting(state: BreakerState, view: BreakerView, settings: RiskSettings) -> str:
+def _halting(state: BreakerState, view: BreakerView, settings: RiskSettings) -> Reason | None:
     daily, drawdown = _loss_frac(state.day_start, view.equity), _loss_frac(state.peak, view.equity)
     if daily > 0 and daily >= 2 * settings.daily_loss_frac:
-        return f"daily loss {daily:.1%}, at most {2 * settings.daily_loss_frac:.1%}"
+        return because(Code.DAILY_LOSS, loss_frac=daily, most_frac=2 * settings.daily_loss_frac)
     if drawdown > 0 and drawdown >= settings.drawdown_frac:
-        return f"drawdown {drawdown:.1%}, at most {settings.drawdown_frac:.1%}"
-    return ""
+        return because(Code.DRAWDOWN, loss_frac=drawdown, most_frac=settings.drawdown_frac)
+    return None
 
 
-def _reducing(state: BreakerState, view: BreakerView, settings: RiskSettings) -> tuple[str, ...]:
+def _reducing(state: BreakerState, view: BreakerView, settings: RiskSettings) -> tuple[Reason, ...]:
     reasons = []
     daily = _loss_frac(state.day_start, view.equity)
     if state.is_paused:
-        reasons.append("paused by command")
+        reasons.append(because(Code.PAUSED))
     if view.equity is None or not math.isfinite(view.equity):
-        reasons.append("equity is not known")
+        reasons.append(because(Code.NOT_VALUED))
     if daily > 0 and daily >= settings.daily_loss_frac:
-        reasons.append(f"daily loss {daily:.1%}, at most {settings.daily_loss_frac:.1%}")
+        reasons.append(because(Code.DAILY_LOSS, loss_frac=daily, most_frac=settings.daily_loss_frac))
     if state.losses_in_a_row >= settings.consecutive_losses:
-        reasons.append(f"{state.losses_in_a_row} losses in a row")
+        reasons.append(because(Code.LOSSES_IN_A_ROW, losses=state.losses_in_a_row))
     if not view.account_is_live:
-        reasons.append("account stream is not live")
+        reasons.append(because(Code.ACCOUNT_NOT_LIVE))
     if not view.data_is_live:
-        reasons.append("market data is stale")
+        reasons.append(because(Code.ALL_DATA_STALE))
     if view.errors_last_minute > settings.max_errors_per_minute:
-        reasons.append(f"{view.errors_last_minute} errors in a minute, at most {settings.max_errors_per_minute}")
+        most = settings.max_errors_per_minute
+        reasons.append(because(Code.TOO_MANY_ERRORS, errors=view.errors_last_minute, most_errors=most))
     if not abs(view.clock_offset_ms) <= settings.max_clock_offset_ms:
-        limit = f"at most {settings.max_clock_offset_ms:.0f} ms"
-        reasons.append(f"clock {view.clock_offset_ms:+.0f} ms from the exchange's, {limit}")
+        most_ms = settings.max_clock_offset_ms
+        reasons.append(because(Code.CLOCK_OFF, offset_ms=view.clock_offset_ms, most_ms=most_ms))
     return tuple(reasons)

@@ -160,7 +160,7 @@ def _tell(decision: Decision) -> None:
                 parent_id=report.parent_id,
             )
         case KeepTradingState(state=state, reasons=reasons):
-            log.warning("trading.state_changed", state=state.value, reasons=list(reasons))
+            log.warning("trading.state_changed", state=state.value, reasons=list(texts(reasons)))
         case Notify(level=level, event=event, message=message, symbol=symbol, ref=ref):
             ids = {key: value for key, value in (("symbol", symbol), ("ref", ref)) if value}
             _SEVERITY[level](event, message=message, **ids)

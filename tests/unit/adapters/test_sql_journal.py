@@ -44,7 +44,7 @@ from trader.domain.events import (
 )
 from trader.domain.market import Book, Candle
 from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderIntent, OrderStatus, Side
-from trader.domain.reasons import texts
+from trader.domain.reasons import Code, because, texts
 from trader.domain.signals import DecisionRecord
 from trader.domain.timers import TimerId, TimerKind
 
@@ -74,7 +74,6 @@ async def test_a_first_start_remembers_nothing(tmp_path: Path) -> None:
     remembered = await journal.recover()
     await journal.close()
     assert (remembered.last_seq, remembered.orders, remembered.balances, remembered.state) == (0, [], [], {})
-    assert remembered.trading_state is TradingState.ACTIVE
     assert remembered.equity is None
     assert file_of(tmp_path).stat().st_mode & 0o777 == 0o600
     assert file_of(tmp_path).parent.stat().st_mode & 0o777 == 0o700
@@ -249,11 +248,11 @@ async def test_recovery_brings_open_unsettled_and_recent_orders(tmp_path: Path) 
 async def test_the_trading_state_and_equity_survive(tmp_path: Path) -> None:
     journal = SqlJournal(file_of(tmp_path))
     equity = EquitySnapshot(NOW_MS, 10_000.5, 9_000.0, 1_000.5, 10_100.0, 9_990.0)
-    halted = KeepTradingState(TradingState.HALTED, ("drawdown 16% above 15%", "asked by uid 0"))
+    reasons = (because(Code.DRAWDOWN, loss_frac=0.16, most_frac=0.15), because(Code.KILLED))
+    halted = KeepTradingState(TradingState.HALTED, reasons)
     await journal.write([(Ticked(seq=1), [RecordEquity(equity), halted])], durable=True)
     remembered = await journal.recover()
     await journal.close()
-    assert (remembered.trading_state, remembered.trading_reasons) == (halted.state, halted.reasons)
     assert remembered.equity == equity
     assert SqlLedgerReader(file_of(tmp_path)).trading_state() == (halted.state, halted.reasons)
 

@@ -21,6 +21,8 @@ from trader.domain.decisions import (
 from trader.domain.events import AccountUnreachable, CommandName, ModelChanged, OutcomeLost, StreamState
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.signals import Verdict
+from trader.service.control.snapshot import snapshot
+from trader.service.control.status import MoneyStatus
 
 ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
 
@@ -445,6 +447,48 @@ def test_a_peak_is_written_down_when_it_would_move_a_limit() -> None:
     scene.reconcile(is_startup=True)
     scene.tick()
     assert scene.engine.state.breakers.peak == pytest.approx(5_000 + 50 * 103.0, rel=0.001)
+
+
+def test_peaks_that_creep_up_are_written_down_too() -> None:
+    scene = valued(100.0)
+    for step in range(1, 101):
+        scene.price(100.0 + step * 0.05)  # 0.025 % of the account each
+        scene.tick()
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    assert scene.engine.state.breakers.peak == pytest.approx(10_250, rel=0.001)
+
+
+# --- what a person is told --------------------------------------------------------------------------------
+
+
+def shown(scene: Scene) -> MoneyStatus:
+    """The money of `trader status`."""
+    state = scene.engine.state
+    status = snapshot(scene.settings, state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0)
+    assert status.money is not None
+    assert (status.trading_state, status.trading_reasons) == scene.trading()
+    return status.money
+
+
+def test_status_and_breakers_measure_from_the_same_after_a_resume() -> None:
+    scene = valued(120.0)
+    scene.price(80.0)
+    scene.tick()
+    halted = shown(scene)
+    assert (halted.peak, halted.day_start) == pytest.approx((11_000, 10_000))
+    assert scene.trading()[0] is HALTED
+    scene.command(CommandName.RESUME)
+    for price in (80.0, 82.0):
+        scene.price(price)
+        decided = scene.tick()
+        state = scene.engine.state.breakers
+        assert (shown(scene).peak, shown(scene).day_start) == (state.peak, state.day_start)
+    assert (state.peak, state.day_start) == pytest.approx((9_100, 9_000))
+    assert shown(scene).drawdown_frac == 0
+    assert of(decided, RecordEquity) == []
+    recorded = of(scene.seen, RecordEquity)[-1].snapshot  # the ledger has been told at once
+    assert (recorded.peak, recorded.day_start) == pytest.approx((9_000, 9_000))
 
 
 # --- correlation ------------------------------------------------------------------------------------------

@@ -195,17 +195,17 @@ def test_pause_flatten_kill_and_resume() -> None:
     harness = entered()
     harness.command(CommandName.PAUSE)
     assert harness.held > 0
-    assert harness.engine.state.trading_state == "reducing"
+    assert harness.engine.state.breakers.trading_state == "reducing"
     harness.command(CommandName.FLATTEN)
     assert harness.held == 0
     harness.command(CommandName.KILL)
-    assert harness.engine.state.trading_state == "halted"
+    assert harness.engine.state.breakers.trading_state == "halted"
     harness.advance(60_000)
     harness.forecast()
     assert last_record(harness).record.verdict is Verdict.SKIP
     harness.command(CommandName.RESUME)
     harness.put(Ticked())
-    assert harness.engine.state.trading_state == "active"
+    assert harness.engine.state.breakers.trading_state == "active"
     harness.advance(60_000)
     harness.forecast()
     assert last_record(harness).record.verdict is Verdict.ENTER

@@ -162,7 +162,7 @@ def test_a_position_opened_by_hand_is_taken_over(policy: str, is_closed: bool) -
     assert "account.manual_trade" in told(harness)
     harness.reconcile()
     assert (harness.held == 0) is is_closed
-    assert (harness.engine.state.trading_state == "halted") is not is_closed
+    assert (harness.engine.state.breakers.trading_state == "halted") is not is_closed
     harness.assert_ledger_equals_exchange()
 
 
@@ -213,7 +213,7 @@ def test_a_withdrawal_is_named_and_stops_no_trading() -> None:
     harness.reconcile()
     harness.put(Ticked())
     assert "account.transfer" in told(harness)
-    assert harness.engine.state.trading_state == "active"
+    assert harness.engine.state.breakers.trading_state == "active"
     assert harness.engine.state.equity is not None
     assert harness.engine.state.equity.day_start == pytest.approx(6_000)
     harness.assert_ledger_equals_exchange()

@@ -9,6 +9,7 @@ import pytest
 from tests.kit.builders import NOW_MS
 from trader.config.risk import RiskSettings
 from trader.domain.decisions import TradingState
+from trader.domain.reasons import Code, because, texts
 from trader.risk.breakers import BreakerState, BreakerView, evaluate, halt, pause, resume, trade_closed, transferred
 
 SETTINGS = RiskSettings()
@@ -17,9 +18,7 @@ ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingSt
 
 
 def looked(state: BreakerState, equity: float | None = 1_000.0, now_ms: int = NOW_MS, **view: Any) -> BreakerState:
-    state, trading, reasons = evaluate(state, BreakerView(now_ms, equity, **view), SETTINGS)
-    assert (state.trading_state, state.reasons) == (trading, reasons)
-    return state
+    return evaluate(state, BreakerView(now_ms, equity, **view), SETTINGS)
 
 
 START = looked(BreakerState())
@@ -50,7 +49,7 @@ def test_drawdown_over_days_halts() -> None:
         assert state.trading_state is ACTIVE
     state = looked(state, 934.0, NOW_MS + 5 * DAY)
     assert state.trading_state is HALTED
-    assert state.reasons[0] == "drawdown 15.1%, at most 15.0%"
+    assert str(state.reasons[0]) == "drawdown 15.1%, at most 15.0%"
 
 
 def test_losses_in_a_row_reduce_until_a_win_or_a_new_day() -> None:
@@ -58,7 +57,7 @@ def test_losses_in_a_row_reduce_until_a_win_or_a_new_day() -> None:
     for _ in range(8):
         assert looked(state).trading_state is ACTIVE
         state = trade_closed(state, -1.0)
-    assert looked(state).reasons == ("8 losses in a row",)
+    assert texts(looked(state).reasons) == ("8 losses in a row",)
     assert looked(trade_closed(state, 5.0)).trading_state is ACTIVE
     assert looked(state, now_ms=NOW_MS + DAY).trading_state is ACTIVE
 
@@ -75,20 +74,20 @@ def test_losses_in_a_row_reduce_until_a_win_or_a_new_day() -> None:
 )
 def test_data_reasons_come_and_go(view: dict[str, Any], reason: str) -> None:
     state = looked(START, **view)
-    assert (state.trading_state, state.reasons) == (REDUCING, (reason,))
+    assert (state.trading_state, texts(state.reasons)) == (REDUCING, (reason,))
     assert looked(state).trading_state is ACTIVE
 
 
 @pytest.mark.parametrize("equity", [None, math.nan])
 def test_unknown_equity_reduces_and_keeps_what_was_measured(equity: float | None) -> None:
     state = looked(START, equity)
-    assert state.reasons == ("equity is not known",)
+    assert texts(state.reasons) == ("equity is not known",)
     assert state.peak == 1_000.0
 
 
 def test_pause_and_resume() -> None:
     paused = looked(pause(START))
-    assert (paused.trading_state, paused.reasons) == (REDUCING, ("paused by command",))
+    assert (paused.trading_state, texts(paused.reasons)) == (REDUCING, ("paused by command",))
     assert looked(resume(paused, 1_000.0)).trading_state is ACTIVE
 
 
@@ -103,20 +102,20 @@ def test_resume_measures_anew_so_that_it_does_not_halt_again_at_once() -> None:
 
 
 def test_a_kill_halts_with_its_reason_and_the_first_one_stays() -> None:
-    killed = looked(halt(halt(START, "killed by uid 1000"), "again"))
-    assert (killed.trading_state, killed.reasons) == (HALTED, ("killed by uid 1000",))
+    killed = looked(halt(halt(START, because(Code.KILLED)), because(Code.INVARIANT_BROKEN, "again")))
+    assert (killed.trading_state, texts(killed.reasons)) == (HALTED, ("killed by command",))
 
 
 def test_all_reasons_are_told() -> None:
-    state = looked(pause(halt(START, "kill")), 940.0, account_is_live=False)
+    state = looked(pause(halt(START, because(Code.KILLED))), 940.0, account_is_live=False)
     assert len(state.reasons) == 4
 
 
 def test_no_loss_is_no_trip_even_with_limits_of_zero() -> None:
     strict = SETTINGS.model_copy(update={"daily_loss_frac": 0.0, "drawdown_frac": 0.0})
-    state, trading, _ = evaluate(START, BreakerView(NOW_MS, 1_000.0), strict)
-    assert trading is ACTIVE
-    assert evaluate(state, BreakerView(NOW_MS, 999.0), strict)[1] is HALTED
+    state = evaluate(START, BreakerView(NOW_MS, 1_000.0), strict)
+    assert state.trading_state is ACTIVE
+    assert evaluate(state, BreakerView(NOW_MS, 999.0), strict).trading_state is HALTED
 
 
 def test_the_state_survives_a_restart() -> None:

@@ -17,7 +17,7 @@ from trader.adapters.sql import selects
 from trader.adapters.sql.writer import Batch, Call, LedgerWriter
 from trader.adapters.sql.writing import Step, has_rows
 from trader.domain.account import Balance, Position
-from trader.domain.decisions import EquitySnapshot, TradingState
+from trader.domain.decisions import EquitySnapshot
 from trader.domain.errors import InvariantBroken, TraderError
 from trader.domain.events import Ticked
 from trader.domain.orders import Order
@@ -40,8 +40,6 @@ class RecoveredLedger(msgspec.Struct):
     positions: Sequence[Position]
     balances: Sequence[Balance]
     state: Mapping[tuple[str, str], bytes]
-    trading_state: TradingState
-    trading_reasons: tuple[str, ...]
     equity: EquitySnapshot | None
 
 
@@ -117,7 +115,6 @@ class SqlJournal:
 def _recovered(connection: Connection) -> RecoveredLedger:
     fill_ids, last_fill_ms = selects.remembered_fills(connection, days=_REMEMBERED_DAYS)
     payment_ids, last_payment_ms = selects.remembered_payments(connection, days=_REMEMBERED_DAYS)
-    trading_state, reasons = selects.trading_state(connection)
     return RecoveredLedger(
         ledger_id=selects.meta(connection, "ledger_id") or "",
         last_seq=int(selects.meta(connection, "last_seq") or 0),
@@ -130,7 +127,5 @@ def _recovered(connection: Connection) -> RecoveredLedger:
         positions=selects.positions(connection),
         balances=selects.balances(connection),
         state=selects.state(connection),
-        trading_state=trading_state,
-        trading_reasons=reasons,
         equity=next(iter(selects.equity(connection, limit=1)), None),
     )

@@ -7,6 +7,7 @@ from trader.adapters.sql.database import open_for_reading
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order
+from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord
 
 
@@ -57,7 +58,7 @@ class SqlLedgerReader:
         with self._engine.connect() as connection:
             return selects.equity(connection, limit=limit)
 
-    def trading_state(self) -> tuple[TradingState, tuple[str, ...]]:
+    def trading_state(self) -> tuple[TradingState, tuple[Reason, ...]]:
         with self._engine.connect() as connection:
             return selects.trading_state(connection)
 

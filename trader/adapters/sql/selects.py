@@ -11,6 +11,7 @@ from trader.adapters.sql.rows import decision_of, order_of, unreadable, value_of
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
 from trader.domain.orders import Fill, Order, OrderStatus
+from trader.domain.reasons import Reason, of_stored
 from trader.domain.signals import DecisionRecord
 from trader.domain.units import DAY_MS
 
@@ -118,13 +119,13 @@ def equity(connection: Connection, *, limit: int) -> list[EquitySnapshot]:
     return _values(connection, EquitySnapshot, schema.equity, query)
 
 
-def trading_state(connection: Connection) -> tuple[TradingState, tuple[str, ...]]:
+def trading_state(connection: Connection) -> tuple[TradingState, tuple[Reason, ...]]:
     """ACTIVE without reasons where nothing was ever written."""
     row = connection.execute(select(schema.trading_state)).mappings().first()
     if row is None:
         return TradingState.ACTIVE, ()
     try:
-        return TradingState(row["state"]), tuple(msgspec.json.decode(row["reasons"], type=list[str]))
+        return TradingState(row["state"]), of_stored(msgspec.json.decode(row["reasons"], type=list[Any]))
     except (ValueError, msgspec.DecodeError) as error:
         raise unreadable(schema.trading_state, row, error) from error
 

@@ -213,7 +213,7 @@ def ledger_snapshot(ledger: LedgerReader, mode: str, exchange: str, timeframe: s
         exchange=exchange,
         timeframe=timeframe,
         trading_state=state,
-        trading_reasons=reasons,
+        trading_reasons=texts(reasons),
         market_ms=newest.ts_ms if newest is not None else None,
         money=_money(newest) if newest is not None else None,
         positions=tuple(

@@ -89,7 +89,7 @@ def ledger(settings: Settings) -> Finding:
     found = f"{path}: {held} open position{'' if held == 1 else 's'}, {state}"
     if reasons:
         cure = "docs/operations.md, When it does not trade: what clears by itself, and what waits for `trader resume`"
-        return warned("ledger", f"{found} ({', '.join(reasons)})", cure)
+        return warned("ledger", f"{found} ({told(reasons, ', ')})", cure)
     return passed("ledger", found)
 
 

@@ -1,0 +1,135 @@
+"""What the account is worth, and whether the breakers let it trade: the only code that changes either."""
+
+from decimal import Decimal
+
+import msgspec
+
+from trader.domain.decisions import KeepTradingState, RecordEquity
+from trader.domain.events import StreamState, Ticked
+from trader.domain.reasons import Reason
+from trader.domain.units import MINUTE_MS
+from trader.engine.desk import Desk
+from trader.engine.state import Worth
+from trader.portfolio.valuation import value
+from trader.risk import breakers
+from trader.risk.breakers import BreakerState, BreakerView
+
+_RECORD_EVERY_MS = MINUTE_MS
+_PEAK_NEWS = 1.001  # a peak this much higher would move a limit
+
+
+def on_tick(desk: Desk, tick: Ticked) -> None:
+    """Value the account, then let the breakers judge."""
+    revalue(desk)
+    is_live = any(market.stream is StreamState.LIVE for market in desk.state.markets.values())
+    _judge(desk, is_live=is_live, tick=tick)
+
+
+def pause(desk: Desk) -> None:
+    """Open nothing new."""
+    _set(desk, breakers.pause(desk.state.breakers))
+
+
+def resume(desk: Desk) -> None:
+    """Trade again; the limits are measured from what the account is worth now."""
+    worth = desk.state.worth
+    _set(desk, breakers.resume(desk.state.breakers, worth.equity if worth is not None else None))
+
+
+def halt(desk: Desk, reason: Reason) -> None:
+    """Stop opening at once; only a command resumes."""
+    _set(desk, breakers.halt(desk.state.breakers, reason))
+
+
+def trade_closed(desk: Desk, profit_quote: float) -> None:
+    """A row of losses grows or ends."""
+    _put(desk, breakers.trade_closed(desk.state.breakers, profit_quote))
+
+
+def transferred(desk: Desk, currency: str, amount: Decimal) -> None:
+    """Money came in from outside, or went out: what profit and loss are measured from moves with it."""
+    state = desk.state
+    prices = {market.instrument.quote: 1.0 for market in state.markets.values()}
+    prices |= {market.instrument.base: market.mid or 0.0 for market in state.markets.values()}
+    state.equity_recorded_ms = 0
+    _put(desk, breakers.transferred(state.breakers, float(amount) * prices.get(currency, 0.0)))
+
+
+def revalue(desk: Desk) -> None:
+    """Mark every position to market; once a minute (market time) the result is recorded."""
+    state = desk.state
+    if not state.is_opened:
+        return
+    worth = _worth(desk)
+    if worth is None:
+        return
+    state.worth = worth
+    _put(desk, breakers.marked(state.breakers, desk.now_ms, worth.equity))
+    snapshot = state.equity
+    if snapshot is not None and desk.now_ms - state.equity_recorded_ms >= _RECORD_EVERY_MS:
+        state.equity_recorded_ms = desk.now_ms
+        desk.emit(RecordEquity(snapshot))
+
+
+def _worth(desk: Desk) -> Worth | None:
+    """The account at the prices of now; None while something held has none: it would look like a loss."""
+    state, ledger = desk.state, desk.state.ledger
+    instruments = {symbol: market.instrument for symbol, market in state.markets.items()}
+    prices = state.prices()
+    held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
+    if not held <= prices.keys():
+        return None
+    quote = next(iter(instruments.values())).quote
+    found = value(ledger.balances, ledger.positions, instruments, prices, quote, state.tracker.unknown())
+    return Worth(desk.now_ms, found.worst_equity, found.cash, found.worst_exposure)
+
+
+def _set(desk: Desk, changed: BreakerState) -> None:
+    """What a person, or a broken record, has changed: judged at once, remembered whatever it is."""
+    desk.state.breakers = changed
+    desk.state.equity_recorded_ms = 0
+    _judge(desk)
+    _keep(desk)
+
+
+def _judge(desk: Desk, *, is_live: bool = True, tick: Ticked | None = None) -> None:
+    """Evaluate the breakers; tell when the trading state or its reasons change."""
+    state, before = desk.state, desk.state.breakers
+    view = BreakerView(
+        now_ms=desk.now_ms,
+        equity=state.worth.equity if state.worth is not None else None,
+        account_is_live=state.account_is_live,
+        data_is_live=is_live,
+        errors_last_minute=tick.errors_last_minute if tick else 0,
+        clock_offset_ms=tick.clock_offset_ms if tick else 0.0,
+    )
+    after = breakers.evaluate(before, view, desk.settings.risk)
+    if after.trading_state is not before.trading_state or _kinds(after) != _kinds(before):
+        desk.emit(KeepTradingState(after.trading_state, after.reasons))
+    _put(desk, after)
+
+
+def _kinds(state: BreakerState) -> list[tuple[str, str]]:
+    """Its reasons without the numbers, which change with every tick."""
+    return [(reason.code, reason.about) for reason in state.reasons]
+
+
+def _put(desk: Desk, after: BreakerState) -> None:
+    """Go on with `after`; remember it when it says more than what is remembered."""
+    desk.state.breakers = after
+    if _is_news(desk.state.breakers_kept, after):
+        _keep(desk)
+
+
+def _keep(desk: Desk) -> None:
+    desk.state.breakers_kept = desk.state.breakers
+    desk.keep("breakers", "", desk.state.breakers)
+
+
+def _is_news(kept: BreakerState, now: BreakerState) -> bool:
+    """A new peak every second is none, and neither are other numbers behind the same reasons."""
+    peak = now.peak
+    if kept.peak is not None and peak is not None and kept.peak <= peak < kept.peak * _PEAK_NEWS:
+        peak = kept.peak
+    reasons = kept.reasons if _kinds(kept) == _kinds(now) else now.reasons
+    return msgspec.structs.replace(now, peak=peak, reasons=reasons) != kept
