@@ -89,6 +89,7 @@ async def _trade(
     from trader.features import FeatureSet
     from trader.runtime.inbox import Inbox
     from trader.runtime.live import Runner
+    from trader.runtime.narrator import Narrator
     from trader.scoring.scorer import Scorer
     from trader.scoring.watch import WatchedModel
     from trader.service.learning.modelling import modelling
@@ -147,7 +148,7 @@ async def _trade(
         # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
         recorder=recorder,
-        listener=models.care.hear,
+        outlets=(Narrator(), models.care),
     )
     closing.callback(scorer.close)
     await until(stop, scorer.warm_up())

@@ -9,6 +9,7 @@ from rich.table import Table
 from trader.cli.model_view import care_rows
 from trader.cli.output import amount, console, moment, price, quantity, signed, span
 from trader.cli.tables import plain_table, rows_table
+from trader.runtime.outlets import OutletStatus
 from trader.service.control.status import ModelStatus, MoneyStatus, RecorderStatus, StatusSnapshot
 
 _STATES = {"active": "bold green", "reducing": "bold yellow", "halted": "bold red"}
@@ -53,6 +54,9 @@ def _head(status: StatusSnapshot) -> Table:
         grid.add_row("money", _money(status.money))
     if status.running and status.phase != "starting":
         grid.add_row("recording", _recording(status.recorder))
+        for outlet in status.outlets:
+            if outlet.dropped or outlet.failed:
+                grid.add_row(outlet.name.replace("_", " "), _missed(outlet))
     if status.note:
         grid.add_row("note", f"[yellow]{escape(status.note)}[/yellow]")
     return grid
@@ -94,6 +98,10 @@ def _recording(recorder: RecorderStatus | None) -> str:
     if recorder.trouble:
         words.append(f"[red]{escape(recorder.trouble)}[/red]")
     return " · ".join(words)
+
+
+def _missed(outlet: OutletStatus) -> str:
+    return f"[yellow]{outlet.dropped:,} turns left out, {outlet.failed:,} failed[/yellow]"
 
 
 def _symbols(status: StatusSnapshot) -> Table:

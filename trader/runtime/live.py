@@ -1,13 +1,24 @@
-"""The asyncio shell: takes events from the inbox, lets the engine decide, journals, then acts.
+"""The live driver: takes events from the inbox, lets the engine decide, journals, acts, then tells the outlets.
 
 An action happens only after everything that led to it is durable. All tasks live in one TaskGroup; leaving it
 means that nothing is left running.
+
+Where the feed's events go (`Runner.on_market`). In paper trading the simulated exchange stands between feed and
+runner: it passes each event on, then matches orders against it.
+
+    event                 inbox -> recorder -> engine          scorer             recorder, past the inbox
+    CandleClosed          numbered                             offer: a forecast
+    BookUpdated           numbered; only the newest unread     observe: each one
+                          one of a symbol
+    TradePrinted          -                                    observe            at once, without a number
+    StreamChanged,        numbered                             -
+    InstrumentChanged
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
 
@@ -19,7 +30,9 @@ from trader.domain.events import (
     CandleClosed,
     CommandName,
     CommandReceived,
+    InstrumentChanged,
     MarketEvent,
+    StreamChanged,
     Ticked,
     TradePrinted,
 )
@@ -28,7 +41,7 @@ from trader.engine.engine import Engine
 from trader.ports import Clock, Exchange, Journal, MarketFeed
 from trader.runtime.courier import Courier
 from trader.runtime.inbox import Inbox
-from trader.runtime.narrator import Narrator
+from trader.runtime.outlets import Outlet, Outlets
 from trader.runtime.timers import Timers
 from trader.runtime.turn import Turn, act
 
@@ -52,9 +65,15 @@ class CandleConsumer(Protocol):
 
 
 class InputRecorder(Protocol):
-    """Whoever keeps what the market told. `record` never waits."""
+    """Whoever keeps what the engine is told. Not an outlet, and told on the loop's thread, for three reasons.
 
-    def record(self, events: Sequence[AnyEvent]) -> None: ...
+    It hears of inputs before the engine does, so that a recording ends with the one that broke engine or journal. What
+    it loses must show as a hole in its numbers, which a tap before it would hide; its own line is bounded and counted.
+    And it takes every quote and trade, of which most are no news and trades are no turn at all.
+    """
+
+    def record(self, events: Sequence[AnyEvent]) -> None:
+        """Take what is recorded of `events`. Never waits."""
 
 
 class Runner:
@@ -72,17 +91,17 @@ class Runner:
         clock: Clock,
         late_request_s: float,
         recorder: InputRecorder | None = None,
-        listener: Callable[[Sequence[AnyEvent]], None] | None = None,
+        outlets: Sequence[Outlet] = (),
     ) -> None:
         self.engine = engine
         self.inbox = inbox
+        self.outlets = Outlets(outlets)
         self._journal = journal
         self._feed = feed
         self._exchange = exchange
         self._scorer = scorer
         self._clock = clock
         self._recorder = recorder
-        self._listener = listener  # hears of events once they have been acted on
         self._stop = asyncio.Event()
         self._reconcile_asked = asyncio.Event()
         self._ready = asyncio.Event()
@@ -91,7 +110,6 @@ class Runner:
         self._timers = Timers(clock, inbox.put)
         self._group = asyncio.TaskGroup()
         self.courier = Courier(exchange, inbox.put, self._group.create_task, late_request_s=late_request_s)
-        self._narrator = Narrator()
         self._answers: dict[str, asyncio.Future[str]] = {}
 
     def stop(self) -> None:
@@ -116,7 +134,7 @@ class Runner:
     async def run(self, services: Sequence[Callable[[], Awaitable[None]]] = ()) -> None:
         """Run until `stop`, once. `services` are further tasks that live as long (control socket, watchdog)."""
         try:
-            async with self._group as group:
+            async with self.outlets, self._group as group:
                 tasks = [
                     group.create_task(self._decide(), name="decide"),
                     group.create_task(self._kept_alive("account", self._account), name="account"),
@@ -139,32 +157,37 @@ class Runner:
 
     def on_market(self, event: MarketEvent) -> None:
         """The feed's sink."""
-        if type(event) is TradePrinted:  # trades matter to features, matching and recording, not to decisions
-            self._scorer.observe(event.trade)
-            if self._recorder is not None:
-                self._recorder.record((event,))
-            return
-        self.inbox.put(event)
-        if type(event) is CandleClosed:
-            self._scorer.offer(event.candle)
-        elif type(event) is BookUpdated:
-            self._scorer.observe(event.book)
+        match event:
+            case BookUpdated():
+                self.inbox.put(event)
+                self._scorer.observe(event.book)
+            case TradePrinted():  # matters to features, matching and recording, not to decisions
+                self._scorer.observe(event.trade)
+                self._record((event,))
+            case CandleClosed():
+                self.inbox.put(event)
+                self._scorer.offer(event.candle)
+            case StreamChanged() | InstrumentChanged():
+                self.inbox.put(event)
+            case _:
+                assert_never(event)
+
+    def _record(self, events: Sequence[AnyEvent]) -> None:
+        if self._recorder is not None:
+            self._recorder.record(events)
 
     async def _decide(self) -> None:
         while True:
             events = await self.inbox.take()
-            if self._recorder is not None:
-                self._recorder.record(events)
+            self._record(events)
             turns = [Turn(event, self.engine.process(event)) for event in events]
-            if any(turn.is_news for turn in turns):
+            if any(turn.is_kept for turn in turns):
                 await self._journal.write(turns, durable=any(turn.sends for turn in turns))
             for turn in turns:
                 for decision in turn.decisions:
                     act(decision, self)
             for turn in turns:
-                self._narrator.hear(turn)
-            if self._listener is not None:
-                self._listener(events)
+                self.outlets.hear(turn)
             if self.engine.state.is_ready:
                 self._ready.set()
 

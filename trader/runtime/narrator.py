@@ -39,7 +39,11 @@ _SEVERITY = {Level.INFO: log.info, Level.WARNING: log.warning, Level.ALERT: log.
 
 
 class Narrator:
-    """Logs what came in, if a person cares, and what was decided. An order's state is told when it changes."""
+    """The outlet that logs what came in, if a person cares, and what was decided. An order's state is told when it
+    changes.
+    """
+
+    name = "narrator"
 
     def __init__(self) -> None:
         self._told: dict[str, OrderStatus] = {}  # client id -> the last state that was told

@@ -16,7 +16,7 @@ from trader.domain.decisions import (
     SetTimer,
     SubmitOrder,
 )
-from trader.domain.events import AnyEvent, PassingEvent
+from trader.domain.events import AnyEvent, BookUpdated, PassingEvent, Ticked, TradePrinted
 
 
 class Turn(NamedTuple):
@@ -36,9 +36,14 @@ class Turn(NamedTuple):
         return any(type(decision) in (SubmitOrder, CancelOrder) for decision in self.decisions)
 
     @property
-    def is_news(self) -> bool:
-        """Whether it is more than market data or a heartbeat that changed nothing."""
+    def is_kept(self) -> bool:
+        """Whether the journal has more of it than its number: market data and heartbeats alone are not kept."""
         return bool(self.decisions) or not isinstance(self.event, PassingEvent)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether outlets hear it: not the quotes, trades and heartbeats on which nothing was decided."""
+        return bool(self.decisions) or type(self.event) not in (BookUpdated, TradePrinted, Ticked)
 
 
 class Hands(Protocol):

@@ -49,6 +49,7 @@ async def serve(
             events=runner.inbox.last_seq,
             errors=runner.courier.errors_last_minute(),
             recorder=recorder.status() if recorder else None,
+            outlets=runner.outlets.status(),
             model=model_status(runner.engine.state, models.care, models.retraining),
         )
 

@@ -38,6 +38,7 @@ from trader.domain.decisions import (
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Fill, Order, OrderStatus, OrderType, Purpose, Side
 from trader.domain.signals import Verdict
+from trader.runtime.outlets import OutletStatus
 from trader.service.control.commands import DaemonCommands
 from trader.service.control.reports import Reports
 from trader.service.control.server import ControlServer
@@ -128,6 +129,7 @@ SNAPSHOT = StatusSnapshot(
             started_ms=NOW_MS - 90_000,
         ),
     ),
+    outlets=(OutletStatus(name="narrator", heard=900), OutletStatus(name="model_care", heard=800, dropped=1_200)),
     counters=Counters(events=9_000, decisions=120, orders=14, fills=11, errors=1),
     last_reconciled_ms=NOW_MS - 30_000,
 )
@@ -342,9 +344,11 @@ def test_status_says_what_matters(here: Path, ledger: Path, trader: Told) -> Non
         "XRP/USDT 0.51234 - stale - no book for 11 s",
         "BTC/USDT long 0.02974 50,100.25 50,123.40 1,490.67 0.69 49,600.00 51,100.20",
         "ETH/USDT buy 0.4312 by twap entry 0.1293 slice 3 of 10 1m",
+        "model care 1,200 turns left out, 0 failed",
         "open orders 2 · decisions 120 · orders 14 · fills 11 · errors 1 · reconciled 30s ago",
     ):
         assert words in text
+    assert "narrator" not in text  # it has heard everything
 
 
 def test_an_empty_list_is_a_sentence_for_people_and_an_empty_list_for_programs(here: Path, trader: Told) -> None:

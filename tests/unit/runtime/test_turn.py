@@ -29,14 +29,16 @@ from trader.domain.events import (
     Event,
     KeptEvent,
     PassingEvent,
+    StreamChanged,
+    StreamState,
     Ticked,
-    TimerFired,
 )
 from trader.domain.orders import OrderRef
 from trader.domain.timers import TimerId, TimerKind
 from trader.runtime.turn import Turn, act
 
 REF = OrderRef("BTC/USDT", "t-1")
+LIVE = StreamChanged(symbol="BTC/USDT", state=StreamState.LIVE, reason="test")
 KEPT = KeepBalance(Balance("USDT", Decimal(1)))
 TOLD = Notify(Level.INFO, "test.told", "of no consequence")
 
@@ -94,12 +96,19 @@ def test_only_what_changes_the_exchange_must_be_on_disk_first() -> None:
     assert not Turn(Ticked(), (QueryOrder(REF), KEPT, SetTimer(TimerId(TimerKind.STOP, "t"), 5))).sends
 
 
-def test_market_data_and_heartbeats_are_news_once_something_is_decided_on_them() -> None:
+def test_market_data_and_heartbeats_are_kept_once_something_is_decided_on_them() -> None:
+    assert not Turn(BookUpdated(book=a_book())).is_kept
+    assert not Turn(LIVE).is_kept
+    assert not Turn(Ticked()).is_kept
+    assert Turn(Ticked(), (KEPT,)).is_kept
+    assert Turn(AccountUnreachable(reason="test")).is_kept
+
+
+def test_quotes_and_heartbeats_are_news_once_something_is_decided_on_them() -> None:
     assert not Turn(BookUpdated(book=a_book())).is_news
     assert not Turn(Ticked()).is_news
-    assert Turn(Ticked(), (KEPT,)).is_news
-    assert Turn(TimerFired(timer=TimerId(TimerKind.STOP, "t"))).is_news
-    assert Turn(AccountUnreachable(reason="test")).is_news
+    assert Turn(BookUpdated(book=a_book()), (TOLD,)).is_news
+    assert Turn(LIVE).is_news
 
 
 def test_every_kind_of_decision_is_an_action_or_kept_or_told() -> None:

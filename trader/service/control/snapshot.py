@@ -10,6 +10,7 @@ from trader.domain.account import Position
 from trader.domain.reasons import texts
 from trader.engine.state import EngineState, Market
 from trader.execution.algorithms.state import AlgorithmState
+from trader.runtime.outlets import OutletStatus
 from trader.service.control.reports import position_status
 from trader.service.control.status import (
     AlgorithmStatus,
@@ -32,6 +33,7 @@ def snapshot(
     events: int,
     errors: int,
     recorder: RecorderStatus | None = None,
+    outlets: tuple[OutletStatus, ...] = (),
     model: ModelStatus | None = None,
 ) -> StatusSnapshot:
     """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
@@ -62,6 +64,7 @@ def snapshot(
             errors=errors,
         ),
         recorder=recorder,
+        outlets=outlets,
         last_reconciled_ms=state.last_reconciled_ms or None,
     )
 

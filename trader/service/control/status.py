@@ -2,6 +2,8 @@
 
 import msgspec
 
+from trader.runtime.outlets import OutletStatus
+
 
 class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
@@ -126,5 +128,6 @@ class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     algorithms: tuple[AlgorithmStatus, ...] = ()
     counters: Counters = Counters()
     recorder: RecorderStatus | None = None  # None: switched off
+    outlets: tuple[OutletStatus, ...] = ()  # who hears of turns, and what they missed
     last_reconciled_ms: int | None = None  # market time
     note: str = ""  # anything a person should know first

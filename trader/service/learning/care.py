@@ -5,6 +5,7 @@ The registry is the truth: whoever changes its champion, this or `trader models 
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from trader.models.drift import FULL_SHARE, DriftReport, SeenRow
 from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair, ShadowResult
 from trader.ports import Clock
+from trader.runtime.turn import Turn
 from trader.scoring.watch import Floats, Watch, WatchedModel
 
 log = structlog.get_logger("models")
@@ -45,8 +47,10 @@ class Swappable(Protocol):
 class ModelCare:
     """The care for what `scorer` forecasts with, `watched` at first.
 
-    Call `hear` with the engine's events, and run `run` as a task as long as the engine runs.
+    An outlet of the runner. Make it on the loop's thread, and run `run` there as a task as long as the engine runs.
     """
+
+    name = "model_care"
 
     def __init__(
         self,
@@ -68,7 +72,8 @@ class ModelCare:
         self._clock = clock
         self._put = put
         self._settings = settings
-        self._heard: list[CandleClosed | ForecastMade] = []
+        self._loop = asyncio.get_running_loop()
+        self._heard: deque[CandleClosed | ForecastMade] = deque()  # put in by the outlet's thread
         self._news = asyncio.Event()
         self._rows: dict[str, Floats] = {}  # inputs of forecasts that were not heard of yet
         self._told = ModelHealth(watched.info.model_id)
@@ -95,12 +100,12 @@ class ModelCare:
         """How much of the stretch that drift is judged by has been watched, 0..1."""
         return self._watch.watched_share
 
-    def hear(self, events: Sequence[AnyEvent]) -> None:
-        """What the engine has processed, in its order. Call it on the loop's thread."""
-        news = [event for event in events if type(event) is CandleClosed or type(event) is ForecastMade]
-        if news:
-            self._heard += news
-            self._news.set()
+    def hear(self, turn: Turn) -> None:
+        """What the engine has processed, in its order. Called in the outlet's thread."""
+        event = turn.event
+        if isinstance(event, CandleClosed | ForecastMade):
+            self._heard.append(event)
+            self._loop.call_soon_threadsafe(self._news.set)
 
     async def run(self) -> None:
         """Take care until cancelled."""
@@ -117,7 +122,7 @@ class ModelCare:
 
     async def turn(self) -> None:
         """Learn from what was heard, act on it, and follow the registry."""
-        heard, self._heard = self._heard, []
+        heard = [self._heard.popleft() for _ in range(len(self._heard))]
         self._rows |= self.watched.take()
         if heard:
             await asyncio.to_thread(self._learn, heard)

@@ -21,6 +21,7 @@ from trader.domain.signals import HealthAction
 from trader.models import CompiledEnsemble
 from trader.models.artefact import TrainingWindow, pack
 from trader.models.synthetic import SMALL_SHAPE, synthetic_arrays, synthetic_ensemble
+from trader.runtime.turn import Turn
 from trader.scoring.scoring import feature_hash
 from trader.scoring.watch import Watch, WatchedModel
 from trader.service.learning.care import ModelCare
@@ -81,9 +82,8 @@ class Bench:
             move = -0.03 if falls else float(self.rng.normal(0, 0.002))
             opened, self.price = self.price, self.price * float(np.exp(move))
             high, low = max(opened, self.price), min(opened, self.price)
-            self.care.hear(
-                [CandleClosed(candle=Candle("BTC/USDT", now - MINUTE, now, opened, high, low, self.price, 1))]
-            )
+            candle = Candle("BTC/USDT", now - MINUTE, now, opened, high, low, self.price, 1)
+            self.care.hear(Turn(CandleClosed(candle=candle)))
             row = self.rng.normal(size=3) + feature
             watched = self.care.watched
             scored = watched.predict_rows(row[np.newaxis, :], [0.005])[0]
@@ -91,7 +91,8 @@ class Bench:
                 prediction=scored.prediction, win_probability=scored.win_probability, candle_open_ms=now - MINUTE,
                 context=a_context(close=self.price), model_id=watched.info.model_id,
             )  # fmt: skip
-            self.care.hear([ForecastMade(forecast=msgspec.structs.replace(made, feature_hash=feature_hash(row)))])
+            told = msgspec.structs.replace(made, feature_hash=feature_hash(row))
+            self.care.hear(Turn(ForecastMade(forecast=told)))
             await self.care.turn()
             self.clock.advance_to(now + MINUTE)
 
