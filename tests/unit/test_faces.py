@@ -1,5 +1,6 @@
 """The face of every room: its docstring lists what it offers, and every name in it is there."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +44,14 @@ def test_every_name_in_a_face_is_there() -> None:
         first = [n for sentence in re.findall(r"Begin with ([^.]*)\.", _face(room)) for n in _NAMED.findall(sentence)]
         missing += [f"{room}: {name}" for name in (*_offered(room), *first) if not _is_there(room, name)]
     assert missing == []
+
+
+def test_the_words_of_the_house_are_explained() -> None:
+    unexplained = []
+    for path in sorted((ROOT / "domain").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if not ast.get_docstring(node):
+                unexplained.append(f"{path.name}: {node.name}")
+    assert unexplained == []

@@ -21,6 +21,7 @@ class Knob(NamedTuple):
 
     @property
     def is_block(self) -> bool:
+        """Whether it holds other keys."""
         return isinstance(self.default, BaseModel | dict)
 
 

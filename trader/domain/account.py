@@ -17,6 +17,7 @@ class Balance(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> Decimal:
+        """Everything held of the currency, free or not."""
         return EXACT.add(self.free, self.locked)
 
 
@@ -35,10 +36,13 @@ class Position(msgspec.Struct, frozen=True):
 
     @property
     def is_flat(self) -> bool:
+        """Whether nothing is held."""
         return self.quantity == 0
 
 
 class PaymentKind(StrEnum):
+    """What a payment was for."""
+
     FUNDING = "funding"  # between longs and shorts of a perpetual, every few hours
     LIQUIDATION = "liquidation"  # what a liquidation cost beyond its fills
 

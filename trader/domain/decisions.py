@@ -18,12 +18,16 @@ from trader.domain.timers import TimerId
 
 
 class TradingState(StrEnum):
+    """Whether positions may be opened."""
+
     ACTIVE = "active"
     REDUCING = "reducing"  # positions may only shrink
     HALTED = "halted"  # nothing opens; protection stays
 
 
 class Level(StrEnum):
+    """How soon a person should look."""
+
     INFO = "info"
     WARNING = "warning"
     ALERT = "alert"  # a person should look now
@@ -44,6 +48,8 @@ class SubmitOrder(DecisionBase, frozen=True):
 
 
 class CancelOrder(DecisionBase, frozen=True):
+    """Take an order back. What became of it comes as an `OrderReported`, or a `CancelRefused`."""
+
     ref: OrderRef
 
 
@@ -84,22 +90,32 @@ class Notify(DecisionBase, frozen=True):
 
 
 class RecordDecision(DecisionBase, frozen=True):
+    """The decision at one candle close, for people and for the cost of it later."""
+
     record: DecisionRecord
 
 
 class KeepOrder(DecisionBase, frozen=True):
+    """An order as it is known now."""
+
     order: Order
 
 
 class KeepFill(DecisionBase, frozen=True):
+    """A fill that was applied; by its id it is applied once."""
+
     fill: Fill
 
 
 class KeepPayment(DecisionBase, frozen=True):
+    """A payment that was booked; by its id it is booked once."""
+
     payment: Payment
 
 
 class KeepPosition(DecisionBase, frozen=True):
+    """A position as the ledger has it; flat ones are forgotten."""
+
     position: Position
 
 
@@ -136,6 +152,8 @@ class ClosedTrade(msgspec.Struct, frozen=True):
 
 
 class RecordTrade(DecisionBase, frozen=True):
+    """A position has been closed."""
+
     trade: ClosedTrade
 
 
@@ -161,10 +179,14 @@ class ExecutionReport(msgspec.Struct, frozen=True):
 
 
 class RecordExecution(DecisionBase, frozen=True):
+    """A parent order has ended."""
+
     report: ExecutionReport
 
 
 class EquitySnapshot(msgspec.Struct, frozen=True):
+    """What the account was worth at one time, quote currency."""
+
     ts_ms: int
     equity: float  # quote, marked to market
     cash: float
@@ -174,10 +196,14 @@ class EquitySnapshot(msgspec.Struct, frozen=True):
 
 
 class RecordEquity(DecisionBase, frozen=True):
+    """The worth of the account, now and then."""
+
     snapshot: EquitySnapshot
 
 
 class KeepTradingState(DecisionBase, frozen=True):
+    """Whether positions may be opened from now on, and why not."""
+
     state: TradingState
     reasons: tuple[Reason, ...]
 

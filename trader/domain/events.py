@@ -46,6 +46,8 @@ class TradePrinted(Event, frozen=True):
 
 
 class StreamState(StrEnum):
+    """How far the market data of a symbol can be trusted."""
+
     LIVE = "live"
     STALE = "stale"  # past its silence budget: the symbol only reduces
     GAP = "gap"  # candles are missing and not yet confirmed: no decisions
@@ -69,6 +71,8 @@ class StreamChanged(Event, frozen=True):
 
 
 class ForecastMade(Event, frozen=True):
+    """The model's word on one symbol at one candle close."""
+
     forecast: Forecast
 
 
@@ -123,10 +127,14 @@ class CancelRefused(Event, frozen=True):
 
 
 class FillArrived(Event, frozen=True):
+    """An execution of ours. It may come twice, and before the report of its order."""
+
     fill: Fill
 
 
 class PaymentArrived(Event, frozen=True):
+    """Money moved without a fill of ours. It may come twice."""
+
     payment: Payment
 
 
@@ -166,10 +174,14 @@ class Ticked(Event, frozen=True):
 
 
 class TimerFired(Event, frozen=True):
+    """A timer that was set with `SetTimer` is due."""
+
     timer: TimerId
 
 
 class CommandName(StrEnum):
+    """What a person may ask of a running daemon."""
+
     PAUSE = "pause"  # open nothing new, keep protecting
     RESUME = "resume"
     FLATTEN = "flatten"  # close every position, stay active
@@ -178,6 +190,8 @@ class CommandName(StrEnum):
 
 
 class CommandReceived(Event, frozen=True):
+    """A person, or the signal of a service manager, asks for something. Answered with an `AnswerCommand`."""
+
     command_id: str
     name: CommandName
     origin: str  # who asked: "uid 1000", "SIGTERM"

@@ -14,11 +14,15 @@ EXACT = Context(prec=60)
 
 
 class InstrumentKind(StrEnum):
+    """What is traded: coins, or a contract on them."""
+
     SPOT = "spot"
     PERPETUAL = "perpetual"  # linear, settled in the quote currency
 
 
 class Rounding(StrEnum):
+    """Which neighbour on a grid a value becomes."""
+
     DOWN = "down"
     UP = "up"
     NEAREST = "nearest"
@@ -55,6 +59,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
     @property
     def can_short(self) -> bool:
+        """Whether less than nothing can be held."""
         return self.kind is InstrumentKind.PERPETUAL
 
     @property

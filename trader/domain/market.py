@@ -43,14 +43,17 @@ class Book(msgspec.Struct, frozen=True):
 
     @property
     def bid(self) -> float:
+        """The best bid, quote."""
         return self.bids[0][0]
 
     @property
     def ask(self) -> float:
+        """The best ask, quote."""
         return self.asks[0][0]
 
     @property
     def mid(self) -> float:
+        """Halfway between best bid and ask, quote."""
         return (self.bids[0][0] + self.asks[0][0]) / 2
 
     @property

@@ -10,19 +10,25 @@ from trader.domain.refusals import Refusal
 
 
 class Side(StrEnum):
+    """The side of an order, a fill or a position."""
+
     BUY = "buy"
     SELL = "sell"
 
     @property
     def sign(self) -> int:
+        """1 for buying, -1 for selling: what the side does to a position."""
         return 1 if self is Side.BUY else -1
 
     @property
     def opposite(self) -> "Side":
+        """The side that undoes this one."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
 class OrderType(StrEnum):
+    """How an order meets the market."""
+
     MARKET = "market"
     LIMIT = "limit"
     STOP_MARKET = "stop_market"  # rests on the exchange; a market order once `stop_price` trades
@@ -37,6 +43,8 @@ class AlgorithmName(StrEnum):
 
 
 class TimeInForce(StrEnum):
+    """How long an order may wait: until it is canceled, or not at all."""
+
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"  # all at once or nothing
@@ -53,10 +61,13 @@ class Purpose(StrEnum):
 
     @property
     def reduces(self) -> bool:
+        """Whether an order of this purpose only ever makes a position smaller."""
         return self not in (Purpose.ENTRY, Purpose.HEDGE)
 
 
 class OrderStatus(StrEnum):
+    """How an order stands. `may_follow` says which status may come next."""
+
     PENDING = "pending"  # written down and on its way; no answer yet
     UNKNOWN = "unknown"  # the request may have reached the exchange; no evidence yet
     OPEN = "open"
@@ -69,6 +80,7 @@ class OrderStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
+        """Whether nothing can follow."""
         return not _NEXT[self]
 
 
@@ -139,14 +151,17 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def client_id(self) -> str:
+        """Our name of the order."""
         return self.intent.client_id
 
     @property
     def symbol(self) -> str:
+        """The unified symbol."""
         return self.intent.symbol
 
     @property
     def remaining(self) -> Decimal:
+        """Base quantity that is not filled yet."""
         return self.intent.quantity - self.filled
 
     @property

@@ -10,6 +10,8 @@ from trader.domain.reasons import Code, Reason
 
 
 class Regime(StrEnum):
+    """The state of a market by trend and volatility; `strategy.regime` tells which."""
+
     BULL_TREND = "bull_trend"
     BEAR_TREND = "bear_trend"
     HIGH_VOLATILITY = "high_volatility"

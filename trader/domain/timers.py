@@ -6,6 +6,8 @@ import msgspec
 
 
 class TimerKind(StrEnum):
+    """What a timer is for, and so who is woken."""
+
     STOP = "stop"  # a protective stop may be tried again; key: symbol
     EXIT = "exit"  # an exit goes on; key: symbol
     ALGORITHM = "algorithm"  # an execution algorithm asked to be woken; key: its parent order's id

@@ -48,6 +48,7 @@ def start_algorithm(
 
 
 def wake_algorithm(desk: Desk, parent_id: str) -> None:
+    """Its timer is due."""
     _step(desk, parent_id, WokeUp(parent_id))
 
 
@@ -62,6 +63,7 @@ def resume_algorithm(desk: Desk, parent_id: str) -> None:
 
 
 def child_changed(desk: Desk, order: Order) -> None:
+    """Something is known of one of its orders."""
     _step(desk, order.intent.parent_id, ChildChanged(order))
 
 

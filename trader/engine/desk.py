@@ -42,15 +42,19 @@ class Desk:
 
     @property
     def now_ms(self) -> int:
+        """The time of the event that is processed."""
         return self.state.now_ms
 
     def emit(self, decision: Decision) -> None:
+        """One more decision of this event."""
         self.out.append(decision)
 
     def notify(self, level: Level, event: str, message: str, *, symbol: str = "", ref: str = "") -> None:
+        """Tell a person; see `Notify`."""
         self.out.append(Notify(level, event, message, symbol, ref))
 
     def wake(self, timer: TimerId, due_ms: int) -> None:
+        """Set the timer; see `SetTimer`."""
         self.out.append(SetTimer(timer, due_ms))
 
     def keep(self, kind: str, key: str, value: msgspec.Struct | None) -> None:
@@ -58,6 +62,7 @@ class Desk:
         self.out.append(kept(kind, key, value))
 
     def market(self, symbol: str) -> Market:
+        """What is known of the market of `symbol`. KeyError for one that is not traded."""
         return self.state.markets[symbol]
 
     # --- orders -------------------------------------------------------------------------------------------
@@ -90,10 +95,12 @@ class Desk:
         self.emit(CancelOrder(ref_of(order)))
 
     def keep_order(self, order: Order | None) -> None:
+        """Remember a changed order; nothing for None."""
         if order is not None:
             self.emit(KeepOrder(order))
 
     def is_being_replaced(self, client_id: str) -> bool:
+        """Whether another stop is on its way to take the place of this order."""
         return client_id in self.replacing.values()
 
     def resting_stops(self, symbol: str) -> list[Order]:
@@ -151,6 +158,7 @@ class Desk:
         return correlated_exposure(symbol, exposures, state.correlations, self.settings.risk.correlation_limit)
 
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
+        """The parent order, or None once it has ended."""
         return self.state.algorithms.get(parent_id)
 
     def _review_view(self, intent: OrderIntent) -> ReviewView:

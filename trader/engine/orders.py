@@ -45,6 +45,7 @@ def on_report(desk: Desk, report: OrderReport) -> None:
 
 
 def on_fill(desk: Desk, fill: Fill) -> None:
+    """An execution of ours."""
     order = _book(desk, fill)
     if order is not None:
         desk.emit(KeepOrder(order))
@@ -52,6 +53,7 @@ def on_fill(desk: Desk, fill: Fill) -> None:
 
 
 def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
+    """The exchange did not take the order. For an exit, perhaps nothing is left to close: everything is asked for."""
     order = desk.state.tracker.refused(client_id, refusal, desk.now_ms)
     _outcome(desk, client_id, order)
     is_exit = order is not None and order.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
@@ -60,6 +62,7 @@ def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
 
 
 def on_lost(desk: Desk, client_id: str, reason: str) -> None:
+    """No usable answer came: the order counts as in flight until there is evidence."""
     order = desk.state.tracker.lost(client_id, reason, desk.now_ms)
     desk.keep_order(order)
     if order is not None:
@@ -68,6 +71,7 @@ def on_lost(desk: Desk, client_id: str, reason: str) -> None:
 
 
 def on_absent(desk: Desk, client_id: str, evidence: str) -> None:
+    """Evidence that the exchange never had the order."""
     order = desk.state.tracker.absent(client_id, evidence, desk.now_ms)
     _outcome(desk, client_id, order)
 

@@ -63,6 +63,7 @@ class PendingExit(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> Decimal:
+        """Base quantity to sell in all, what waits for later slices included."""
         return self.quantity + self.later
 
 
@@ -101,6 +102,8 @@ class DustKept(msgspec.Struct, frozen=True):
 
 
 class RegimeKept(msgspec.Struct, frozen=True):
+    """The regime of a symbol, which changes only beyond its hysteresis."""
+
     regime: Regime
 
 

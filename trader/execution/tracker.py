@@ -42,13 +42,16 @@ class OrderTracker:
     # --- what is known ----------------------------------------------------------------------------------------
 
     def by_client_id(self, client_id: str) -> Order | None:
+        """The order of our name `client_id`, live or settled."""
         return self._live.get(client_id) or self._settled.get(client_id)
 
     def by_exchange_id(self, symbol: str, exchange_id: str) -> Order | None:
+        """The order that the exchange calls `exchange_id`, if it ever told us so."""
         client_id = self._client_ids.get((symbol, exchange_id))
         return self.by_client_id(client_id) if client_id else None
 
     def is_known(self, client_id: str) -> bool:
+        """Whether an order of that name is remembered."""
         return client_id in self._live or client_id in self._settled
 
     def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:

@@ -23,6 +23,7 @@ class RowForecast(NamedTuple):
 
     @property
     def abstains(self) -> bool:
+        """Whether there is no forecast."""
         return self.prediction != self.prediction
 
 

@@ -40,6 +40,7 @@ class Promises:
         return sum(len(one) for one in self._open.values())
 
     def made(self, promise: Promise) -> None:
+        """A forecast was made: it is followed from the next candle on."""
         self._open.setdefault(promise.symbol, []).append(promise)
 
     def closed(self, candle: Candle) -> list[Kept]:

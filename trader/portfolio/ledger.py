@@ -50,9 +50,11 @@ class Ledger:
 
     @property
     def dust(self) -> Mapping[str, Decimal]:
+        """Quantities too small to be sold, by base currency."""
         return MappingProxyType(self._dust)
 
     def total(self, currency: str) -> Decimal:
+        """What is held of `currency`, free or not."""
         return self._balances.get(currency, ZERO)
 
     def quantity(self, symbol: str) -> Decimal:

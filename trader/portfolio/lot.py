@@ -30,6 +30,7 @@ class Lot(msgspec.Struct, frozen=True):
         return average(self.cost, self.held) if self.held else average(self.entered_quote, self.entered_base)
 
     def entered(self, base: Decimal, quote: Decimal) -> "Lot":
+        """The lot after `base` more came in for `quote`."""
         return msgspec.structs.replace(
             self,
             held=self.held + base,

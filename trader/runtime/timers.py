@@ -23,11 +23,13 @@ class Timers:
         self._handles[timer] = asyncio.get_running_loop().call_later(wait_s, self._fire, timer)
 
     def cancel(self, timer: TimerId) -> None:
+        """It will not fire; nothing happens if it was not set."""
         handle = self._handles.pop(timer, None)
         if handle is not None:
             handle.cancel()
 
     def cancel_all(self) -> None:
+        """None will fire."""
         for timer in list(self._handles):
             self.cancel(timer)
 

@@ -69,6 +69,7 @@ class Scoring:
 
     @property
     def model(self) -> ForecastModel:
+        """The model that forecasts are made with."""
         return self._model
 
     @property

@@ -60,6 +60,7 @@ class Watch:
 
     @property
     def challenger(self) -> CompiledEnsemble | None:
+        """The model on trial beside it."""
         return self._challenger
 
     def remember(self, kept: Iterable[Kept], rows: Iterable[SeenRow] = ()) -> None:

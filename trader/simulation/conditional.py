@@ -24,14 +24,18 @@ class ConditionalKind(StrEnum):
 
     @property
     def has_limit(self) -> bool:
+        """Whether it becomes a limit order."""
         return self in (ConditionalKind.STOP, ConditionalKind.TAKE_PROFIT)
 
     @property
     def takes_profit(self) -> bool:
+        """Whether it waits for a better price, not for a worse one."""
         return self in (ConditionalKind.TAKE_PROFIT_MARKET, ConditionalKind.TAKE_PROFIT)
 
 
 class ConditionalStatus(StrEnum):
+    """How a conditional order stands."""
+
     NEW = "new"
     CANCELED = "canceled"
     TRIGGERING = "triggering"  # told on the way to one of those below
@@ -79,10 +83,12 @@ class Conditional(msgspec.Struct, frozen=True):
 
     @property
     def is_waiting(self) -> bool:
+        """Whether its price has not come yet."""
         return self.status is ConditionalStatus.NEW
 
     @property
     def closes_position(self) -> bool:
+        """Whether it sells whatever is held then."""
         return self.quantity is None
 
     @property

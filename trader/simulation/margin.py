@@ -68,6 +68,7 @@ def maintenance(steps: Sequence[Bracket], value: Decimal) -> Decimal:
 
 
 def bracket_at(steps: Sequence[Bracket], value: Decimal) -> Bracket:
+    """The bracket of a position worth `value` (>= 0), quote."""
     return next((bracket for bracket in steps if value <= bracket.cap), steps[-1])
 
 
@@ -88,6 +89,7 @@ class SymbolMargin(msgspec.Struct, frozen=True):
 
     @property
     def initial(self) -> Decimal:
+        """What position and open orders tie up."""
         return self.position_initial + self.order_initial
 
 
@@ -100,6 +102,7 @@ class AccountMargin(msgspec.Struct, frozen=True):
 
     @property
     def unrealised(self) -> Decimal:
+        """Profit of all positions at the mark price."""
         return sum((each.unrealised for each in self.symbols), ZERO)
 
     @property
@@ -109,18 +112,22 @@ class AccountMargin(msgspec.Struct, frozen=True):
 
     @property
     def maintenance(self) -> Decimal:
+        """Below this balance the account is liquidated."""
         return sum((each.maintenance for each in self.symbols), ZERO)
 
     @property
     def position_initial(self) -> Decimal:
+        """What the positions tie up."""
         return sum((each.position_initial for each in self.symbols), ZERO)
 
     @property
     def order_initial(self) -> Decimal:
+        """What open orders need beyond them."""
         return sum((each.order_initial for each in self.symbols), ZERO)
 
     @property
     def initial(self) -> Decimal:
+        """What positions and open orders tie up."""
         return self.position_initial + self.order_initial
 
     @property

@@ -191,9 +191,11 @@ class MatchedSymbol:
         return self.bids if side is Side.BUY else self.asks
 
     def resting(self, side: Side) -> list[Resting]:
+        """Our orders of `side`, best first."""
         return self.buys if side is Side.BUY else self.sells
 
     def rest(self, resting: Resting) -> None:
+        """Let an order wait at its place."""
         insort(self.resting(resting.order.side), resting, key=lambda other: other.rank)
 
     def remove(self, order: SimOrder) -> None:

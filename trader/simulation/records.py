@@ -40,6 +40,7 @@ class Changes(msgspec.Struct):
 
     @property
     def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
         return not (
             self.orders
             or self.queues
@@ -83,6 +84,7 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def wants_newest(self) -> bool:
+        """Whether the newest rows are asked for, not those from somewhere on."""
         return self.since_ms is None and self.from_id is None
 
     def holds(self, ts_ms: int, number: int) -> bool:

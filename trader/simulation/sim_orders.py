@@ -73,10 +73,12 @@ class SimOrder(msgspec.Struct, frozen=True):
 
     @property
     def remaining(self) -> Decimal:
+        """Base quantity that is not filled."""
         return self.quantity - self.filled
 
     @property
     def is_open(self) -> bool:
+        """Whether it may still fill."""
         return not self.status.is_terminal
 
     @property

@@ -61,14 +61,17 @@ class Evaluation(NamedTuple):
 
     @property
     def slope(self) -> Slope:
+        """How the outcome rises with the prediction."""
         return self.model.slope
 
     @property
     def gate(self) -> GateResult:
+        """Whether the model may trade real money."""
         return self.model.gate
 
     @property
     def trades(self) -> Trades:
+        """The trades that its edge would have made out of sample."""
         return self.model.by_edge.trades
 
 

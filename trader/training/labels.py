@@ -33,6 +33,7 @@ class Outcome(NamedTuple):
 
     @property
     def wins(self) -> NDArray[np.bool_]:
+        """(n,) whether the trade earned more than it cost; False where not known."""
         return self.net > 0
 
 

@@ -36,6 +36,7 @@ class Sample(NamedTuple):
     end: Floats  # and ends
 
     def take(self, rows: NDArray[np.int64]) -> "Sample":
+        """The sample of those row numbers, in their order."""
         return Sample(self.X[rows], self.y[rows], self.weight[rows], self.start[rows], self.end[rows])
 
 

@@ -6,10 +6,14 @@ from trader.domain.orders import OrderIntent, OrderRef
 
 
 class Place(msgspec.Struct, frozen=True):
+    """Send this order, once it is reviewed."""
+
     intent: OrderIntent
 
 
 class Cancel(msgspec.Struct, frozen=True):
+    """Take the child back."""
+
     ref: OrderRef
 
 

@@ -87,6 +87,7 @@ def wake(state: S, due_ms: int) -> Step[S]:
 
 
 def finish(state: S, reason: str) -> Step[S]:
+    """The parent ends: `reason` says how, as it is told."""
     return msgspec.structs.replace(state, finished=True), [Finished(reason)]
 
 

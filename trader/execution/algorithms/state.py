@@ -60,6 +60,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def arrival_mid(self) -> float:
+        """The mid when it was decided, quote."""
         return (self.arrival_bid + self.arrival_ask) / 2
 
     @property
@@ -69,14 +70,17 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def filled(self) -> Decimal:
+        """Base quantity that the children got."""
         return sum((child.filled for child in self.children), ZERO)
 
     @property
     def filled_quote(self) -> Decimal:
+        """What that was worth, quote."""
         return sum((child.filled_quote for child in self.children), ZERO)
 
     @property
     def remaining(self) -> Decimal:
+        """Base quantity still to get."""
         return max(ZERO, self.quantity - self.filled)
 
     @property
@@ -94,6 +98,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def cancelled(self) -> bool:
+        """Whether it was asked to stop."""
         return bool(self.abort_reason)
 
     def with_child(self, child: Child) -> Self:
@@ -102,6 +107,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return msgspec.structs.replace(self, children=children)
 
     def ref(self, child: Child) -> OrderRef:
+        """`child` as the exchange can find it."""
         return OrderRef(self.symbol, child.client_id, child.exchange_id)
 
 

@@ -6,6 +6,8 @@ from trader.runtime.outlets import OutletStatus
 
 
 class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol's market."""
+
     symbol: str
     stream: str = ""  # live, stale or gap
     last_price: float | None = None  # quote
@@ -48,6 +50,8 @@ class AlgorithmStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The model in use, how it does, and what follows it."""
+
     model_id: str
     verdict: str  # trade or observe
     reasons: tuple[str, ...] = ()
@@ -76,10 +80,12 @@ class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def day_change_frac(self) -> float:
+        """Change since the day began, UTC."""
         return self.equity / self.day_start - 1 if self.day_start else 0.0
 
     @property
     def drawdown_frac(self) -> float:
+        """How far below its peak the account is, >= 0."""
         return 1 - self.equity / self.peak if self.peak else 0.0
 
 

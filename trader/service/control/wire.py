@@ -29,11 +29,15 @@ _LONGEST_ADDRESS = 104 if sys.platform == "darwin" else 108  # with its closing 
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line to the daemon."""
+
     command: str
     arguments: dict[str, Any] = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """One line back: an answer, or a failure by kind and words."""
+
     ok: bool
     answer: dict[str, Any] = {}
     kind: str = ""
@@ -52,10 +56,12 @@ _KINDS: dict[str, type[TraderError]] = {
 
 
 def refused(error: TraderError) -> Answer:
+    """The answer to a request that failed."""
     return Answer(ok=False, kind=type(error).__name__, error=str(error))
 
 
 def line(message: Request | Answer) -> bytes:
+    """`message` as it travels."""
     return msgspec.json.encode(message, enc_hook=str) + b"\n"
 
 

@@ -17,12 +17,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def passed(name: str, found: str) -> Finding:
+    """It is well."""
     return Finding(name, "pass", found)
 
 
 def warned(name: str, found: str, cure: str) -> Finding:
+    """It works, and something should be done."""
     return Finding(name, "warn", found, cure)
 
 
 def failed(name: str, found: str, cure: str) -> Finding:
+    """The daemon would not start or trade like this."""
     return Finding(name, "fail", found, cure)
