@@ -38,6 +38,6 @@ async def test_a_daemon_in_chaos_ends_where_the_exchange_is(
         await daemon.has_recovered()
         await daemon.assert_agrees_with_exchange()
         for symbol in (BTC, ETH):
-            assert not daemon.held(symbol) or daemon.is_protected(symbol) or daemon.is_dust(symbol)
+            assert daemon.guarded(symbol) == daemon.sellable(symbol)
         if minutes >= 1:
             assert daemon.orders(Purpose.ENTRY)

@@ -150,10 +150,19 @@ class SmallDaemon:
 
     def is_protected(self, symbol: str = BTC) -> bool:
         """There is a position, and resting stops cover all of it that can be sold."""
+        wanted = self.state.markets[symbol].instrument.round_quantity(self.held(symbol))
+        return self.guarded(symbol) == wanted > 0
+
+    def guarded(self, symbol: str = BTC) -> Decimal:
+        """How much resting stops would sell."""
         open_orders = self.state.tracker.open_orders(symbol)
         resting = [o for o in open_orders if o.intent.purpose is Purpose.STOP and o.status is OrderStatus.OPEN]
-        wanted = self.state.markets[symbol].instrument.round_quantity(self.held(symbol))
-        return sum((order.remaining for order in resting), Decimal(0)) == wanted > 0
+        return sum((order.remaining for order in resting), Decimal(0))
+
+    def sellable(self, symbol: str = BTC) -> Decimal:
+        """How much of what is held could be sold; 0 where it is too little."""
+        held = self.state.markets[symbol].instrument.round_quantity(self.held(symbol))
+        return Decimal(0) if not held or self.is_dust(symbol) else held
 
     async def is_entered(self, symbol: str = BTC) -> None:
         """The forecast became a position with a stop at the exchange."""

@@ -46,9 +46,8 @@ def test_a_forecast_becomes_a_filled_and_protected_position() -> None:
     assert record.verdict is Verdict.ENTER, record.reasons
     assert record.algorithm == "market"
     assert harness.held > 0
-    assert harness.stops() == [(harness.instruments[SYMBOL].round_quantity(harness.held), Decimal("98.56"))] or (
-        len(harness.stops()) == 1 and harness.stops()[0][0] == harness.instruments[SYMBOL].round_quantity(harness.held)
-    )
+    sellable = harness.instruments[SYMBOL].round_quantity(harness.held)
+    assert harness.stops() == [(sellable, Decimal("99.01"))]  # bought at 100.01, 1 % away, on the tick above
     harness.assert_ledger_equals_exchange()
 
 
