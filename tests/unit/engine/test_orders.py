@@ -41,6 +41,7 @@ from trader.domain.events import (
 from trader.domain.orders import Fill, OrderIntent, OrderStatus, Purpose
 from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Verdict
+from trader.domain.timers import TimerId, TimerKind
 
 
 def ordered(**execution: object) -> tuple[Scene, OrderIntent]:
@@ -178,9 +179,9 @@ def test_news_of_orders_nobody_knows_is_no_news() -> None:
         OrderAbsent(client_id="somebody", evidence="none"),
         OrderRefused(client_id="somebody", code=RefusalCode.PRICE_FILTER, reason="no"),
         CancelRefused(client_id="somebody", reason="no"),
-        TimerFired(timer_id="somebody/wake"),
-        TimerFired(timer_id=f"exit/{SYMBOL}"),
-        TimerFired(timer_id=f"stop/{SYMBOL}"),
+        TimerFired(timer=TimerId(TimerKind.ALGORITHM, "somebody")),
+        TimerFired(timer=TimerId(TimerKind.EXIT, SYMBOL)),
+        TimerFired(timer=TimerId(TimerKind.STOP, SYMBOL)),
     ):
         assert scene.hear(event) == []
 
@@ -300,7 +301,7 @@ def test_an_algorithm_goes_on_after_a_restart_and_arms_its_timer_again() -> None
     scene.live_on(5_000)
     assert len(sent(scene.seen, Purpose.ENTRY)) == before  # not before the account is reconciled
     decided = scene.reconcile(is_startup=True)
-    assert [timer.timer_id for timer in of(decided, SetTimer)] == [f"{record.parent_id}/wake"]
+    assert [timer.timer for timer in of(decided, SetTimer)] == [TimerId(TimerKind.ALGORITHM, record.parent_id)]
     scene.live_on(5 * MINUTE_MS)
     assert scene.held() == quantity(record)
     [report] = [r.report for r in of(scene.seen, RecordExecution)]
