@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trader.domain.candle_arrays import Floats
+
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Columns = dict[str, Any]
 
 WINDOW = 500
@@ -60,9 +61,7 @@ def pandas_columns(frame: "pd.DataFrame") -> Columns:
     return made
 
 
-def talib_columns(
-    open: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray
-) -> Columns:
+def talib_columns(open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> Columns:
     """Columns of our catalogue with TA-Lib; raises ImportError without it."""
     import talib as _talib  # type: ignore[import-untyped, unused-ignore]
 

@@ -1,6 +1,8 @@
 """Whether market data can be trusted: book faults, and the state of a symbol from the states of its streams."""
 
 import math
+from collections.abc import Iterable
+from enum import StrEnum
 
 from trader.domain.events import StreamState
 from trader.domain.market import Levels
@@ -31,24 +33,34 @@ def strays(bids: Levels, asks: Levels, trade_price: float, limit_frac: float) ->
     return trade_price > asks[0][0] + allowed or trade_price < bids[0][0] - allowed
 
 
+class Part(StrEnum):
+    """What of a symbol's market data is watched on its own."""
+
+    BOOKS = "books"
+    TRADES = "trades"
+    TICKING = "klines"  # the stream of candles that still change
+    CLOSED = "candles"  # closed candles, without a hole
+    LISTING = "listing"  # the exchange still lists it
+
+
 _WORST_FIRST = (StreamState.GAP, StreamState.STALE)
 
 
 class SymbolHealth:
-    """The state of one symbol: as bad as the worst of its streams, LIVE once all of them are."""
+    """The state of one symbol: as bad as the worst of its parts, LIVE once all of them are."""
 
-    def __init__(self, streams: tuple[str, ...]) -> None:
-        self._states: dict[str, tuple[StreamState, str] | None] = dict.fromkeys(streams)
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._states: dict[Part, tuple[StreamState, str] | None] = dict.fromkeys(parts)
         self._told: StreamState | None = None
 
-    def state_of(self, stream: str) -> StreamState | None:
-        """The state of one stream; None until it delivered or failed for the first time."""
-        entry = self._states[stream]
+    def state_of(self, part: Part) -> StreamState | None:
+        """The state of one part; None until it delivered or failed for the first time."""
+        entry = self._states[part]
         return entry[0] if entry is not None else None
 
-    def set(self, stream: str, state: StreamState, reason: str) -> tuple[StreamState, str] | None:
-        """Note the state of one stream; returns the symbol's new state and its reason if that changed."""
-        said = self._states[stream] = (state, f"{stream}: {reason}")
+    def set(self, part: Part, state: StreamState, reason: str) -> tuple[StreamState, str] | None:
+        """Note the state of one part; returns the symbol's new state and its reason if that changed."""
+        said = self._states[part] = (state, f"{part}: {reason}")
         now = self._worst() or (said if all(self._states.values()) else None)
         if now is None or now[0] is self._told:
             return None

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trader.config.model import ModelSettings
 from trader.config.schema import Settings
+from trader.domain.candle_arrays import Floats
 from trader.domain.market import Candle, timeframe_ms
 from trader.domain.signals import Forecast, HealthAction, ModelHealth, ModelInfo, Regime
 from trader.models import CompiledEnsemble
@@ -22,7 +22,6 @@ from trader.risk.stops import barriers, horizon_sigma_frac
 from trader.scoring.scoring import feature_hash
 from trader.strategy.regime import classify
 
-Floats = NDArray[np.float64]
 _MOST_ROWS = 2_000  # of forecasts that nobody has asked for yet
 _ACTIONS = {
     "none": HealthAction.NONE,

@@ -6,7 +6,7 @@ import pytest
 
 from trader.domain.events import StreamState
 from trader.domain.market import Levels
-from trader.market.quality import SymbolHealth, book_fault, strays
+from trader.market.quality import Part, SymbolHealth, book_fault, strays
 
 BIDS: Levels = ((99.0, 1.0), (98.0, 2.0))
 ASKS: Levels = ((101.0, 1.0), (102.0, 2.0))
@@ -46,17 +46,17 @@ def test_trades_far_outside_the_spread_accuse_the_book(price: float, is_stray: b
 
 
 def test_a_symbol_is_live_once_all_streams_are_and_as_bad_as_the_worst() -> None:
-    health = SymbolHealth(("books", "candles"))
-    assert health.set("books", StreamState.LIVE, "first book") is None
-    assert health.set("candles", StreamState.LIVE, "complete") == (StreamState.LIVE, "candles: complete")
-    assert health.set("candles", StreamState.LIVE, "complete") is None
-    assert health.set("books", StreamState.STALE, "silent") == (StreamState.STALE, "books: silent")
-    assert health.set("candles", StreamState.GAP, "missing") == (StreamState.GAP, "candles: missing")
-    assert health.set("books", StreamState.LIVE, "data flows") is None
-    assert health.set("candles", StreamState.LIVE, "complete") == (StreamState.LIVE, "candles: complete")
+    health = SymbolHealth((Part.BOOKS, Part.CLOSED))
+    assert health.set(Part.BOOKS, StreamState.LIVE, "first book") is None
+    assert health.set(Part.CLOSED, StreamState.LIVE, "complete") == (StreamState.LIVE, "candles: complete")
+    assert health.set(Part.CLOSED, StreamState.LIVE, "complete") is None
+    assert health.set(Part.BOOKS, StreamState.STALE, "silent") == (StreamState.STALE, "books: silent")
+    assert health.set(Part.CLOSED, StreamState.GAP, "missing") == (StreamState.GAP, "candles: missing")
+    assert health.set(Part.BOOKS, StreamState.LIVE, "data flows") is None
+    assert health.set(Part.CLOSED, StreamState.LIVE, "complete") == (StreamState.LIVE, "candles: complete")
 
 
 def test_trouble_is_told_before_everything_was_heard_of() -> None:
-    health = SymbolHealth(("books", "candles"))
-    assert health.set("candles", StreamState.GAP, "missing") == (StreamState.GAP, "candles: missing")
-    assert (health.state_of("books"), health.state_of("candles")) == (None, StreamState.GAP)
+    health = SymbolHealth((Part.BOOKS, Part.CLOSED))
+    assert health.set(Part.CLOSED, StreamState.GAP, "missing") == (StreamState.GAP, "candles: missing")
+    assert (health.state_of(Part.BOOKS), health.state_of(Part.CLOSED)) == (None, StreamState.GAP)

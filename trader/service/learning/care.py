@@ -14,6 +14,7 @@ import structlog
 from trader.adapters.model_evidence import ModelEvidence
 from trader.adapters.model_files import ModelFiles
 from trader.config.model import ModelSettings
+from trader.domain.candle_arrays import Floats
 from trader.domain.errors import Misconfigured
 from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelWatched
 from trader.domain.reasons import told
@@ -25,7 +26,7 @@ from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair, ShadowResult
 from trader.ports import Clock
 from trader.runtime.turn import Turn
-from trader.scoring.watch import Floats, Watch, WatchedModel
+from trader.scoring.watch import Watch, WatchedModel
 
 log = structlog.get_logger("models")
 

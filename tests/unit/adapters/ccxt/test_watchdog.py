@@ -10,8 +10,9 @@ from trader.adapters.ccxt.market import watchdog
 from trader.adapters.ccxt.market.watchdog import Channel, Watchdog
 from trader.domain.errors import Unavailable
 from trader.domain.events import StreamState
+from trader.market.quality import Part
 
-BTC = Channel("books", "BTC/USDT")
+BTC = Channel(Part.BOOKS, "BTC/USDT")
 
 
 class Line:
@@ -50,7 +51,7 @@ class Line:
 async def watched(line: Line) -> AsyncIterator[None]:
     line.watchdog = Watchdog(
         [BTC],
-        budgets_s={"books": 0.05},
+        budgets_s={Part.BOOKS: 0.05},
         probe=line.probe,
         renew=line.renew,
         reconnect=line.reconnect,

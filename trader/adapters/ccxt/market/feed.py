@@ -24,7 +24,7 @@ from trader.domain.events import StreamChanged, StreamState, TradePrinted
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Candle, FundingRate, Trade, timeframe_ms
 from trader.market.candles import Row, continuous
-from trader.market.quality import SymbolHealth
+from trader.market.quality import Part, SymbolHealth
 from trader.ports import MarketSink
 
 log = structlog.get_logger("ccxt.feed")
@@ -32,7 +32,7 @@ log = structlog.get_logger("ccxt.feed")
 RECONNECTED_FOR_S = 2.0
 
 # words in the names ccxt gives its subscriptions, to find the socket of a stream
-_SOCKET_WORDS = {"books": "book", "klines": "ohlcv", "trades": "trade"}
+_SOCKET_WORDS = {Part.BOOKS: "book", Part.TICKING: "ohlcv", Part.TRADES: "trade"}
 
 
 class CcxtFeed:
@@ -114,7 +114,7 @@ class _Session:
         self._loop = asyncio.get_running_loop()
         self._by_id = {self._raw.markets[symbol]["id"]: symbol for symbol in symbols}
         self._interval = self._raw.timeframes[market.timeframe]
-        self._health = {symbol: SymbolHealth(("books", "candles", "klines", "listing", "trades")) for symbol in symbols}
+        self._health = {symbol: SymbolHealth(Part) for symbol in symbols}
         self.candles = CandleFlow(
             history,
             symbols,
@@ -123,7 +123,7 @@ class _Session:
             last=last,
             states_final=self._decode is not None,
             sink=sink,
-            on_state=lambda symbol, state, reason: self._set("candles", symbol, state, reason),
+            on_state=lambda symbol, state, reason: self._set(Part.CLOSED, symbol, state, reason),
         )
         self._books = BookFlow(
             lambda: self._raw.orderbooks,
@@ -131,8 +131,8 @@ class _Session:
             depth=market.book_depth,
             now_ms=client.time.our_ms,
             sink=sink,
-            on_state=lambda symbol, state, reason: self._set("books", symbol, state, reason),
-            on_seen=lambda symbol: self._seen("books", symbol, self._loop.time()),
+            on_state=lambda symbol, state, reason: self._set(Part.BOOKS, symbol, state, reason),
+            on_seen=lambda symbol: self._seen(Part.BOOKS, symbol, self._loop.time()),
             on_broken=self._rebuild,
         )
         self._streams = streams_of(
@@ -146,12 +146,12 @@ class _Session:
         self._probes = Probes(client, market.timeframe, top=self._books.top)
         quiet_s = (timeframe_ms(market.timeframe) / 1000 + market.candle_silence_s) / client.time.speed
         self._watchdog = Watchdog(
-            [Channel(kind, symbol) for kind, made in self._streams.items() for one in made for symbol in one.symbols],
-            budgets_s={"books": market.book_silence_s, "klines": quiet_s, "trades": quiet_s},
+            [Channel(part, symbol) for part, made in self._streams.items() for one in made for symbol in one.symbols],
+            budgets_s={Part.BOOKS: market.book_silence_s, Part.TICKING: quiet_s, Part.TRADES: quiet_s},
             probe=self._probes.is_behind,
             renew=self._renew,
             reconnect=self._reconnect,
-            on_state=lambda channel, state, reason: self._set(channel.kind, channel.symbol, state, reason),
+            on_state=lambda channel, state, reason: self._set(channel.part, channel.symbol, state, reason),
         )
         self._trade_ids: dict[str, str] = {}
         self._listings = listings
@@ -160,14 +160,14 @@ class _Session:
 
     async def run(self) -> None:
         def on_listing(symbol: str, state: StreamState, reason: str) -> None:
-            self._set("listing", symbol, state, reason)
+            self._set(Part.LISTING, symbol, state, reason)
 
         for symbol in self._symbols:
-            self._set("listing", symbol, StreamState.LIVE, "listed")
-            for kind in ("klines", "trades"):  # silence alone says nothing; the watchdog finds out
-                self._set(kind, symbol, StreamState.LIVE, "subscribed")
-            if not self._streams["books"]:
-                self._set("books", symbol, StreamState.LIVE, "not streamed by this exchange")
+            self._set(Part.LISTING, symbol, StreamState.LIVE, "listed")
+            for part in (Part.TICKING, Part.TRADES):  # silence alone says nothing; the watchdog finds out
+                self._set(part, symbol, StreamState.LIVE, "subscribed")
+            if not self._streams[Part.BOOKS]:
+                self._set(Part.BOOKS, symbol, StreamState.LIVE, "not streamed by this exchange")
         self._client.on_message = self._on_message if self._decode else (lambda _message: False)
         self._client.after_message = self._books.touched
         self._client.on_lost = self._on_any_socket_lost
@@ -226,25 +226,25 @@ class _Session:
         self._trade_ids[trade.symbol] = trade.trade_id
         self._books.note_trade(trade.symbol, trade.price, now)
         self._probes.note_trade(trade)
-        self._seen("trades", trade.symbol, now)
+        self._seen(Part.TRADES, trade.symbol, now)
         self._sink(TradePrinted(trade=trade))
 
     def _on_row(self, symbol: str, row: Row, is_final: bool) -> None:
-        self._seen("klines", symbol, self._loop.time())
+        self._seen(Part.TICKING, symbol, self._loop.time())
         self._probes.note_row(symbol, row)
         self.candles.take(symbol, row, is_final)
 
     # --- what goes wrong --------------------------------------------------------------------------------------
 
-    def _seen(self, kind: str, symbol: str, now: float) -> None:
-        self._watchdog.seen(Channel(kind, symbol), now)
-        if self._health[symbol].state_of(kind) is not StreamState.LIVE:
-            self._set(kind, symbol, StreamState.LIVE, "data flows")
-            for stream in self._streams[kind]:
+    def _seen(self, part: Part, symbol: str, now: float) -> None:
+        self._watchdog.seen(Channel(part, symbol), now)
+        if self._health[symbol].state_of(part) is not StreamState.LIVE:
+            self._set(part, symbol, StreamState.LIVE, "data flows")
+            for stream in self._streams[part]:
                 stream.healthy()
 
-    def _set(self, kind: str, symbol: str, state: StreamState, reason: str) -> None:
-        changed = self._health[symbol].set(kind, state, reason)
+    def _set(self, part: Part, symbol: str, state: StreamState, reason: str) -> None:
+        changed = self._health[symbol].set(part, state, reason)
         if changed is not None:
             log.debug("stream.state", symbol=symbol, state=changed[0], reason=changed[1])
             self._sink(StreamChanged(symbol=symbol, state=changed[0], reason=changed[1]))
@@ -264,34 +264,34 @@ class _Session:
         self._group.create_task(self.candles.fill(symbol), name=f"fill {symbol}")
 
     def _rebuild(self, symbol: str, reason: str) -> None:
-        self._set("books", symbol, StreamState.STALE, reason)
+        self._set(Part.BOOKS, symbol, StreamState.STALE, reason)
         if symbol not in self._raw.orderbooks:
-            self._stream("books", symbol).disturb()  # ccxt asks for a new snapshot by itself
+            self._stream(Part.BOOKS, symbol).disturb()  # ccxt asks for a new snapshot by itself
             return
         self._raw.orderbooks.pop(symbol, None)
-        self._group.create_task(self._rebuild_book(Channel("books", symbol)), name=f"rebuild {symbol}")
+        self._group.create_task(self._rebuild_book(Channel(Part.BOOKS, symbol)), name=f"rebuild {symbol}")
 
     async def _rebuild_book(self, channel: Channel) -> None:
         if not await self._renew(channel):
             await self._reconnect(channel)
 
     async def _renew(self, channel: Channel) -> bool:
-        stream = self._stream(channel.kind, channel.symbol)
-        if channel.kind == "klines":
+        stream = self._stream(channel.part, channel.symbol)
+        if channel.part is Part.TICKING:
             self.candles.interrupt(stream.symbols)
-        for symbol in stream.symbols if channel.kind == "books" else ():
+        for symbol in stream.symbols if channel.part is Part.BOOKS else ():
             self._books.forget(symbol)
         return await stream.renew()
 
     async def _reconnect(self, channel: Channel) -> None:
         """Dial anew for the stream of `channel`, once for all of its symbols that ask at the same time."""
-        stream, now = self._stream(channel.kind, channel.symbol), self._loop.time()
+        stream, now = self._stream(channel.part, channel.symbol), self._loop.time()
         if now < self._redialled.get(stream, -RECONNECTED_FOR_S) + RECONNECTED_FOR_S:
             return
         self._redialled[stream] = now
-        words = (_SOCKET_WORDS[channel.kind], channel.symbol.lower())
+        words = (_SOCKET_WORDS[channel.part], channel.symbol.lower())
         dropped = await self._client.drop_sockets(words=words)
-        log.info("socket.dropped", kind=channel.kind, symbol=channel.symbol, sockets=dropped)
+        log.info("socket.dropped", kind=channel.part.value, symbol=channel.symbol, sockets=dropped)
 
-    def _stream(self, kind: str, symbol: str) -> Stream:
-        return next(stream for stream in self._streams[kind] if symbol in stream.symbols)
+    def _stream(self, part: Part, symbol: str) -> Stream:
+        return next(stream for stream in self._streams[part] if symbol in stream.symbols)

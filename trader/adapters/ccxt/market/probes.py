@@ -5,9 +5,10 @@ from typing import Any
 
 from trader.adapters.ccxt.market.watchdog import Channel
 from trader.adapters.ccxt.transport.client import Client
-from trader.domain.errors import Unavailable
+from trader.domain.errors import InvariantBroken, Unavailable
 from trader.domain.market import Levels, Trade, timeframe_ms
 from trader.market.candles import Row
+from trader.market.quality import Part
 
 SETTLED_S = 1.0  # a trade younger than this may still be on its way to us
 BOOK_LEVELS = 20
@@ -34,15 +35,17 @@ class Probes:
     async def is_behind(self, channel: Channel) -> bool:
         """Whether the stream of `channel` missed something. Raises `Unavailable` or `Rejected`."""
         try:
-            match channel.kind:
-                case "books":
+            match channel.part:
+                case Part.BOOKS:
                     return await self._book_is_behind(channel.symbol)
-                case "trades":
+                case Part.TRADES:
                     return await self._trades_are_behind(channel.symbol)
-                case _:
-                    return await self._klines_are_behind(channel.symbol)
+                case Part.TICKING:
+                    return await self._candles_are_behind(channel.symbol)
+                case Part.CLOSED | Part.LISTING:
+                    raise InvariantBroken(f"{channel.part} have no stream that could be behind")
         except (LookupError, TypeError, ValueError) as error:
-            raise Unavailable(f"{channel.symbol}: {channel.kind} answer not understood: {error!r}") from None
+            raise Unavailable(f"{channel.symbol}: {channel.part} answer not understood: {error!r}") from None
 
     async def _book_is_behind(self, symbol: str) -> bool:
         book: Any = await self._client.read("fetch_order_book", symbol, BOOK_LEVELS)
@@ -57,7 +60,7 @@ class Probes:
         newer = [ts_ms for trade in trades if (ts_ms := int(trade["timestamp"])) > known_ms]
         return len(newer) >= TRADES or any(ts_ms <= settled_ms for ts_ms in newer)
 
-    async def _klines_are_behind(self, symbol: str) -> bool:
+    async def _candles_are_behind(self, symbol: str) -> bool:
         length_ms = timeframe_ms(self._timeframe)
         since_ms = (self._client.time.now_ms() // length_ms - 2) * length_ms
         answer: Any = await self._client.read("fetch_ohlcv", symbol, self._timeframe, since_ms, 3)

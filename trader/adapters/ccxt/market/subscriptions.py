@@ -6,6 +6,7 @@ from typing import Any
 
 from trader.adapters.ccxt.transport.streams import Stream
 from trader.adapters.ccxt.transport.taps import CandleTap, TradeTap
+from trader.market.quality import Part
 
 SYMBOLS_AT_ONCE = 100
 
@@ -21,8 +22,8 @@ def streams_of(
     book_levels: int | None,
     taps: tuple[OnTrade, OnRow] | None,
     on_lost: Callable[[str], None],
-) -> dict[str, list[Stream]]:
-    """Streams by kind ("books", "klines", "trades"); a kind the exchange does not stream has none.
+) -> dict[Part, list[Stream]]:
+    """Streams by what they carry (books, trades, ticking candles); what the exchange does not stream has none.
 
     `taps` (on_trade, on_row) are told every trade dict and candle row that ccxt parses; None when messages are
     consumed before ccxt sees them.
@@ -35,9 +36,9 @@ def streams_of(
             _seed_taps(raw, some, timeframe, *taps)
 
     return {
-        "klines": make.together("OHLCV", "ohlcv", symbols, klines, tap, alone=(timeframe,)),
-        "trades": make.together("Trades", "trades", symbols, list(symbols), tap, alone=()),
-        "books": make.one_by_one("OrderBook", "order_book", symbols, (book_levels,), tap),
+        Part.TICKING: make.together("OHLCV", "ohlcv", symbols, klines, tap, alone=(timeframe,)),
+        Part.TRADES: make.together("Trades", "trades", symbols, list(symbols), tap, alone=()),
+        Part.BOOKS: make.one_by_one("OrderBook", "order_book", symbols, (book_levels,), tap),
     }
 
 

@@ -12,6 +12,7 @@ import structlog
 from trader.adapters.ccxt.transport.streams import backoff_s
 from trader.domain.errors import TraderError
 from trader.domain.events import StreamState
+from trader.market.quality import Part
 
 log = structlog.get_logger("ccxt.watchdog")
 
@@ -23,9 +24,9 @@ TRUST_AFTER = 3.0  # budgets without silence after a remedy until it counts as h
 
 
 class Channel(NamedTuple):
-    """One symbol's share of one kind of stream ("books", "klines", "trades")."""
+    """One symbol's share of the streams of one part."""
 
-    kind: str
+    part: Part
     symbol: str
 
 
@@ -41,7 +42,7 @@ class _Watch:
 
 
 class Watchdog:
-    """`budgets_s`: longest silence per kind, real seconds.
+    """`budgets_s`: longest silence per part, real seconds.
 
     `probe(channel)` returns whether the exchange has data newer than ours; it may raise `TraderError`.
     `renew(channel)` subscribes anew on the same socket and returns whether it could; `reconnect(channel)` dials anew.
@@ -51,7 +52,7 @@ class Watchdog:
         self,
         channels: Iterable[Channel],
         *,
-        budgets_s: Mapping[str, float],
+        budgets_s: Mapping[Part, float],
         probe: Callable[[Channel], Awaitable[bool]],
         renew: Callable[[Channel], Awaitable[bool]],
         reconnect: Callable[[Channel], Awaitable[None]],
@@ -59,7 +60,7 @@ class Watchdog:
     ) -> None:
         now = asyncio.get_running_loop().time()
         self._watches = {channel: _Watch(now) for channel in channels}
-        self._budgets_s = {kind: max(SHORTEST_BUDGET_S, budget) for kind, budget in budgets_s.items()}
+        self._budgets_s = {part: max(SHORTEST_BUDGET_S, budget) for part, budget in budgets_s.items()}
         self._probe = probe
         self._renew = renew
         self._reconnect = reconnect
@@ -79,7 +80,7 @@ class Watchdog:
             now = loop.time()
             for channel, watch in self._watches.items():
                 silence_s = now - watch.seen
-                if silence_s > self._budgets_s[channel.kind] and now >= watch.not_before and not watch.is_busy:
+                if silence_s > self._budgets_s[channel.part] and now >= watch.not_before and not watch.is_busy:
                     watch.is_busy = True
                     group.create_task(self._recover(channel, watch, silence_s), name=f"recover {channel}")
             await asyncio.sleep(LOOK_EVERY_S)
@@ -114,5 +115,5 @@ class Watchdog:
         settle_s = min(LONGEST_SETTLE_S, SETTLE_S * 2.0 ** (watch.remedies - 1))
         now = asyncio.get_running_loop().time()
         watch.not_before = now + settle_s
-        watch.trusted_at = now + settle_s + TRUST_AFTER * self._budgets_s[channel.kind]
-        log.warning("stream.stale", kind=channel.kind, symbol=channel.symbol, silence_s=silence_s, remedy=remedy)
+        watch.trusted_at = now + settle_s + TRUST_AFTER * self._budgets_s[channel.part]
+        log.warning("stream.stale", kind=channel.part.value, symbol=channel.symbol, silence_s=silence_s, remedy=remedy)
