@@ -147,6 +147,8 @@ class Order(msgspec.Struct, frozen=True):
     filled_quote: Decimal = ZERO  # sum of price x quantity of the fills we hold
     fees: tuple[tuple[str, Decimal], ...] = ()  # (currency, amount) of the fills we hold, one entry per currency
     cancel_requested: bool = False
+    replaces: str = ""  # client id of the order whose place it was sent to take in one request
+    stands_in_for: str = ""  # client id of the stop without an answer that it was sent beside
     refusal: Refusal | None = None  # the newest no: of the exchange, or to a cancel; or that no answer came
 
     @property
@@ -168,6 +170,11 @@ class Order(msgspec.Struct, frozen=True):
     def average_price(self) -> Decimal | None:
         """Quantity-weighted average price of the fills, quote per base."""
         return self.filled_quote / self.filled if self.filled else None
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Sent, and nobody knows whether the exchange has it."""
+        return self.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN)
 
     @property
     def was_judged(self) -> bool:

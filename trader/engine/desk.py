@@ -37,8 +37,6 @@ class Desk:
         self.state = state
         self.out: list[Decision] = []
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
-        self.replacing: dict[str, str] = {}  # new client id -> the stop it takes the place of
-        self.stood_in_for: set[str] = set()  # stops without an answer that another was sent for
 
     @property
     def now_ms(self) -> int:
@@ -67,7 +65,7 @@ class Desk:
 
     # --- orders -------------------------------------------------------------------------------------------
 
-    def submit(self, intent: OrderIntent, replaces: Order | None = None) -> tuple[Reason, ...]:
+    def submit(self, intent: OrderIntent, replaces: Order | None = None, stands_in_for: str = "") -> tuple[Reason, ...]:
         """Review `intent` and send it; returns the reasons if it was refused."""
         state = self.state
         verdict = review(intent, self._review_view(intent), self.settings.risk, self.settings.sizing)
@@ -76,15 +74,12 @@ class Desk:
             text = told(verdict.reasons)
             self.notify(Level.WARNING, "order.refused", text, symbol=intent.symbol, ref=intent.client_id)
             return verdict.reasons
-        self.keep_order(state.tracker.intend(intent, self.now_ms))
+        replaced = replaces.client_id if replaces is not None else ""
+        self.keep_order(state.tracker.intend(intent, self.now_ms, replaces=replaced, stands_in_for=stands_in_for))
         if intent.purpose is not Purpose.STOP:  # protection that follows the price holds no entry back
             state.submitted_ms.append(self.now_ms)
         state.counters["orders"] += 1
-        ref = None
-        if replaces is not None:
-            ref = ref_of(replaces)
-            self.replacing[intent.client_id] = replaces.client_id
-        self.emit(SubmitOrder(verdict, ref))
+        self.emit(SubmitOrder(verdict, ref_of(replaces) if replaces is not None else None))
         return ()
 
     def cancel(self, order: Order) -> None:
@@ -98,10 +93,6 @@ class Desk:
         """Remember a changed order; nothing for None."""
         if order is not None:
             self.emit(KeepOrder(order))
-
-    def is_being_replaced(self, client_id: str) -> bool:
-        """Whether another stop is on its way to take the place of this order."""
-        return client_id in self.replacing.values()
 
     def resting_stops(self, symbol: str) -> list[Order]:
         """Protective stops in `symbol` that have not ended."""

@@ -120,7 +120,7 @@ def drive(desk: Desk, symbol: str) -> None:
         forget(desk, symbol)
         return
     stops = [] if desk.market(symbol).instrument.can_short else desk.resting_stops(symbol)
-    if any(not is_resting(stop) or desk.is_being_replaced(stop.client_id) for stop in stops):
+    if any(not is_resting(stop) or desk.state.tracker.is_being_replaced(stop.client_id) for stop in stops):
         return
     sellable = desk.market(symbol).instrument.round_quantity(held)
     quantity = min(wanted.quantity, held)

@@ -55,7 +55,7 @@ def on_fill(desk: Desk, fill: Fill) -> None:
 def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
     """The exchange did not take the order. For an exit, perhaps nothing is left to close: everything is asked for."""
     order = desk.state.tracker.refused(client_id, refusal, desk.now_ms)
-    _outcome(desk, client_id, order)
+    _outcome(desk, order)
     is_exit = order is not None and order.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
     if is_exit and order is not None and order.was_judged:
         desk.emit(RequestReconcile("an exit was refused: there may be nothing left to close"))
@@ -73,11 +73,10 @@ def on_lost(desk: Desk, client_id: str, reason: str) -> None:
 def on_absent(desk: Desk, client_id: str, evidence: str) -> None:
     """Evidence that the exchange never had the order."""
     order = desk.state.tracker.absent(client_id, evidence, desk.now_ms)
-    _outcome(desk, client_id, order)
+    _outcome(desk, order)
 
 
-def _outcome(desk: Desk, client_id: str, order: Order | None) -> None:
-    desk.replacing.pop(client_id, None)
+def _outcome(desk: Desk, order: Order | None) -> None:
     if order is None:
         return
     desk.keep_order(order)
@@ -176,8 +175,6 @@ def _closed_by(purpose: Purpose) -> CloseReason:
 
 def _follow_up(desk: Desk, order: Order) -> None:
     """Tell the parent, then bring exits and protection in line with what changed."""
-    if order.status is not OrderStatus.PENDING:
-        desk.replacing.pop(order.client_id, None)
     algorithms.child_changed(desk, order)
     if order.intent.purpose is Purpose.STOP:
         if order.status is OrderStatus.OPEN:

@@ -27,7 +27,7 @@ def protect(desk: Desk, symbol: str) -> None:
     if plan is None or quantity <= 0:
         if not desk.held(symbol):
             for stop in stops:
-                if is_resting(stop) and not desk.is_being_replaced(stop.client_id):
+                if is_resting(stop) and not desk.state.tracker.is_being_replaced(stop.client_id):
                     desk.cancel(stop)
         return
     silent = [stop for stop in stops if _is_silent(desk, stop)]
@@ -35,7 +35,8 @@ def protect(desk: Desk, symbol: str) -> None:
     if any(_is_busy(desk, stop) for stop in answered):
         return  # its outcome comes back here
     is_margined = desk.market(symbol).instrument.can_short
-    if silent and (is_margined or not answered) and not _may_stand_in(desk, silent):
+    unanswered = silent[0] if silent and (is_margined or not answered) else None
+    if unanswered is not None and not _may_stand_in(desk, silent):
         return
     keep = answered[-1 if is_margined else 0] if answered else None
     for extra in answered:
@@ -44,7 +45,7 @@ def protect(desk: Desk, symbol: str) -> None:
     trouble = desk.state.stop_troubles.get(symbol)
     if trouble is not None and desk.now_ms < trouble.not_before_ms:
         return  # a timer comes back here
-    _place_or_move(desk, plan, quantity, keep)
+    _place_or_move(desk, plan, quantity, keep, unanswered)
 
 
 def note_trouble(desk: Desk, order: Order) -> StopTrouble:
@@ -72,8 +73,7 @@ def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
 
 def _is_silent(desk: Desk, stop: Order) -> bool:
     """Sent a while ago, and nobody knows whether the exchange has it."""
-    waits = stop.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN)
-    return waits and desk.now_ms - stop.created_ms >= _SILENT_AFTER_MS * desk.state.speed
+    return stop.is_in_flight and desk.now_ms - stop.created_ms >= _SILENT_AFTER_MS * desk.state.speed
 
 
 def _may_stand_in(desk: Desk, silent: list[Order]) -> bool:
@@ -82,24 +82,17 @@ def _may_stand_in(desk: Desk, silent: list[Order]) -> bool:
     Both resting does no harm: on spot the first holds the coins and the other is refused, a reduce-only one never
     exceeds the position; whatever is too much is cancelled once it is known.
     """
-    if len(silent) > 1 or silent[0].client_id in desk.stood_in_for:
-        return False
-    desk.stood_in_for.add(silent[0].client_id)
-    desk.notify(
-        Level.WARNING,
-        "stop.silent",
-        "no answer to the protective stop; sending another",
-        symbol=silent[0].symbol,
-        ref=silent[0].client_id,
-    )
-    return True
+    return len(silent) == 1 and not desk.state.tracker.has_stand_in(silent[0].client_id)
 
 
 def _is_busy(desk: Desk, stop: Order) -> bool:
-    return not is_resting(stop) or stop.cancel_requested or desk.is_being_replaced(stop.client_id)
+    return not is_resting(stop) or stop.cancel_requested or desk.state.tracker.is_being_replaced(stop.client_id)
 
 
-def _place_or_move(desk: Desk, plan: PositionPlan, quantity: Decimal, resting: Order | None) -> None:
+def _place_or_move(
+    desk: Desk, plan: PositionPlan, quantity: Decimal, resting: Order | None, unanswered: Order | None
+) -> None:
+    """The stop as the plan has it now; beside `unanswered`, which may or may not rest, where there is one."""
     instrument = desk.market(plan.symbol).instrument
     stop_price = resting_stop_price(plan, instrument)
     if instrument.for_reducing.refusal(quantity, stop_price) is not None:
@@ -123,7 +116,11 @@ def _place_or_move(desk: Desk, plan: PositionPlan, quantity: Decimal, resting: O
         reference_price=desk.market(plan.symbol).mid or plan.entry_price,
     )
     # what only reduces holds nothing: the new stop is placed beside the old one, which is cancelled once it rests
-    desk.submit(intent, replaces=None if instrument.can_short else resting)
+    replaces = None if instrument.can_short else resting
+    refused = desk.submit(intent, replaces, unanswered.client_id if unanswered is not None else "")
+    if unanswered is not None and not refused:
+        text = "no answer to the protective stop; sending another"
+        desk.notify(Level.WARNING, "stop.silent", text, symbol=plan.symbol, ref=unanswered.client_id)
 
 
 def _is_leaving(desk: Desk, symbol: str, resting: Order) -> bool:

@@ -77,6 +77,15 @@ class OrderTracker:
             for order in self._live.values()
         )
 
+    def is_being_replaced(self, client_id: str) -> bool:
+        """Whether an order is on its way that takes the place of this one."""
+        return any(order.replaces == client_id and order.is_in_flight for order in self._live.values())
+
+    def has_stand_in(self, client_id: str) -> bool:
+        """Whether another order was sent because this one got no answer."""
+        known = (*self._live.values(), *self._settled.values())
+        return any(order.stands_in_for == client_id for order in known)
+
     def has_fill(self, fill: Fill) -> bool:
         """Whether this execution was heard of before and there is nothing more to do about it.
 
@@ -120,11 +129,12 @@ class OrderTracker:
 
     # --- news -------------------------------------------------------------------------------------------------
 
-    def intend(self, intent: OrderIntent, now_ms: int) -> Order:
-        """A new order, PENDING. Raises `InvariantBroken` when its client id was used before."""
+    def intend(self, intent: OrderIntent, now_ms: int, *, replaces: str = "", stands_in_for: str = "") -> Order:
+        """A new order, PENDING; the client ids are those of `Order`. Raises `InvariantBroken` when its own was used
+        before."""
         if self.is_known(intent.client_id):
             raise InvariantBroken(f"client id {intent.client_id} already names an order; every intent has its own")
-        order = Order(intent, _S.PENDING, created_ms=now_ms, updated_ms=now_ms)
+        order = Order(intent, _S.PENDING, now_ms, now_ms, replaces=replaces, stands_in_for=stands_in_for)
         self._live[intent.client_id] = order
         return order
 
@@ -267,6 +277,8 @@ class OrderTracker:
             filled_quote=order.filled_quote if filled_quote is None else filled_quote,
             fees=order.fees if fees is None else fees,
             cancel_requested=order.cancel_requested if cancel_requested is None else cancel_requested,
+            replaces=order.replaces,
+            stands_in_for=order.stands_in_for,
             refusal=order.refusal if refusal is None else refusal,
         )
         if changed == order:

@@ -314,6 +314,50 @@ def test_a_stop_is_found_again_after_a_restart() -> None:
     assert scene.stops() == [(scene.held(), stop.stop_price)]
 
 
+def test_a_replacement_on_its_way_is_still_known_after_a_restart() -> None:
+    """The old stop holds the coins until the exchange says what became of the new one: no third is sent meanwhile."""
+    scene, old = guarded()
+    scene.wait(MINUTE_MS)
+    [new] = stops(scene.candle(100.6))
+    scene.restart()
+    scene.wait(5_000)
+    opened_ms = scene.plan().opened_ms
+    scene.price(101.2)
+    decided = [*scene.reconcile(is_startup=True), *scene.candle(101.2, open_ms=opened_ms), *scene.tick()]
+    assert (stops(decided), of(decided, CancelOrder)) == ([], [])
+    [last] = stops(scene.report(old.client_id, OrderStatus.CANCELED))  # nothing may rest now: not a moment longer
+    assert last.stop_price is not None
+    assert new.stop_price is not None
+    assert last.stop_price > new.stop_price
+
+
+def test_a_replacement_that_never_arrived_leaves_the_old_stop_to_be_replaced_again() -> None:
+    scene, old = guarded()
+    scene.wait(MINUTE_MS)
+    [new] = stops(scene.candle(100.6))
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    decided = scene.hear(OrderAbsent(client_id=new.client_id, evidence="never seen"))
+    [again] = stops(decided)
+    [sent_again] = of(decided, SubmitOrder)
+    assert sent_again.replaces is not None
+    assert (sent_again.replaces.client_id, again.stop_price) == (old.client_id, new.stop_price)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_stop_that_had_its_stand_in_gets_no_other_after_a_restart(side: Side) -> None:
+    scene, stop = bought(side)
+    scene.wait(1_000)
+    [second] = stops(scene.tick())
+    scene.hear(OrderRefused(client_id=second.client_id, code=RefusalCode.INSUFFICIENT_FUNDS, reason="held"))
+    scene.restart()
+    scene.wait(5_000)
+    decided = [*scene.reconcile(is_startup=True), *scene.tick(), *scene.wait(5_000), *scene.tick()]
+    assert stops(decided) == []
+    [last] = stops(scene.hear(OrderAbsent(client_id=stop.client_id, evidence="never seen")))
+    assert last.quantity == stop.quantity
+
+
 def test_a_position_found_without_its_stop_is_protected_as_soon_as_the_account_is_known() -> None:
     scene, stop = guarded()
     scene.restart()

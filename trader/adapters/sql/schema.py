@@ -78,6 +78,8 @@ orders = Table(
     Column("cancel_requested", Boolean, nullable=False),
     _text("reason"),
     _optional_text("refusal"),
+    _optional_text("replaces"),
+    _optional_text("stands_in_for"),
     _time("created_ms"),
     _time("updated_ms"),
 )
