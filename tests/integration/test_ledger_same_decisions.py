@@ -54,8 +54,9 @@ def a_quarter_of_an_hour(name: str, directory: Path) -> Resumed:
     return engine
 
 
-def in_words(decisions: list[Decision]) -> Iterator[list[Any]]:
-    """What a decision did, without what only names it."""
+def in_words(decisions: list[Decision], status: dict[str, Any]) -> Iterator[list[Any]]:
+    """What a decision did, without what only names it. A trading state that is told again is none."""
+    known = (status["trading_state"], status["trading_reasons"])
     for decision in decisions:
         match decision:
             case SubmitOrder(approved=approved, replaces=replaces):
@@ -69,7 +70,9 @@ def in_words(decisions: list[Decision]) -> Iterator[list[Any]]:
             case RecordDecision(record=record):
                 yield ["decision", record.symbol, record.verdict, [str(reason) for reason in record.reasons]]
             case KeepTradingState(state=state, reasons=reasons):
-                yield ["state", state, [str(reason) for reason in reasons]]
+                before, known = known, (state.value, [str(reason) for reason in reasons])
+                if known != before:
+                    yield ["state", *known]
             case _:
                 pass
 
@@ -78,7 +81,7 @@ def in_words(decisions: list[Decision]) -> Iterator[list[Any]]:
 def test_it_decides_as_the_version_before_did(name: str, tmp_path: Path) -> None:
     engine = a_quarter_of_an_hour(name, tmp_path)
     told = json.loads((FOLDER / name / "went-on.json").read_text())
-    did = json.loads(json.dumps(list(in_words(engine.seen))))
+    did = json.loads(json.dumps(list(in_words(engine.seen, engine.told["status"]))))
     for number, (now, then) in enumerate(zip(did, told["did"], strict=False)):
         assert now == then, number
     assert len(did) == len(told["did"])

@@ -124,6 +124,7 @@ class Resumed(Harness):
 
     def __init__(self, stored: StoredLedger, instruments: Mapping[str, Instrument], *, now_ms: int) -> None:
         self.path = stored.path
+        self.told = stored.told
         self._steps: list[Step] = []
         self.remembered = recovered(stored.path)
         super().__init__(stored.settings, instruments, model=a_model(horizon_candles=600))

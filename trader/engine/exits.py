@@ -21,6 +21,7 @@ from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import note_trouble, protect
 from trader.engine.state import Market, PendingExit
 from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
 from trader.risk.exits import on_price
 
@@ -255,7 +256,7 @@ def forget(desk: Desk, symbol: str) -> None:
 def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
     plan = desk.state.plans.get(wanted.symbol)
     decision_id = plan.decision_id if plan is not None else wanted.symbol.replace("/", "").lower()
-    parent_id = f"{decision_id}-x{wanted.asked_ms:x}"
+    parent_id = _unused_parent(desk, decision_id, wanted)
     _put(desk, msgspec.structs.replace(wanted, parent_id=parent_id))
     side = Side.SELL if desk.held(wanted.symbol) > 0 else Side.BUY
     start_algorithm(
@@ -269,6 +270,14 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
         algorithm=AlgorithmName.MARKET,
         first_replaces=blocking,
     )
+
+
+def _unused_parent(desk: Desk, decision_id: str, wanted: PendingExit) -> str:
+    """Exits of one decision are told apart by when they were asked for; a replay asks twice within a millisecond."""
+    ledger_id, tracker, asked_ms = desk.state.ledger_id, desk.state.tracker, wanted.asked_ms
+    while tracker.is_known(client_id_for(ledger_id, f"{decision_id}-x{asked_ms:x}", wanted.purpose, 0)):
+        asked_ms += 1
+    return f"{decision_id}-x{asked_ms:x}"
 
 
 def _put(desk: Desk, wanted: PendingExit) -> None:

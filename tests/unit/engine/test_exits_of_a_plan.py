@@ -147,7 +147,7 @@ def test_on_spot_a_partial_exit_waits_until_the_stop_has_let_go_of_its_coins() -
 
 
 def test_on_a_perpetual_a_partial_exit_is_sent_at_once_beside_its_stop() -> None:
-    scene = holding(Side.SELL)
+    scene = holding(Side.SELL, **FAR_TARGET)
     held = abs(scene.held())
     decided = reach(scene, 2.001)
     half = scene.instruments[scene.symbol].round_quantity(held / 2)
