@@ -26,5 +26,11 @@ class ExecutionSettings(Section):
     """Slices of a TWAP."""
     twap_duration_s: Annotated[float, Field(ge=10, le=86_400)] = 300.0
     """Length of a TWAP, market seconds."""
+    twap_jitter_frac: Annotated[float, Field(ge=0, le=0.35)] = 0.25
+    """How far a slice of a TWAP is shifted at most, so that it is not foreseen, share of the time between two."""
     protected_market_frac: Fraction = 0.003
     """How far through the touch a protected market order (IOC limit) may fill."""
+    market_tries: Annotated[int, Field(ge=1, le=50)] = 5
+    """How often a market order is sent again for what is left of it."""
+    market_wait_s: Positive = 60.0
+    """How long a market order waits for a book that can be trusted, market seconds."""

@@ -21,6 +21,10 @@ class RiskSettings(Section):
     """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
     stop_sigma: Positive = 3.0
     """Initial stop distance in standard deviations of the horizon's move."""
+    stop_move_frac: Annotated[float, Field(gt=0, le=0.05)] = 0.0005
+    """A resting stop is moved only this far or further, share of its price; the daemon watches the exact one."""
+    liquidation_loss_frac: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """An isolated position must meet its stop before it has lost this share of its own margin."""
     partial_at_r: Positive = 2.0
     """Profit in R at which half is closed once and the stop moves to break-even."""
     partial_frac: Fraction = 0.5

@@ -26,6 +26,10 @@ class SizingSettings(Section):
     """Smallest bet with a positive edge, share of equity at risk."""
     cap_frac: Fraction = 0.10
     """Largest bet, share of equity at risk."""
+    kelly_volatility: Annotated[float, Field(ge=0, le=1_000)] = 10.0
+    """The bet is divided by 1 + this x ATR / price: the more a symbol moves, the less is bet."""
+    kelly_exposure_floor: Fraction = 0.5
+    """The bet shrinks as exposure comes near `exposure_limit_frac`, down to this share of it."""
     probability_shrink: Fraction = 0.25
     """How far the win probability is pulled to the out-of-fold base rate; 1 = all the way."""
     position_notional_cap_frac: Annotated[float, Field(gt=0, le=5)] = 0.25

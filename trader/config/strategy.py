@@ -48,6 +48,10 @@ class StrategySettings(Section):
     """A regime is left only when its threshold is missed by this share, so that it does not flicker."""
     minimum_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 20.0
     """A trade needs at least this calibrated edge, and at least its round-trip cost."""
+    assumed_funding_frac: Annotated[float, Field(ge=0, le=0.01)] = 0.0001
+    """Funding that holding a perpetual is assumed to cost every eight hours, share of its value."""
+    max_forecast_age_candles: Positive = 1.0
+    """Nothing is opened on a forecast older than this many of its candles."""
     require_confirmation: bool = True
     """A signal also needs its regime's confirmations (MA crossover, RSI, Bollinger, squeeze, volume)."""
     rsi_low: Annotated[float, Field(ge=0, le=100)] = 40.0

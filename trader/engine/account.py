@@ -18,6 +18,7 @@ from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
 from trader.execution.reconcile import Discrepancy, DiscrepancyKind, compare
 
+# beyond so many ids those older than a week go: only the last day is asked for again (`engine._PAYMENT_MARGIN_MS`)
 _REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, WEEK_MS
 
 

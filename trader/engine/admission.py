@@ -9,10 +9,6 @@ from trader.engine.desk import Desk
 from trader.engine.state import Market
 from trader.strategy.base import Strategy
 
-# A forecast older than this many candles is about another market.
-_MAX_AGE_CANDLES = 1.0
-_LIQUIDATED_AT = 0.8  # share of a position's own margin whose loss comes near to its liquidation
-
 
 def blocked(desk: Desk, market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Reason, ...]:
     """Every reason why nothing may be opened now, whatever the signal."""
@@ -38,7 +34,8 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
         code = Code.DATA_GAP if market.stream is StreamState.GAP else Code.DATA_STALE
         reasons.append(because(code, market.stream_reason))
     age_ms = desk.now_ms - forecast.candle_close_ms
-    if age_ms > _MAX_AGE_CANDLES * (forecast.candle_close_ms - forecast.candle_open_ms):
+    most_ms = desk.settings.strategy.max_forecast_age_candles * (forecast.candle_close_ms - forecast.candle_open_ms)
+    if age_ms > most_ms:
         reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
     if symbol in desk.state.tickets:
         reasons.append(because(Code.ENTRY_UNDER_WAY))
@@ -61,8 +58,8 @@ def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
 
 def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | None:
     """A stop that an isolated position would not live to see."""
-    leverage = desk.leverage(symbol)
-    if desk.settings.exchange.margin_mode != "isolated" or stop_frac * leverage < _LIQUIDATED_AT:
+    leverage, survived_frac = desk.leverage(symbol), desk.settings.risk.liquidation_loss_frac
+    if desk.settings.exchange.margin_mode != "isolated" or stop_frac * leverage < survived_frac:
         return None
     return because(Code.STOP_BEYOND_LIQUIDATION, leverage=leverage, stop_frac=stop_frac)
 

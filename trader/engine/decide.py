@@ -26,7 +26,7 @@ from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.regime import classify
 from trader.strategy.view import Holding, View
 
-_FUNDING_FRAC, _FUNDING_MS = 0.0001, 8 * HOUR_MS  # the usual rate of perpetuals, and how often it is paid
+_FUNDING_MS = 8 * HOUR_MS  # what `strategy.assumed_funding_frac` is a share of: how often exchanges settle it
 
 
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
@@ -70,7 +70,7 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return _skip(record, *reasons, *proposal.reasons)
     if reasons:
         return _skip(record, *reasons)
-    return enter(desk, Opening(view, market, strategy, proposal, _funding_frac(market, desk.state.model)), record)
+    return enter(desk, Opening(view, market, strategy, proposal, _funding_frac(desk, market, desk.state.model)), record)
 
 
 def _not_asked(
@@ -140,7 +140,7 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
         context=forecast.context,
         regime=market.regime,
         book=book,
-        cost_frac=round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(market, model)),
+        cost_frac=round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(desk, market, model)),
         can_short=market.instrument.can_short,
         candles=candles,
         features=forecast.features,
@@ -198,12 +198,12 @@ def _change(desk: Desk, plan: PositionPlan, kept: Keep) -> None:
             protect(desk, plan.symbol)
 
 
-def _funding_frac(market: Market, model: ModelInfo | None) -> float:
+def _funding_frac(desk: Desk, market: Market, model: ModelInfo | None) -> float:
     """What a perpetual may cost to hold over the model's horizon (without a model: until funding is paid once)."""
     if not market.instrument.can_short:
         return 0.0
     held_ms = _FUNDING_MS if model is None else model.horizon_candles * timeframe_ms(model.timeframe)
-    return _FUNDING_FRAC * held_ms / _FUNDING_MS
+    return desk.settings.strategy.assumed_funding_frac * held_ms / _FUNDING_MS
 
 
 def _skip(record: DecisionRecord, *reasons: Reason) -> DecisionRecord:

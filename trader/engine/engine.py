@@ -47,7 +47,7 @@ from trader.risk.exits import on_candle
 from trader.strategy.base import Strategy
 from trader.strategy.ensemble import Ensemble
 
-_RESTART_MARGIN_MS = DAY_MS
+_RESTART_MARGIN_MS = DAY_MS  # the same at start, where a liquidation while nobody looked may be late in the list
 _PAYMENT_MARGIN_MS = DAY_MS  # some exchanges list them late
 _FILL_MARGIN_MS = 120_000  # fills are asked for again from this long before the newest known one
 

@@ -25,11 +25,13 @@ from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
 from trader.risk.exits import on_price
 
-RETRY_MS = 5_000
+RETRY_MS = 5_000  # market time between two tries at what the market did not take: long enough for another book
 _LONGEST_WAIT_MS = 5_000  # network time between two tries at an exchange that cannot be asked
-_ALERT_FROM = 3
-_MAX_ATTEMPTS = 8
-_MAX_STOP_REFUSALS = 3
+_ALERT_FROM = 3  # tries in a row from which a person should look: one may be chance, three are not
+_MAX_ATTEMPTS = 8  # tries of one exit before it is left to the resting stop and to a person: 40 s of market time
+_MAX_STOP_REFUSALS = (
+    3  # refusals that were about the stop itself, after which a position that cannot be guarded is sold
+)
 
 
 def judge(desk: Desk, symbol: str) -> None:

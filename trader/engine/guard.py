@@ -14,7 +14,7 @@ from trader.portfolio.valuation import value
 from trader.risk import breakers
 from trader.risk.breakers import BreakerState, BreakerView
 
-_RECORD_EVERY_MS = MINUTE_MS
+_RECORD_EVERY_MS = MINUTE_MS  # market time between two rows of equity: half a million a year
 _PEAK_NEWS = 1.001  # a peak this much higher would move a limit
 
 

@@ -5,7 +5,7 @@ from trader.domain.reasons import Code, Reason, because, told
 from trader.domain.signals import Forecast, HealthAction, ModelHealth, ModelInfo
 from trader.engine.desk import Desk
 
-SHRUNK = 0.5  # of the usual size
+SHRUNK = 0.5  # of the usual size: what is told everywhere as "half size"
 
 _LEVELS = {HealthAction.NONE: Level.INFO, HealthAction.SHRINK: Level.WARNING, HealthAction.OBSERVE: Level.ALERT}
 _WORDS = {

@@ -24,7 +24,7 @@ from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter
 from trader.strategy.view import View
 
-_OPEN_END_MS = DAY_MS  # the horizon of a position that has none of its own: how far its stop must be from noise
+_OPEN_END_MS = DAY_MS  # a position without a horizon keeps its stop as far from noise as one of a day
 
 
 class Opening(NamedTuple):

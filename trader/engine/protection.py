@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from trader.domain.decisions import Level
-from trader.domain.instrument import ZERO
+from trader.domain.instrument import ZERO, exact
 from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Purpose
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine.desk import Desk, is_resting
@@ -11,10 +11,9 @@ from trader.engine.state import StopTrouble
 from trader.execution.client_ids import client_id_for
 from trader.risk.stops import PositionPlan, resting_stop_price
 
-# A resting stop follows the plan only in moves worth a request; the engine itself watches the exact price.
-_MIN_MOVE = Decimal("0.0005")
-_WAITS_MS = (250, 500, 1_000, 2_000)  # network time until a stop that was not taken is tried again
-_SILENT_AFTER_MS = 1_000  # network time without an answer after which a stop no longer counts as protection
+# network time until a stop that was not taken is tried again: a position is never 2 s without one, if it can be had
+_WAITS_MS = (250, 500, 1_000, 2_000)
+_SILENT_AFTER_MS = 1_000  # network time without an answer after which it no longer counts: half of those 2 s
 
 
 def protect(desk: Desk, symbol: str) -> None:
@@ -98,7 +97,8 @@ def _place_or_move(
     if instrument.for_reducing.refusal(quantity, stop_price) is not None:
         return  # too small for the exchange to hold; the engine watches it
     if resting is not None:
-        moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= stop_price * _MIN_MOVE
+        least_move = stop_price * exact(desk.settings.risk.stop_move_frac)
+        moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= least_move
         covers = resting.remaining == quantity or (instrument.can_short and _is_leaving(desk, plan.symbol, resting))
         if covers and not moved and resting.intent.side is plan.side.opposite:
             return

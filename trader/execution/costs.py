@@ -10,7 +10,8 @@ from trader.domain.orders import Fill, Order
 from trader.domain.units import BPS
 from trader.execution.algorithms.state import AlgorithmState
 
-ASSUMED_SPREAD_FRAC = 0.0004  # of a market whose books nobody has seen; half is paid on the way in, half on the way out
+# of a market whose books nobody has seen (half is paid on the way in, half out); a few times that of a liquid pair
+ASSUMED_SPREAD_FRAC = 0.0004
 
 
 def assumed_round_trip_frac(taker_fee_frac: float, spread_frac: float = ASSUMED_SPREAD_FRAC) -> float:

@@ -18,12 +18,12 @@ from trader.execution.algorithms import (
     TwapState,
     step,
 )
-from trader.execution.algorithms.market import TIME_MS
+from trader.execution.algorithms.market import deadline_ms
 from trader.execution.algorithms.twap import slice_count
 from trader.execution.impact import estimate_impact, walk
 
-_BOOK_LEVELS = 20
-_URGENCY = {"low": 0.5, "medium": 1.0, "high": 2.0}
+_BOOK_LEVELS = 20  # the depth that exchanges stream; an order that needs more is too large for any of the three
+_URGENCY = {"low": 0.5, "medium": 1.0, "high": 2.0}  # what `execution.urgency` says it does
 
 
 class Choice(NamedTuple):
@@ -95,7 +95,7 @@ def _fresh(
         "started_ms": now_ms,
     }
     if algorithm is AlgorithmName.MARKET:
-        return MarketState(**shared, deadline_ms=now_ms + TIME_MS)
+        return MarketState(**shared, deadline_ms=deadline_ms(now_ms, settings))
     if algorithm is AlgorithmName.LIMIT:
         return LimitState(**shared, deadline_ms=now_ms + round(settings.limit_timeout_s * 1000))
     touch = (book.ask if side is Side.BUY else book.bid) if book else 0.0

@@ -14,6 +14,7 @@ from trader.domain.units import DAY_MS
 _S = OrderStatus
 _NEVER_PLACED = (_S.REJECTED, _S.NOT_PLACED)
 _FILL_GENERATION_MS = 4 * DAY_MS  # fill ids are remembered for four to eight days
+# fills without an order of ours: one that comes before its order's report waits only for moments
 _KEEP_STRANGERS = 200
 
 FillKey = tuple[str, str]  # (symbol, fill id)

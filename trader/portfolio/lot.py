@@ -9,7 +9,7 @@ from trader.domain.instrument import EXACT, ZERO
 
 # Averages are for reading and for a restart; sums stay exact because only the removed part of a cost is rounded.
 _AVERAGE = Context(prec=28)
-_SHARE_QUANTUM = Decimal("1e-18")
+_SHARE_QUANTUM = Decimal("1e-18")  # to which a part of a cost is rounded: the unit of the finest coins
 CENT = Decimal("1e-8")  # the smallest amount an exchange books on a margined account
 _READ_BACK = Decimal("1e-16")  # an average read back is this near to the cost it came from
 

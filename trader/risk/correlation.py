@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_RETURNS = 30
+MIN_RETURNS = 30  # common ones before a correlation counts: its standard error is then below 0.2
 _FLAT = 1e-12  # a spread below this share of the returns' squares is rounding: the series did not move
 
-# Used for a pair without enough common history.
+# Used for a pair without enough common history: the leaders, and a coin that follows one of them.
 _STATIC_PAIRS = frozenset(frozenset(pair) for pair in (("BTC", "ETH"), ("BTC", "BNB"), ("ETH", "LINK")))
 
 

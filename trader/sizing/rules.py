@@ -62,8 +62,9 @@ def kelly(bet: Bet, settings: SizingSettings) -> float | Reason:
         floor=min(settings.floor_frac, settings.cap_frac),
         cap=settings.cap_frac,
     )
-    by_volatility = 1 / (1 + 10 * bet.atr_frac)
-    by_exposure = max(0.5, 1 - bet.exposure_quote / (settings.exposure_limit_frac * bet.equity))
+    by_volatility = 1 / (1 + settings.kelly_volatility * bet.atr_frac)
+    used_frac = bet.exposure_quote / (settings.exposure_limit_frac * bet.equity)
+    by_exposure = max(settings.kelly_exposure_floor, 1 - used_frac)
     risk = fraction * by_volatility * by_exposure * bet.wish.size_multiplier
     return risk if risk > 0 else because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability)
 

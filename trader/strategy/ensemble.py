@@ -9,7 +9,8 @@ from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.signals import NoSignal, edge_holds, evaluate
 from trader.strategy.view import Holding, View
 
-_EXTENDED_BEFORE = 1.5  # candles to the end of a horizon from which a position may be extended by another
+# candles to the end of a horizon from which a position may be extended: its last close, late or not
+_EXTENDED_BEFORE = 1.5
 
 
 class Ensemble(Strategy):

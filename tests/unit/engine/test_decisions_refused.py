@@ -157,6 +157,12 @@ def test_a_forecast_is_traded_for_one_candle(age_ms: int, reasons: tuple[str, ..
     assert reasons is None or told(record) == reasons
 
 
+def test_how_old_a_forecast_may_be_is_configured() -> None:
+    patient = {"strategy": {"max_forecast_age_candles": 2.0}}
+    assert a_scene(patient).forecast(age_ms=2 * MINUTE_MS).verdict is Verdict.ENTER
+    assert told(a_scene(patient).forecast(age_ms=2 * MINUTE_MS + 1)) == ("forecast is 120 s old",)
+
+
 def test_without_a_model_or_a_book_there_is_nothing_to_judge_by() -> None:
     scene = Scene()
     scene.live()
@@ -250,6 +256,8 @@ def test_a_perpetual_pays_funding_over_the_horizon_too() -> None:
     record = a_scene(perpetual=True, model=hourly).forecast(-0.001)
     assert record.cost_bps == pytest.approx(14.0)
     assert a_scene(model=hourly).forecast(0.001).cost_bps == pytest.approx(22.0)  # spot pays none
+    dear = a_scene({"strategy": {"assumed_funding_frac": 0.0003}}, perpetual=True, model=hourly)
+    assert dear.forecast(-0.001).cost_bps == pytest.approx(18.0)
 
 
 # --- the size ---------------------------------------------------------------------------------------------
@@ -300,6 +308,12 @@ def test_a_stop_that_would_come_after_the_liquidation_is_no_stop(leverage: int, 
     wide = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
     record = scene.forecast(-0.02, context=wide)
     assert told(record)[0] == reason if reason else record.verdict is Verdict.ENTER, told(record)
+
+
+def test_how_near_to_its_liquidation_a_stop_may_be_is_configured() -> None:
+    settings = {"exchange": {"leverage": 8, "margin_mode": "isolated"}, "risk": {"liquidation_loss_frac": 0.9}}
+    wide = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
+    assert a_scene(settings, perpetual=True).forecast(-0.02, context=wide).verdict is Verdict.ENTER
 
 
 # --- impact and company -----------------------------------------------------------------------------------

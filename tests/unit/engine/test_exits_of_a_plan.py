@@ -277,6 +277,18 @@ def test_the_resting_stop_moves_when_the_move_is_worth_a_request(side: Side) -> 
     assert quantity == abs(scene.held())
 
 
+def test_which_move_of_a_stop_is_worth_a_request_is_configured() -> None:
+    for worth, moves in ((0.0002, 1), (0.002, 0)):
+        scene = holding(stop_move_frac=worth)
+        [(_, before)] = scene.stops()
+        assert before is not None
+        sent_before = len(sent(scene.seen))
+        scene.wait(MINUTE_MS)
+        scene.candle(float(before) * 1.0003 / (1 - scene.plan().atr_width_frac))
+        scene.oblige()
+        assert len(sent(scene.seen)) == sent_before + moves
+
+
 def test_an_exit_on_a_position_that_is_gone_is_forgotten() -> None:
     scene = holding()
     reach(scene, 2.001)  # half is wanted, the stop has to shrink first

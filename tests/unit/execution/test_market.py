@@ -6,6 +6,7 @@ import pytest
 
 from tests.kit.builders import a_book, a_perpetual, an_instrument
 from tests.unit.execution.driver import Run
+from trader.config.execution import ExecutionSettings
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
 from trader.domain.reasons import Code, because
 from trader.execution.algorithms import ChildChanged, ChildRefused, Started, WokeUp
@@ -63,6 +64,21 @@ def test_an_exit_reaches_further_with_every_try() -> None:
         run.advance(5)
     prices = [intent.price for intent in run.placed]
     assert prices == [Decimal(text) for text in ("99.70", "99.40", "99.10", "98.80", "98.50")]
+
+
+def test_tries_and_the_wait_for_a_book_are_as_configured() -> None:
+    settings = ExecutionSettings(market_tries=2, market_wait_s=10)
+    run = Run("market", "1", settings=settings)
+    for _ in range(2):
+        run.end()
+        run.advance(5)
+    assert len(run.placed) == 2
+    assert run.finished == "filled 0 of 1 after 2 tries"
+    lost = Run("market", "1", has_book=False, settings=settings)
+    lost.advance(9)
+    assert lost.finished is None
+    lost.advance(2)
+    assert lost.finished == "filled 0 of 1: no book"
 
 
 def test_dust_left_over_is_finished_with_a_reason() -> None:

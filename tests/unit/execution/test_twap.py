@@ -48,6 +48,21 @@ def test_jitter_is_the_same_in_every_run_and_differs_by_parent() -> None:
     assert times[-1] < state.deadline_ms
 
 
+def test_without_jitter_the_slices_are_evenly_spaced() -> None:
+    even = ExecutionSettings(twap_jitter_frac=0.0)
+    state = Run("twap", "10", settings=even).state
+    assert isinstance(state, TwapState)
+    assert [due_ms(state, i, even) - NOW_MS for i in range(10)] == [30_000 * i for i in range(10)]
+
+
+def test_the_widest_jitter_keeps_the_slices_in_order() -> None:
+    wide = ExecutionSettings(twap_jitter_frac=0.35)
+    state = Run("twap", "10", settings=wide).state
+    assert isinstance(state, TwapState)
+    times = [due_ms(state, i, wide) for i in range(13)]
+    assert times == sorted(set(times))
+
+
 def test_what_a_slice_leaves_is_carried_to_the_next() -> None:
     run = Run("twap", "10")
     run.fill("0.25")

@@ -68,6 +68,15 @@ def test_volatility_exposure_and_regime_scale_it() -> None:
     assert float(sized(atr_frac=0.0, wish=a_wish(0.5)).quantity) == pytest.approx(float(calm) / 2, rel=1e-4)
 
 
+def test_how_volatility_and_exposure_count_is_configured() -> None:
+    calm = sized(atr_frac=0.0).risk_frac
+    deaf = SETTINGS.model_copy(update={"kelly_volatility": 0.0, "kelly_exposure_floor": 1.0})
+    assert sized(settings=deaf, atr_frac=0.1, exposure_quote=12_500.0).risk_frac == pytest.approx(calm)
+    keen = SETTINGS.model_copy(update={"kelly_volatility": 30.0, "kelly_exposure_floor": 0.25})
+    assert sized(settings=keen, atr_frac=0.1).risk_frac == pytest.approx(calm / 4)
+    assert sized(settings=keen, atr_frac=0.0, exposure_quote=40_000.0).risk_frac == pytest.approx(calm * 0.25)
+
+
 def test_the_multiplier_never_lifts_the_risk_above_the_cap() -> None:
     strong = a_model(average_win_frac=0.1, average_loss_frac=0.01)
     assert sized(model=strong, wish=a_wish(3.0), atr_frac=0.0).risk_frac <= 0.10

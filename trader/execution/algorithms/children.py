@@ -19,8 +19,8 @@ from trader.execution.client_ids import client_id_for
 S = TypeVar("S", bound=ParentState)
 Step = tuple[S, list[Action]]
 
-MAX_FAILURES = 3
-RETRY_MS = 1_000  # market time between two tries
+MAX_FAILURES = 3  # children in a row that were not taken: the reason will not go away by itself
+RETRY_MS = 1_000  # market time between two tries: a book has changed by then, and no rate limit is near
 CANCEL_RETRY_MS = 10_000  # market time after which an unanswered cancel is asked again
 
 _NOT_TAKEN = (OrderStatus.REJECTED, OrderStatus.NOT_PLACED)

@@ -75,7 +75,7 @@ def _after_deadline(state: LimitState, view: AlgorithmView) -> tuple[LimitState 
     if state.remaining == 0:
         return finish(state, "filled")
     if state.purpose.reduces:
-        return advance_market(as_market(state, view.now_ms), view)
+        return advance_market(as_market(state, view), view)
     return finish(state, f"timed out: filled {state.filled} of {state.quantity}")
 
 

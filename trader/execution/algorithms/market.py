@@ -4,17 +4,14 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.market import Book
 from trader.domain.orders import Side
-from trader.domain.units import MINUTE_MS
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, finish, finish_done, place, wake
 from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.state import MarketState, ParentState
-
-MAX_TRIES = 5
-TIME_MS = MINUTE_MS  # market time it may wait for a book
 
 
 def advance(state: MarketState, view: AlgorithmView) -> tuple[MarketState, list[Action]]:
@@ -24,7 +21,7 @@ def advance(state: MarketState, view: AlgorithmView) -> tuple[MarketState, list[
     done = finish_done(state, view)
     if done is not None:
         return done
-    if state.tries >= MAX_TRIES:
+    if state.tries >= view.settings.market_tries:
         return finish(state, f"filled {state.filled} of {state.quantity} after {state.tries} tries")
     if view.now_ms < state.retry_ms:
         return wake(state, state.retry_ms)
@@ -47,7 +44,13 @@ def protected_price(instrument: Instrument, book: Book, side: Side, reach_frac: 
     return min(limit, instrument.round_price(book.bid, Rounding.DOWN))
 
 
-def as_market(state: ParentState, now_ms: int) -> MarketState:
+def deadline_ms(now_ms: int, settings: ExecutionSettings) -> int:
+    """When a market order that begins now gives up waiting for a book."""
+    return now_ms + round(settings.market_wait_s * 1_000)
+
+
+def as_market(state: ParentState, view: AlgorithmView) -> MarketState:
     """What another algorithm left over, as a market order of the same parent."""
     shared = {name: getattr(state, name) for name in ParentState.__struct_fields__}
-    return MarketState(**{**shared, "deadline_ms": now_ms + TIME_MS, "failures": 0, "retry_ms": 0, "wake_ms": None})
+    fresh = {"deadline_ms": deadline_ms(view.now_ms, view.settings), "failures": 0, "retry_ms": 0, "wake_ms": None}
+    return MarketState(**{**shared, **fresh})

@@ -15,8 +15,7 @@ from trader.execution.algorithms.market import as_market, protected_price
 from trader.execution.algorithms.state import MarketState, TwapState
 
 EXTRA_SLICES = 3  # tries for the remainder inside the last interval
-_JITTER = 0.25  # largest shift of a slice, share of the interval
-_EXTRA_FROM, _EXTRA_STEP = 0.4, 0.2  # the extra tries after the last slice, share of the interval
+_EXTRA_FROM, _EXTRA_STEP = 0.4, 0.2  # when, share of the interval: the third comes before the TWAP is over
 
 # A slice is made this much larger than the minimum, so that a falling price does not make it too small.
 _MIN_HEADROOM = Decimal("1.1")
@@ -67,7 +66,7 @@ def due_ms(state: TwapState, index: int, settings: ExecutionSettings) -> int:
     if index == 0:
         return state.started_ms
     if index < state.slices:
-        return state.started_ms + round(interval * (index + _jitter(state.parent_id, index)))
+        return state.started_ms + round(interval * (index + _jitter(state.parent_id, index, settings.twap_jitter_frac)))
     shift = _EXTRA_FROM + _EXTRA_STEP * (index - state.slices)
     return state.started_ms + round(interval * (state.slices - 1 + shift))
 
@@ -80,10 +79,10 @@ def due_slice(state: TwapState, view: AlgorithmView) -> int:
     return due
 
 
-def _jitter(parent_id: str, index: int) -> float:
-    """A shift in -0.25..0.25 of the interval, the same in every run."""
+def _jitter(parent_id: str, index: int, most_frac: float) -> float:
+    """A shift in -most_frac..most_frac of the interval, the same in every run."""
     digest = blake2b(f"{parent_id}/{index}".encode(), digest_size=8).digest()
-    return _JITTER * (int.from_bytes(digest, "big") / 2**63 - 1)
+    return most_frac * (int.from_bytes(digest, "big") / 2**63 - 1)
 
 
 def _target(state: TwapState, index: int) -> Decimal:
@@ -102,5 +101,5 @@ def _next_ms(state: TwapState, settings: ExecutionSettings) -> int:
 def _leave(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketState, list[Action]]:
     """What is left after the last try: an entry gives it up, anything else takes the market."""
     if state.purpose.reduces:
-        return advance_market(as_market(state, view.now_ms), view)
+        return advance_market(as_market(state, view), view)
     return finish(state, f"filled {state.filled} of {state.quantity} in {state.next_slice} slices")
