@@ -79,6 +79,8 @@ class Engine:
             while desk.finished:
                 ended = desk.finished.pop(0)
                 exits.on_finished(desk, ended)
+                if ended.purpose.reduces:
+                    orders.write_off_rest(desk, ended.symbol)
                 opening.on_entry_finished(desk, ended)
             for text in self.state.tracker.take_anomalies():
                 desk.notify(Level.ALERT, "order.anomaly", text)

@@ -22,6 +22,7 @@ from trader.engine import algorithms, exits, guard, opening
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.state import DustKept
+from trader.portfolio.ledger import LedgerChange
 
 # How long fills that an ended order still owes may take over the stream before they are asked for, network seconds.
 _MISSING_FILLS_S = 2.0
@@ -128,23 +129,46 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     state.counters["fills"] += 1
     state.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.last_fill_ms.get(fill.symbol, 0))
     change = state.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
-    if change.position is not None:
-        desk.emit(KeepPosition(change.position))
-    for balance in change.balances:
-        desk.emit(KeepBalance(balance))
-    if state.ledger.dust != state.dust_kept:
-        state.dust_kept = dict(state.ledger.dust)
-        desk.keep("dust", "", DustKept(state.dust_kept))
+    _remember(desk, change)
     if order is not None and order.intent.purpose is Purpose.ENTRY:
         opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
         exits.abort_entries(desk, order.symbol, "stopped out")
-    if change.closed is not None:
-        desk.emit(RecordTrade(change.closed))
-        guard.trade_closed(desk, float(change.closed.profit_quote))
+    _note_closed(desk, change)
     plan = state.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)
+
+
+def write_off_rest(desk: Desk, symbol: str) -> None:
+    """A spot position that the exchange is too coarse to sell becomes dust; it would ask for its exit for ever."""
+    state, market = desk.state, desk.market(symbol)
+    if market.book is None or symbol in state.exits or state.tracker.open_orders(symbol):
+        return
+    price, held = market.instrument.round_price(market.book.bid), desk.held(symbol)
+    change = state.ledger.write_off(symbol, market.instrument, price, desk.now_ms)
+    if change is None:
+        return
+    _remember(desk, change)
+    _note_closed(desk, change)
+    opening.forget_plan(desk, symbol)
+    desk.notify(Level.INFO, "position.dust", f"{held} is too little to be sold; it stays as dust", symbol=symbol)
+
+
+def _remember(desk: Desk, change: LedgerChange) -> None:
+    if change.position is not None:
+        desk.emit(KeepPosition(change.position))
+    for balance in change.balances:
+        desk.emit(KeepBalance(balance))
+    if desk.state.ledger.dust != desk.state.dust_kept:
+        desk.state.dust_kept = dict(desk.state.ledger.dust)
+        desk.keep("dust", "", DustKept(desk.state.dust_kept))
+
+
+def _note_closed(desk: Desk, change: LedgerChange) -> None:
+    if change.closed is not None:
+        desk.emit(RecordTrade(change.closed))
+        guard.trade_closed(desk, float(change.closed.profit_quote))
 
 
 def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:

@@ -434,3 +434,36 @@ def test_a_new_position_begins_with_a_clean_slate() -> None:
     scene.oblige()
     assert notices(scene.tick(), Level.WARNING) == []
     assert [quantity for quantity, _ in scene.stops()] == [scene.held()]
+
+
+def test_a_position_too_small_to_be_sold_becomes_dust_once_its_exit_is_due() -> None:
+    """An entry got 3 USDT worth, the exchange takes no order below 5: it must neither block nor ask for ever."""
+    scene = a_scene({"execution": {"market_tries": 1}})
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    scene.fill(entry.client_id, "0.03")  # and ends with it
+    assert scene.held() == Decimal("0.03")
+    decided = scene.price(98.0)
+    [trade] = of(decided, RecordTrade)
+    assert (trade.trade.reason, trade.trade.quantity) == ("dust", Decimal("0.03"))
+    assert [text for text in notices(decided) if "dust" in text] != []
+    assert (scene.held(), scene.has_plan(), scene.is_leaving(), scene.stops()) == (Decimal(0), False, False, [])
+    assert dict(scene.engine.state.ledger.dust) == {"BTC": Decimal("0.03")}
+    scene.wait(MINUTE_MS)
+    assert notices(scene.price(97.0)) == []
+    scene.restart()
+    assert dict(scene.engine.state.ledger.dust) == {"BTC": Decimal("0.03")}
+    assert scene.held() == 0
+
+
+def test_what_may_still_be_bought_is_not_written_off() -> None:
+    scene = a_scene()
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    scene.fill(entry.client_id, "0.03", ends=OrderStatus.PARTIALLY_FILLED)
+    scene.price(98.0)  # the exit is due while the entry has not ended
+    assert scene.held() == Decimal("0.03")
+    scene.fill(entry.client_id, "0.07")  # and ends with it
+    scene.price(97.9)
+    assert scene.is_leaving()
+    assert scene.engine.state.ledger.dust == {}
