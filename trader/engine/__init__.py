@@ -5,7 +5,7 @@ state       all changing state, each part with one writer; `remembered` and `old
 desk        what handlers share while one event is processed
 decide      a candle close: the strategy is asked, `admission` and `opening` have their say
 exits       closing positions; `protection` the stop that rests at the exchange
-orders      what the exchange says about orders and fills
+order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for
 algorithms  runs execution algorithms
 control     commands, breakers, what the account is worth

@@ -12,7 +12,7 @@ from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.reasons import Code, because
 from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
-from trader.engine import algorithms, exits, guard, opening, orders
+from trader.engine import algorithms, exits, guard, opening, order_news
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
@@ -30,7 +30,7 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
         _open_ledger(desk, event)
     elif not _is_moving(desk):
         margined = [symbol for symbol, market in state.markets.items() if market.instrument.can_short]
-        foreign = [symbol for symbol in margined if orders.book_foreign(desk, symbol)]
+        foreign = [symbol for symbol in margined if order_news.book_foreign(desk, symbol)]
         if foreign and state.is_ready:
             _answer_unplanned(desk)
         _compare(desk, event)

@@ -37,7 +37,7 @@ from trader.domain.reasons import Code, because
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
-from trader.engine import account, algorithms, control, decide, exits, guard, in_use, opening, orders
+from trader.engine import account, algorithms, control, decide, exits, guard, in_use, opening, order_news
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
@@ -80,7 +80,7 @@ class Engine:
                 ended = desk.finished.pop(0)
                 exits.on_finished(desk, ended)
                 if ended.purpose.reduces:
-                    orders.write_off_rest(desk, ended.symbol)
+                    order_news.write_off_rest(desk, ended.symbol)
                 opening.on_entry_finished(desk, ended)
             for text in self.state.tracker.take_anomalies():
                 desk.notify(Level.ALERT, "order.anomaly", text)
@@ -156,17 +156,17 @@ class Engine:
         desk = self._desk
         match event:
             case OrderReported():
-                orders.on_report(desk, event.report)
+                order_news.on_report(desk, event.report)
             case FillArrived():
-                orders.on_fill(desk, event.fill)
+                order_news.on_fill(desk, event.fill)
             case BalancesReported():
                 account.on_balances(desk, event)
             case OrderRefused():
-                orders.on_refused(desk, event.client_id, Refusal(event.code, event.reason))
+                order_news.on_refused(desk, event.client_id, Refusal(event.code, event.reason))
             case OutcomeLost():
-                orders.on_lost(desk, event.client_id, event.reason)
+                order_news.on_lost(desk, event.client_id, event.reason)
             case OrderAbsent():
-                orders.on_absent(desk, event.client_id, event.evidence)
+                order_news.on_absent(desk, event.client_id, event.evidence)
             case CancelRefused():
                 desk.keep_order(self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms))
             case PaymentArrived():
