@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from trader.app.access import locate, refuse_unusable, secrets
+from trader.app.strategies import needs_model, strategies_of, warn_of_the_gate
 from trader.clock import wall_ms
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
@@ -21,6 +22,7 @@ from trader.service.process import kernels
 from trader.service.process.access import MarketAccess
 from trader.service.process.lock import StateLock
 from trader.service.process.loop import on_signals, run_loop, until
+from trader.strategy.base import Strategy
 
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
@@ -36,15 +38,22 @@ def run(settings: Settings, *, duration_s: float | None) -> int:
     refuse_unusable(settings)
     kernels.use_cache(settings)
     kernels.without_scipy()
+    strategies = strategies_of(settings)
     with StateLock(settings.account_dir) as lock:
         output = configure(settings.log, secrets(settings))
         try:
-            return run_loop(_daemon(settings, lock, output, duration_s))
+            return run_loop(_daemon(settings, strategies, lock, output, duration_s))
         finally:
             output.close()
 
 
-async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, duration_s: float | None) -> int:
+async def _daemon(
+    settings: Settings,
+    strategies: Mapping[str, Strategy],
+    lock: StateLock,
+    output: LogOutput,
+    duration_s: float | None,
+) -> int:
     started_ms = wall_ms()
     stop = on_signals()
     access = await until(stop, locate(settings))
@@ -52,9 +61,9 @@ async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, durati
         return 0
     output.use_market_time(access.clock.now_ms)
     await until(stop, supply.compiled(settings))
-    model = await until(stop, supply.champion(settings, access))
+    model = await until(stop, supply.champion(settings, access)) if needs_model(strategies) else None
     access = await until(stop, locate(settings))  # a training may outlast the idle sandbox: then it is started again
-    if model is None or access is None:
+    if stop.is_set() or access is None:
         return 0
     output.use_market_time(access.clock.now_ms)
     from trader.adapters.ccxt.connect import connect
@@ -67,7 +76,7 @@ async def _daemon(settings: Settings, lock: StateLock, output: LogOutput, durati
         asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(connection.close)
-        await _trade(settings, access, connection, model, lock, stop, started_ms, closing)
+        await _trade(settings, access, connection, strategies, model, lock, stop, started_ms, closing)
     return 0
 
 
@@ -75,7 +84,8 @@ async def _trade(
     settings: Settings,
     access: MarketAccess,
     connection: "Connection",
-    model: "CompiledEnsemble",
+    strategies: Mapping[str, Strategy],
+    model: "CompiledEnsemble | None",
     lock: StateLock,
     stop: asyncio.Event,
     started_ms: int,
@@ -114,7 +124,7 @@ async def _trade(
     recorder = Recorder(recordings, settings.recorder) if is_recording else None
     if recorder is not None:
         closing.push_async_callback(recorder.close)
-    watched = WatchedModel(model)
+    watched = None if model is None else WatchedModel(model)
     scorer = Scorer(
         watched,
         feed,
@@ -123,22 +133,25 @@ async def _trade(
         sources=lambda name: live_source(name, feed, settings),
         features=FeatureSet.of(settings),
         history_candles=settings.market.history_candles,
-        told_candles=settings.risk.correlation_candles + 1,
+        told_candles=max(settings.risk.correlation_candles + 1, *(one.candles for one in strategies.values())),
         late_candle_s=settings.market.late_candle_s,
+        wanted={symbol: one.features for symbol, one in strategies.items()},
     )
-    models = modelling(settings, access, watched, scorer, instruments, inbox.put)
+    models = None if watched is None else modelling(settings, access, watched, scorer, instruments, inbox.put)
+    warn_of_the_gate(settings, strategies)
     log.info(
         "daemon.starting",
         mode=settings.mode,
         exchange=settings.exchange.id,
         symbols=len(instruments),
-        model=model.info.model_id,
+        strategy=", ".join(sorted({one.strategy_id for one in strategies.values()})),
+        model="none" if model is None else model.info.model_id,
         positions=len(state.plans),
         orders_in_doubt=len(doubtful),
     )
     exchange_settings = settings.exchange
     runner = Runner(
-        engine=Engine(settings, state),
+        engine=Engine(settings, state, strategies),
         inbox=inbox,
         journal=journal,
         feed=feed,
@@ -148,7 +161,7 @@ async def _trade(
         # real seconds: an exchange that runs faster than real time takes requests that much later by its own clock
         late_request_s=exchange_settings.receive_window_ms / 1000 + exchange_settings.request_timeout_s + _MARGIN_S,
         recorder=recorder,
-        outlets=(Narrator(), models.care),
+        outlets=(Narrator(),) if models is None else (Narrator(), models.care),
     )
     closing.callback(scorer.close)
     await until(stop, scorer.warm_up())

@@ -45,6 +45,9 @@ def _head(status: StatusSnapshot) -> Table:
     if status.market_ms is not None:
         speed = f" at {status.speed:g}x" if status.speed != 1 else ""
         grid.add_row("market time", f"{moment(status.market_ms)} UTC{speed}")
+    strategies = dict.fromkeys(row.strategy for row in status.symbols if row.strategy)
+    if strategies and list(strategies) != ["ensemble"]:
+        grid.add_row("strategy", escape(", ".join(strategies)))
     if status.model is not None:
         grid.add_row("model", _model(status.model))
         if status.running:

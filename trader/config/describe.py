@@ -22,13 +22,13 @@ class Knob(NamedTuple):
     @property
     def is_block(self) -> bool:
         """Whether it holds other keys."""
-        return isinstance(self.default, BaseModel | dict)
+        return isinstance(self.default, BaseModel) or (isinstance(self.default, dict) and bool(self.default))
 
 
 def knobs(section: Section, path: tuple[str, ...] = ()) -> Iterator[Knob]:
     """Every key below `section` in the file's order, blocks before what they hold."""
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
+    for attribute, field in type(section).model_fields.items():
+        name, value = field.alias or attribute, getattr(section, attribute)
         yield Knob((*path, name), field, value)
         if isinstance(value, Section):
             yield from knobs(value, (*path, name))
@@ -36,6 +36,11 @@ def knobs(section: Section, path: tuple[str, ...] = ()) -> Iterator[Knob]:
             for key, inner in value.items():
                 yield Knob((*path, name, str(key)), None, inner)
                 yield from knobs(inner, (*path, name, str(key)))
+
+
+def fields_of(block: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a block by the keys of the file."""
+    return {field.alias or name: field for name, field in block.model_fields.items()}
 
 
 def allowed(field: FieldInfo) -> str:

@@ -122,6 +122,8 @@ def yaml_value(value: Any) -> str:
         return "[" + ", ".join(yaml_value(item) for item in value) + "]"
     if isinstance(value, Enum):
         return yaml_value(value.value)
+    if value == {}:
+        return "{}"
     if isinstance(value, int | float):
         return f"{value:.1f}" if isinstance(value, float) and value.is_integer() else repr(value)
     text = str(value)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from trader.config.describe import allowed, is_mapping, model_of
+from trader.config.describe import allowed, fields_of, is_mapping, model_of
 from trader.config.schema import Settings
 
 Place = Callable[[Sequence[str]], str]
@@ -84,7 +84,7 @@ def _block(path: Sequence[str]) -> Block:
         if isinstance(here, FieldInfo):
             here = model_of(here) if is_mapping(here) else None
         elif here is not None:
-            field = here.model_fields.get(name)
+            field = fields_of(here).get(name)
             here = field if field is None or is_mapping(field) else (model_of(field) or field)
     return here
 
@@ -92,7 +92,7 @@ def _block(path: Sequence[str]) -> Block:
 def _names(block: Block) -> list[str]:
     if isinstance(block, FieldInfo):
         return [str(key) for key in (block.get_default(call_default_factory=True) or {})] if is_mapping(block) else []
-    return list(block.model_fields) if block is not None else []
+    return list(fields_of(block)) if block is not None else []
 
 
 def _known_keys(path: Sequence[str]) -> str:
@@ -112,7 +112,7 @@ def _elsewhere(name: str) -> list[str]:
     found: list[str] = []
 
     def visit(model: type[BaseModel], path: tuple[str, ...]) -> None:
-        for key, field in model.model_fields.items():
+        for key, field in fields_of(model).items():
             inner = None if is_mapping(field) else model_of(field)
             if key == name:
                 found.append(".".join((*path, key)))

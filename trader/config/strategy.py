@@ -1,11 +1,19 @@
-"""The block `strategy`: regimes, their rules and confirmations, the edge a trade needs."""
+"""The block `strategy`: who proposes trades; the ensemble's regimes, confirmations and edge."""
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from trader.config.section import Fraction, Positive, Section
 from trader.domain.signals import Regime
+
+
+class StrategyName(StrEnum):
+    """The strategies that are built in. `trader.strategy.registry` holds their classes."""
+
+    ENSEMBLE = "ensemble"
+    EMA_CROSS = "ema-cross"
 
 
 class RegimeRule(Section):
@@ -36,6 +44,13 @@ def _default_rules() -> dict[Regime, RegimeRule]:
 
 
 class StrategySettings(Section):
+    name: StrategyName = StrategyName.ENSEMBLE
+    """Who proposes trades. `ensemble`: the model, by the rest of this block. `ema-cross`: a rule without a model."""
+    own_class: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="class")
+    """A strategy of your own in place of `name`: `file.py:Class`, or the name of an entry point in the group
+    `trader.strategies` (docs/strategies.md)."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """What that strategy or rule lets you set; the ensemble has the keys below."""
     adx_trend: Annotated[float, Field(ge=0, le=100)] = 25.0
     """ADX above which there is a trend."""
     trend_band_frac: Fraction = 0.02
@@ -64,6 +79,12 @@ class StrategySettings(Section):
     """Volume / its 20-candle mean that confirms a breakout."""
     regimes: dict[Regime, RegimeRule] = Field(default_factory=_default_rules)
     """Per regime: bias, size multiplier, take profit, stop loss."""
+
+    @model_validator(mode="after")
+    def _one_strategy(self) -> "StrategySettings":
+        if self.own_class is not None and self.name is not StrategyName.ENSEMBLE:
+            raise ValueError(f"class {self.own_class} and name {self.name.value} exclude one another; set one of them")
+        return self
 
     @model_validator(mode="after")
     def _all_regimes(self) -> "StrategySettings":

@@ -59,6 +59,11 @@ class Code(StrEnum):
     REGIME_WANTS_LONG = "regime_wants_long"
     REGIME_WANTS_SHORT = "regime_wants_short"
     NOT_CONFIRMED = "not_confirmed"
+    EMA_CROSSED = "ema_crossed"
+    EMA_NOT_CROSSED = "ema_not_crossed"
+    EMA_ABOVE = "ema_above"
+    EMA_BELOW = "ema_below"
+    RSI_HIGH = "rsi_high"
     SAID = "said"  # by a strategy of one's own, in its words
     STRATEGY_FAILED = "strategy_failed"
     STRATEGY_WITHOUT_EVIDENCE = "strategy_without_evidence"
@@ -186,6 +191,11 @@ _TEXTS: dict[Code, str] = {
     Code.REGIME_WANTS_LONG: "regime {about} wants long",
     Code.REGIME_WANTS_SHORT: "regime {about} wants short",
     Code.NOT_CONFIRMED: "no confirmation ({about})",
+    Code.EMA_CROSSED: "EMA {fast:.0f} crossed above EMA {slow:.0f}",
+    Code.EMA_NOT_CROSSED: "EMA {fast:.0f} has not crossed above EMA {slow:.0f}",
+    Code.EMA_ABOVE: "EMA {fast:.0f} is above EMA {slow:.0f}",
+    Code.EMA_BELOW: "EMA {fast:.0f} is below EMA {slow:.0f}",
+    Code.RSI_HIGH: "RSI {rsi:.1f} is not below {most:.0f}",
     Code.SAID: "{about}",
     Code.STRATEGY_FAILED: "strategy failed: {about}",
     Code.STRATEGY_WITHOUT_EVIDENCE: "strategy {about} only observes (no record says that it earns)",

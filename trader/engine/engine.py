@@ -69,6 +69,11 @@ class Engine:
         self._desk = Desk(settings, state, chosen)
         self._settings = settings
 
+    @property
+    def strategy_ids(self) -> dict[str, str]:
+        """Which strategy trades a symbol."""
+        return {symbol: strategy.strategy_id for symbol, strategy in self._desk.strategies.items()}
+
     def process(self, event: AnyEvent) -> list[Decision]:
         """Everything that follows from one event, in the order it must be journalled and acted on."""
         desk = self._desk

@@ -1,6 +1,6 @@
 """One log line per decision and per order step, with the ids that lead from candle to fill."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -29,6 +29,7 @@ from trader.domain.decisions import (
 from trader.domain.events import CandleClosed, ModelChanged, StreamChanged
 from trader.domain.orders import Order, OrderStatus, OrderType
 from trader.domain.reasons import texts, told
+from trader.domain.signals import DecisionRecord
 from trader.domain.units import BPS
 from trader.runtime.turn import Turn
 
@@ -78,6 +79,14 @@ class Narrator:
         return order.status not in (OrderStatus.PENDING, OrderStatus.PARTIALLY_FILLED)
 
 
+def _proposed_by(record: DecisionRecord) -> dict[str, Any]:
+    """The strategy, if it is not the model's own, and what the model said, if there is one."""
+    words: dict[str, Any] = {} if record.strategy_id == "ensemble" else {"strategy": record.strategy_id}
+    if record.model_id:
+        words |= {"prediction_bps": round(record.prediction * BPS, 1), "win": round(record.win_probability, 3)}
+    return words
+
+
 def _tell(decision: Decision) -> None:
     match decision:
         case RecordDecision(record=r):
@@ -87,8 +96,7 @@ def _tell(decision: Decision) -> None:
                 verdict=r.verdict.value,
                 symbol=r.symbol,
                 regime=r.regime.value,
-                prediction_bps=round(r.prediction * BPS, 1),
-                win=round(r.win_probability, 3),
+                **_proposed_by(r),
                 edge_bps=round(r.edge_bps, 1),
                 cost_bps=round(r.cost_bps, 1),
                 why=told(r.reasons),

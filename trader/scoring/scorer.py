@@ -1,7 +1,7 @@
 """Features and ensemble, off the loop: a closed candle goes in, a `ForecastMade` event comes out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ class Scorer:
 
     def __init__(
         self,
-        model: ForecastModel,
+        model: ForecastModel | None,
         feed: MarketFeed,
         clock: Clock,
         put: Callable[[AnyEvent], None],
@@ -45,8 +45,9 @@ class Scorer:
         history_candles: int,
         told_candles: int,
         late_candle_s: float,
+        wanted: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._scoring = Scoring(model, features)
+        self._scoring = Scoring(model, features, wanted)
         self._feed = feed
         self._clock = clock
         self._put = put
@@ -71,7 +72,8 @@ class Scorer:
     async def warm_up(self) -> None:
         """Load the history of every symbol and tell the newest closed candles to the engine."""
         await self._load(tells=True)
-        self._put(ModelChanged(model=self._scoring.model.info))
+        if self._scoring.model is not None:
+            self._put(ModelChanged(model=self._scoring.model.info))
 
     def offer(self, candle: Candle) -> None:
         """A candle has closed. Call it on the loop's thread."""

@@ -17,6 +17,7 @@ from trader.features.groups.group import Event
 from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 from trader.scoring.rounds import Round
+from trader.scoring.shown import Shown, groups_of
 
 
 class ForecastModel(Protocol):
@@ -53,22 +54,33 @@ def asked_for(model: ForecastModel, features: FeatureSet) -> FeatureSet:
     return asked
 
 
-class Scoring:
-    """One feature stream per symbol and one model."""
+WITHOUT_MODEL = "model"
+"""What a forecast lacks where no strategy needs one: it says nothing but what the features are."""
 
-    def __init__(self, model: ForecastModel, features: FeatureSet) -> None:
-        self.features = asked_for(model, features)
+
+class Scoring:
+    """One feature stream per symbol and one model, or none. `wanted`: columns that strategies see, per symbol."""
+
+    def __init__(
+        self, model: ForecastModel | None, features: FeatureSet, wanted: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        wanted = wanted or {}
+        if model is None:
+            self.features = msgspec.structs.replace(features, groups=groups_of(features, wanted))
+        else:
+            self.features = asked_for(model, features)
         names = self.features.columns
         self._context = [names.index(name) for name in CONTEXT_COLUMNS]
         self._inputs = np.array([names.index(name) for name in self.features.inputs])
         self._group_of = [column.group or "candles" for column in self.features.catalogue]
         self._of_leader = self.features.beside_leader
         self._model = model
+        self._shown = Shown(self.features, wanted)
         self._told: dict[str, int] = {}  # symbol -> open time of the candle of its newest forecast
         self.restart()
 
     @property
-    def model(self) -> ForecastModel:
+    def model(self) -> ForecastModel | None:
         """The model that forecasts are made with."""
         return self._model
 
@@ -99,7 +111,9 @@ class Scoring:
 
     def learn_history(self, symbol: str, candles: Sequence[Candle]) -> None:
         """Take the symbol's past; the leader's comes first."""
-        self._market.follow(symbol, candles)
+        row = self._market.follow(symbol, candles)
+        if row is not None:
+            self._shown.remember(candles[-1], row)
 
     def learn(self, events: Iterable[Event]) -> None:
         """Take books and trades in the order they arrived, observations in the order they were known."""
@@ -116,19 +130,25 @@ class Scoring:
             row = self._market.follow(candle.symbol, [candle])
             if row is not None:
                 rows[candle.symbol] = (candle, self._masked(row, has_leader=True))
+                self._shown.remember(*rows[candle.symbol])
         for one in work.complete:
             self.is_doubtful |= not self._has_leader(one)
             rows |= self._seen(self._market.update(one), [one])
         final = dict(rows)
         if work.overdue:
             rows |= self._seen(self._market.peek(work.overdue), work.overdue)
-        made = [
-            self._silent(*found) for symbol, found in final.items() if self._is_new(*found) and self._lacks(found[1])
-        ]
         new = {symbol: found for symbol, found in rows.items() if self._is_new(*found)}
-        made += forecasts(self._model, self._inputs, self._context, new)
+        if self._model is None:
+            made = [self._silent(*found, (WITHOUT_MODEL,)) for found in new.values()]
+        else:
+            made = [
+                self._silent(*found, lacks)
+                for found in final.values()
+                if self._is_new(*found) and (lacks := self._lacks(found[1]))
+            ]
+            made += forecasts(self._model, self._inputs, self._context, new)
         self._told |= {forecast.symbol: forecast.candle_open_ms for forecast in made}
-        return made
+        return [self._shown.added(forecast) for forecast in made]
 
     def _is_new(self, candle: Candle, _row: Floats) -> bool:
         return candle.open_ms > self._told.get(candle.symbol, -1)
@@ -139,6 +159,7 @@ class Scoring:
         for symbol, row in rows.items():
             close = next(close for close in reversed(closes) if symbol in close)
             found[symbol] = (close[symbol], self._masked(row, has_leader=self._has_leader(close)))
+            self._shown.remember(*found[symbol])
         return found
 
     def _lacks(self, row: Floats) -> tuple[str, ...]:
@@ -146,18 +167,19 @@ class Scoring:
         absent = self._inputs[~np.isfinite(row[self._inputs])]
         return tuple(dict.fromkeys(self._group_of[i] for i in absent.tolist())) if len(absent) else ()
 
-    def _silent(self, candle: Candle, row: Floats) -> Forecast:
+    def _silent(self, candle: Candle, row: Floats, missing: tuple[str, ...]) -> Forecast:
+        nothing = np.nan if self._model is None else 0.0
         return Forecast(
             symbol=candle.symbol,
             candle_open_ms=candle.open_ms,
             candle_close_ms=candle.close_ms,
-            prediction=0.0,
-            win_probability=0.0,
-            confidence=0.0,
-            model_id=self._model.info.model_id,
+            prediction=nothing,
+            win_probability=nothing,
+            confidence=nothing,
+            model_id="" if self._model is None else self._model.info.model_id,
             feature_hash="",
             context=MarketContext(*row[self._context].tolist()),
-            missing=self._lacks(row),
+            missing=missing,
         )
 
     def _has_leader(self, close: Round) -> bool:

@@ -31,7 +31,7 @@ async def serve(
     access: MarketAccess,
     runner: Runner,
     recorder: Recorder | None,
-    models: Modelling,
+    models: Modelling | None,
     lock: StateLock,
     stop: asyncio.Event,
     started_ms: int,
@@ -50,7 +50,8 @@ async def serve(
             errors=runner.courier.errors_last_minute(),
             recorder=recorder.status() if recorder else None,
             outlets=runner.outlets.status(),
-            model=model_status(runner.engine.state, models.care, models.retraining),
+            model=None if models is None else model_status(runner.engine.state, models.care, models.retraining),
+            strategies=runner.engine.strategy_ids,
         )
 
     control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
@@ -70,7 +71,8 @@ async def serve(
 
     await control.start()
     try:
-        services: list[Service] = [stopper, announce, models.care.run, models.retraining.run]
+        services: list[Service] = [stopper, announce]
+        services += [models.care.run, models.retraining.run] if models is not None else []
         await runner.run([*services, *([recorder.run] if recorder else [])])
     finally:
         await control.stop()

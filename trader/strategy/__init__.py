@@ -7,9 +7,34 @@ regime    the market's regime; `signals` from a forecast to a signal
 Begin with `base`.
 """
 
+from trader.domain.market import Book, Candle
+from trader.domain.orders import Side
+from trader.domain.reasons import Reason
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime
 from trader.strategy.base import Strategy
+from trader.strategy.ema_cross import EmaCross
 from trader.strategy.ensemble import Ensemble
-from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
+from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal, said
 from trader.strategy.view import Holding, View
 
-__all__ = ["Ensemble", "Enter", "Holding", "Keep", "Leave", "Pass", "Proposal", "Strategy", "View"]
+__all__ = [
+    "Book",
+    "Candle",
+    "EmaCross",
+    "Ensemble",
+    "Enter",
+    "Forecast",
+    "Holding",
+    "Keep",
+    "Leave",
+    "MarketContext",
+    "ModelInfo",
+    "Pass",
+    "Proposal",
+    "Reason",
+    "Regime",
+    "Side",
+    "Strategy",
+    "View",
+    "said",
+]

@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from trader.domain.orders import Side
-from trader.domain.reasons import Reason
+from trader.domain.reasons import Code, Reason, because
 
 
 class Enter(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +61,11 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Proposal = Enter | Keep | Leave | Pass
+
+
+def said(text: str, **numbers: float) -> Reason:
+    """A reason in a strategy's own words: `said("RSI {rsi:.1f} is below {low}", rsi=28.4, low=30)`."""
+    return because(Code.SAID, text.format(**numbers), (), **numbers)
 
 
 def _is_above_0(value: float) -> bool:

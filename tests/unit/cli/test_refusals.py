@@ -19,6 +19,13 @@ REFUSED: list[tuple[str, dict[str, str], str]] = [
     ("mode: [paper\n", {}, "config.yaml:2:1: not readable as YAML"),
     ("exchange: {idd: x}\n", {}, "config.yaml:1: exchange.idd: unknown key; did you mean id?"),
     ("recorder: {max_disk_gb: 0}\n", {}, "recorder.max_disk_gb: given 0; allowed: a number from 0.01 to 100000"),
+    ("strategy: {name: ema-cros}\n", {}, 'strategy.name: given "ema-cros"; allowed: ensemble or ema-cross'),
+    (
+        "strategy: {name: ema-cross, parameters: {slow: 99}}\n",
+        {},
+        "strategy.parameters.slow: given 99; allowed: a whole number from 3 to 60",
+    ),
+    ('strategy: {class: "own.py:Dip"}\n', {}, "strategy.class: given own.py:Dip; there is no file "),
     ("mode: live\nexchange: {id: binance}\n", {}, "model.gate: warn is allowed only in paper or with a loopback"),
     (LIVE, {}, "no API key for binance: set TRADER_API_KEY and TRADER_API_SECRET in the environment"),
     (LIVE, {"TRADER_API_KEY": "a-key"}, "TRADER_API_SECRET is not set but its counterpart is"),

@@ -1,6 +1,7 @@
 """The status of the running daemon, from the engine's state."""
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 
@@ -35,6 +36,7 @@ def snapshot(
     recorder: RecorderStatus | None = None,
     outlets: tuple[OutletStatus, ...] = (),
     model: ModelStatus | None = None,
+    strategies: Mapping[str, str] | None = None,
 ) -> StatusSnapshot:
     """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
     return StatusSnapshot(
@@ -52,7 +54,9 @@ def snapshot(
         speed=state.speed,
         model=model or _model(state),
         money=_money(state),
-        symbols=tuple(_symbol(symbol, market) for symbol, market in state.markets.items()),
+        symbols=tuple(
+            _symbol(symbol, market, (strategies or {}).get(symbol, "")) for symbol, market in state.markets.items()
+        ),
         positions=tuple(_position(state, position) for position in state.ledger.positions.values()),
         open_orders=len(state.tracker.open_orders()),
         algorithms=tuple(_algorithm(algorithm) for algorithm in state.algorithms.values()),
@@ -90,9 +94,10 @@ def _money(state: EngineState) -> MoneyStatus | None:
     )
 
 
-def _symbol(symbol: str, market: Market) -> SymbolStatus:
+def _symbol(symbol: str, market: Market, strategy: str) -> SymbolStatus:
     return SymbolStatus(
         symbol=symbol,
+        strategy=strategy,
         stream=market.stream.value,
         last_price=market.mid,
         regime=market.regime.value if market.regime else "",

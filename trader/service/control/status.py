@@ -14,6 +14,7 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     regime: str = ""
     candle_close_ms: int | None = None  # end of the newest candle
     reason: str = ""  # why the stream is not live
+    strategy: str = ""
 
 
 class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,12 +20,13 @@ from trader.service.learning.libraries import missing_libraries
 from trader.service.process import kernels
 from trader.service.process.lock import holder
 from trader.service.process.places import recordings_path
+from trader.strategy.loading import load_strategies
 
 _ENOUGH_BYTES, _LEAST_BYTES = 2_000_000_000, 200_000_000
 
 
 def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
-    """Directory, disk, ledger, lock, kernels, log file, recordings, model."""
+    """Directory, disk, ledger, lock, kernels, log file, recordings, strategy, model."""
     directory = settings.storage.state_dir
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("state directory", lambda: state_directory(directory)),
@@ -35,6 +36,7 @@ def examine_state(settings: Settings, market_id: str) -> Iterator[Finding]:
         ("kernels", lambda: compiled_kernels(settings)),
         ("log file", lambda: log_file(settings.log.file)),
         ("recordings", lambda: recordings(settings)),
+        ("strategy", lambda: strategy(settings)),
         ("model", lambda: model(settings, market_id)),
     )
     for name, look in looks:
@@ -135,15 +137,41 @@ def recordings(settings: Settings) -> Finding:
     return passed(name, found)
 
 
+def strategy(settings: Settings) -> Finding:
+    """Whether every symbol's strategy can be made, and whether the gate lets it trade."""
+    try:
+        chosen = load_strategies(settings, lambda: _columns(settings))
+    except Misconfigured as error:
+        return failed("strategy", str(error).splitlines()[0], "docs/strategies.md has the checks, one by one")
+    found = ", ".join(sorted({one.strategy_id for one in chosen.values()}))
+    if settings.model.gate == "enforce" and not all(one.needs_forecast for one in chosen.values()):
+        cure = "a rule has no record that it earns: it trades only with model.gate: warn; see docs/strategies.md"
+        return warned("strategy", found, cure)
+    return passed("strategy", found)
+
+
+def _columns(settings: Settings) -> tuple[str, ...]:
+    _use_kernels(settings)
+    from trader.features import FeatureSet
+
+    return FeatureSet.of(settings).columns
+
+
+def _use_kernels(settings: Settings) -> None:
+    if (cache := kernels.cache_of(settings)).is_dir():
+        # numba would look for a place beside the source, which an installation may not allow
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+
+
 def model(settings: Settings, market_id: str) -> Finding:
     """The champion of this market and timeframe, its verdict, and whether it fits the features."""
+    if not _needs_model(settings):
+        return passed("model", "none needed: no strategy goes by forecasts")
     timeframe, root = settings.market.timeframe, settings.storage.state_dir / "models" / market_id
     nothing = f"none yet for {market_id} {timeframe}"
     if not (root / "registry.sqlite").is_file():
         return _no_model(nothing)
-    if (cache := kernels.cache_of(settings)).is_dir():
-        # numba would look for a place beside the source, which an installation may not allow
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+    _use_kernels(settings)
     from trader.adapters.model_files import ModelFiles
     from trader.features import FeatureSet
 
@@ -164,6 +192,13 @@ def model(settings: Settings, market_id: str) -> Finding:
         return passed("model", found)
     cure = "it decides and records but trades only with model.gate: warn; see docs/models.md"
     return warned("model", f"{found} ({told(row.info.reasons, ', ')})", cure)
+
+
+def _needs_model(settings: Settings) -> bool:
+    try:
+        return any(one.needs_forecast for one in load_strategies(settings, lambda: _columns(settings)).values())
+    except Misconfigured:
+        return True  # told as the strategy's own finding
 
 
 def _no_model(found: str) -> Finding:

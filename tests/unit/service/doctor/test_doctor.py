@@ -68,6 +68,28 @@ def test_looking_at_a_fresh_directory_makes_nothing(tmp_path: Path) -> None:
     assert not chosen.storage.state_dir.exists()
 
 
+@pytest.mark.parametrize(
+    ("block", "verdict", "words"),
+    [
+        ({}, "pass", "ensemble"),
+        ({"strategy": {"name": "ema-cross"}}, "pass", "ema-cross"),
+        ({"strategy": {"name": "ema-cross"}, "model": {"gate": "enforce"}}, "warn", "ema-cross"),
+        ({"strategy": {"class": "nowhere.py:Dip"}}, "fail", "strategy.class: given nowhere.py:Dip; there is no file"),
+    ],
+)
+def test_the_strategy_is_made_and_the_gate_is_told(
+    tmp_path: Path, block: dict[str, Any], verdict: str, words: str
+) -> None:
+    found = doctor_state.strategy(settings(tmp_path, **block))
+    assert (found.verdict, found.found.startswith(words)) == (verdict, True)
+
+
+def test_a_rule_needs_no_model(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, strategy={"name": "ema-cross"})
+    findings = {finding.name: finding for finding in doctor_state.examine_state(chosen, "nowhere-spot")}
+    assert findings["model"].verdict == "pass"
+
+
 def test_a_state_directory_open_to_others_or_in_the_way(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     assert doctor_state.state_directory(tmp_path).cure == f"chmod 700 {tmp_path}"
@@ -92,7 +114,7 @@ async def test_what_may_not_be_looked_at_is_one_finding_and_hides_no_other(
     assert [(f.name, f.found) for f in findings if f.verdict == "fail"] == [
         ("ledger", "var/ledger.sqlite: Permission denied")
     ]
-    assert len(findings) == 8
+    assert len(findings) == 9
     (reached,) = await doctor.exchange(settings(tmp_path), locate)
     assert (reached.verdict, reached.found) == ("fail", "var/running.json: Permission denied")
     assert reached.cure.endswith("run as the user that runs the daemon")
