@@ -35,6 +35,10 @@ def kill(config: ConfigOption = None, yes: YesOption = False, json: JsonOption =
     _send("kill", config, json)
 
 
+COMMANDS = (pause, resume, flatten, kill)
+"""In the order of the help page."""
+
+
 def _confirm(question: str, yes: bool) -> None:
     """Asked only of a person: a script that says kill means it."""
     if not yes and sys.stdin.isatty():

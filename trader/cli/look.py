@@ -77,6 +77,10 @@ def balances(config: ConfigOption = None, json: JsonOption = False) -> None:
     _list("balances", config, json, {})
 
 
+COMMANDS = (status, positions, orders, decisions, fills, trades, payments, balances)
+"""In the order of the help page: a new one is a function above, a line here, and its columns in `tables`."""
+
+
 def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str, Any]) -> None:
     rows = _answer(settings(config), command, arguments)["rows"]
     if as_json:

@@ -11,7 +11,7 @@ from trader.service.control.reports import READS, Reports
 Act = Callable[[CommandName, str], Awaitable[str]]
 """(command, who asked) -> what it did, once the engine has processed it."""
 
-ACTS = (CommandName.PAUSE, CommandName.RESUME, CommandName.FLATTEN, CommandName.KILL)
+ACTS = tuple(name for name in CommandName if name is not CommandName.STOP)  # that one is the service manager's
 _LIVE = ("status", "positions")  # from the engine's state, which only the loop's thread may read
 
 

@@ -4,7 +4,7 @@ Every answer is `{"rows": [...]}` of flat objects, or the status object. Money a
 times are ms UTC of the market.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,6 @@ from trader.service.control.status import MoneyStatus, PositionStatus, StatusSna
 
 Snapshot = Callable[[], StatusSnapshot]
 
-READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances", "equity")
 MOST_ROWS = 5_000
 
 
@@ -53,25 +52,11 @@ class Reports:
             return status
         return {"rows": [_plain(row) for row in self._rows(command, asked)]}
 
-    def _rows(self, command: str, asked: _Arguments) -> list[Any]:
-        match command:
-            case "positions":
-                return list(self._snapshot().positions)
-            case "orders":
-                found = self._ledger.orders(limit=_wider(asked), open_only=asked.open_only)
-                return [order_report(order) for order in _of_symbol(found, asked)]
-            case "decisions":
-                return [decision_report(r) for r in self._ledger.decisions(limit=asked.limit, symbol=asked.symbol)]
-            case "fills":
-                return _of_symbol(self._ledger.fills(limit=_wider(asked)), asked)
-            case "trades":
-                return _of_symbol(self._ledger.trades(limit=_wider(asked)), asked)
-            case "payments":
-                return _of_symbol(self._ledger.payments(limit=_wider(asked)), asked)
-            case "balances":
-                return list(self._ledger.balances())
-            case "equity":
-                return list(self._ledger.equity(limit=asked.limit))
+    def _rows(self, command: str, asked: _Arguments) -> Sequence[object]:
+        if command == "positions":
+            return self._snapshot().positions
+        if command in _LISTS:
+            return _LISTS[command](self._ledger, asked)
         raise Rejected(f"unknown command {command!r}; allowed: {', '.join(READS)}")
 
 
@@ -81,6 +66,29 @@ def _wider(asked: _Arguments) -> int:
 
 def _of_symbol(rows: list[Any], asked: _Arguments) -> list[Any]:
     return [row for row in rows if asked.symbol in (None, row.symbol)][: asked.limit]
+
+
+def _orders(ledger: LedgerReader, asked: _Arguments) -> Sequence[object]:
+    found = ledger.orders(limit=_wider(asked), open_only=asked.open_only)
+    return [order_report(order) for order in _of_symbol(found, asked)]
+
+
+def _decisions(ledger: LedgerReader, asked: _Arguments) -> Sequence[object]:
+    return [decision_report(record) for record in ledger.decisions(limit=asked.limit, symbol=asked.symbol)]
+
+
+_LISTS: Mapping[str, Callable[[LedgerReader, _Arguments], Sequence[object]]] = {
+    "orders": _orders,
+    "decisions": _decisions,
+    "fills": lambda ledger, asked: _of_symbol(ledger.fills(limit=_wider(asked)), asked),
+    "trades": lambda ledger, asked: _of_symbol(ledger.trades(limit=_wider(asked)), asked),
+    "payments": lambda ledger, asked: _of_symbol(ledger.payments(limit=_wider(asked)), asked),
+    "balances": lambda ledger, _asked: ledger.balances(),
+    "equity": lambda ledger, asked: ledger.equity(limit=asked.limit),
+}
+"""What the ledger alone answers: a new list is a line here."""
+
+READS = ("status", "positions", *_LISTS)
 
 
 def _plain(value: Any) -> Any:
