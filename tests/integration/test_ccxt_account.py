@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.kit.ccxt_bench import BTC, Bench, approved, connected, limit
+from tests.kit.idle_time import quiet
 from tests.kit.sandbox import eventually, http_session
 from trader.domain.events import AccountEvent, AccountUnreachable, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import OrderRef, OrderStatus
@@ -39,7 +40,7 @@ async def listening(bench: Bench) -> AsyncIterator[Heard]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(bench.exchange.run_account(heard))
         await eventually(lambda: any("ws-api" in path for path, _, _ in bench.door.sockets))
-        await asyncio.sleep(0.3)
+        await quiet()
         try:
             yield heard
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.faulty_door import Answer, FaultyDoor, faulty_door
+from tests.kit.idle_time import quiet
 from tests.kit.sandbox import eventually, market_clock, sandbox
 from trader.adapters.ccxt.connect import connect
 from trader.adapters.ccxt.market import feed as feed_module
@@ -226,7 +227,7 @@ async def test_a_long_outage_is_filled_when_the_exchange_is_back(tmp_path: Path)
 async def assert_once_more(heard: Heard) -> None:
     """After the end nothing is told any more."""
     count = len(heard.events)
-    await asyncio.sleep(0.2)
+    await quiet()
     assert len(heard.events) == count
 
 

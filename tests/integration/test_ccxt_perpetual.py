@@ -144,7 +144,7 @@ async def test_a_stop_that_triggers_has_the_number_and_the_end_of_its_order(tmp_
         await one.exchange.submit(order("short", Side.SELL))
         await one.exchange.submit(order("long", Side.BUY, symbol=ETH, quantity=D("0.100")))
         await one.stop("near", 1.0004)
-        await eventually(lambda: OrderStatus.FILLED in one.statuses("near"), attempts=600)
+        await eventually(lambda: OrderStatus.FILLED in one.statuses("near"))
         fills = [event.fill for event in one.fills("near")]
         assert sum(fill.quantity for fill in fills) == D("0.010")
         found = await one.exchange.order(OrderRef(BTC, "near", is_stop=True))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.fault_bench import BTC, ETH
+from tests.kit.idle_time import network_passes
 from tests.kit.small_daemon import small_daemon
 from trader.domain.errors import Misconfigured
 from trader.domain.orders import Purpose
@@ -32,7 +33,7 @@ async def test_a_daemon_in_chaos_ends_where_the_exchange_is(
         while not breaking.done():
             for symbol in (BTC, ETH):
                 daemon.forecast(symbol)
-            await asyncio.sleep(0.7)
+            await network_passes(0.7)
         acted = await breaking
         assert sum(acted.values()) > 0
         await daemon.has_recovered()

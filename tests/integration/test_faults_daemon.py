@@ -1,12 +1,12 @@
 """Faults of streams, connections, clock and book: what the daemon does meanwhile with a position, and afterwards."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.kit.ccxt_bench import raw_orders
 from tests.kit.fault_bench import BTC, ETH
+from tests.kit.idle_time import network_passes
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import SmallDaemon, small_daemon
 from trader.adapters.ccxt.market import watchdog
@@ -18,7 +18,6 @@ from trader.domain.signals import Verdict
 from trader.runtime import live as runner_module
 
 ENTRY = {"path": "/api/v3/order", "method": "POST", "containing": "side=BUY"}
-NEXT_CANDLE_S = 1.1
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ async def trades_again(daemon: SmallDaemon, symbol: str = ETH) -> None:
     """The next forecast is taken, and everything agrees afterwards."""
     await daemon.has_recovered()
     await eventually(lambda: daemon.state.breakers.trading_state is TradingState.ACTIVE)
-    await asyncio.sleep(NEXT_CANDLE_S)
+    await daemon.next_candle()
     daemon.forecast(symbol)
     await daemon.is_entered(symbol)
     await daemon.assert_agrees_with_exchange()
@@ -140,7 +139,7 @@ async def test_a_clock_that_is_wrong_reduces_until_it_is_right_again(
 async def test_an_entry_that_fills_in_part_is_protected_for_what_was_filled(tmp_path: Path) -> None:
     async with small_daemon(tmp_path) as daemon:
         await daemon.faults.begin("thin_book", symbol=BTC, share=0.02)
-        await asyncio.sleep(0.3)  # over the next book
+        await network_passes(0.3)  # over the next book
         daemon.forecast()
         await eventually(lambda: daemon.held() > 0)
         await daemon.is_settled()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.ccxt_bench import raw_orders
 from tests.kit.fault_bench import BTC
+from tests.kit.idle_time import network_passes, quiet
 from tests.kit.sandbox import eventually
 from tests.kit.small_daemon import small_daemon
 from trader.domain import decisions as d
@@ -49,7 +50,7 @@ async def test_an_entry_that_never_arrived_blocks_its_symbol_until_that_is_prove
         await eventually(lambda: len(daemon.decided(d.RecordDecision)) == 2)
         assert daemon.held() == 0
         await eventually(lambda: daemon.orders(Purpose.ENTRY)[0].status is OrderStatus.NOT_PLACED)
-        await asyncio.sleep(1.1)  # the next candle
+        await daemon.next_candle()
         daemon.forecast()
         await daemon.is_entered()
         await daemon.assert_agrees_with_exchange()
@@ -86,7 +87,7 @@ async def test_a_limit_on_entries_ends_the_entry_and_the_next_one_goes_through(t
         await eventually(lambda: bool(daemon.orders(Purpose.ENTRY)))
         await daemon.is_settled()
         assert {order.status for order in daemon.orders()} == {OrderStatus.REJECTED}
-        await asyncio.sleep(1.2)
+        await network_passes(1.2)  # the exchange asked for so much silence
         daemon.forecast()
         await daemon.is_entered()
         await daemon.assert_agrees_with_exchange()
@@ -126,11 +127,11 @@ async def test_post_only_orders_that_are_all_refused_make_no_storm(tmp_path: Pat
         daemon.forecast()
         await eventually(lambda: len(daemon.orders(Purpose.ENTRY)) == 3)
         await daemon.is_settled()
-        await asyncio.sleep(0.5)
+        await quiet()
         assert await daemon.faults.acted(number) == 3
         assert {order.status for order in daemon.orders()} == {OrderStatus.REJECTED}
         await daemon.faults.clear()
-        await asyncio.sleep(0.6)  # the next candle
+        await daemon.next_candle()
         daemon.forecast()
         await eventually(lambda: daemon.orders(Purpose.ENTRY)[-1].status is not OrderStatus.REJECTED)
         await daemon.assert_agrees_with_exchange()
@@ -141,7 +142,7 @@ async def test_a_stop_off_a_changed_grid_is_placed_on_the_new_one(tmp_path: Path
         await daemon.faults.begin("filters_changed", symbol=BTC, price_tick="7", quantity_step="0.001")
         daemon.forecast()
         await eventually(lambda: bool(daemon.told("instrument.changed")))
-        await asyncio.sleep(1.1)  # the entry may have been refused too: again at the next candle
+        await daemon.next_candle()  # the entry may have been refused too
         daemon.forecast()
         await daemon.is_entered()
         stop = daemon.orders(Purpose.STOP)[-1].intent

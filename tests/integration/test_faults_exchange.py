@@ -12,6 +12,7 @@ import stamina
 
 from tests.kit.ccxt_bench import approved, limit
 from tests.kit.fault_bench import BTC, ETH, SYMBOLS, fault_bench, streaming
+from tests.kit.idle_time import network_passes, quiet
 from tests.kit.sandbox import eventually, eventually_true, http_session, market_clock, port_of, sandbox
 from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import connect
@@ -37,7 +38,7 @@ async def test_a_port_that_refuses_is_waited_for(tmp_path: Path, caplog: pytest.
     async with fault_bench(tmp_path) as bench, streaming(bench, account=True):
         await bench.goes_on()
         await bench.faults.begin("refuse_connections", for_s=1.0)
-        await asyncio.sleep(0.2)
+        await network_passes(0.2)
         with pytest.raises(Unavailable) as refused:
             await bench.exchange.submit(approved("never-left"))
         assert "not sent" in str(refused.value)
@@ -131,7 +132,7 @@ async def test_a_symbol_that_ends_takes_no_orders_and_is_told_as_stale(tmp_path:
 async def test_a_thin_book_fills_orders_in_part(tmp_path: Path) -> None:
     async with fault_bench(tmp_path) as bench, streaming(bench, feed=False, account=True):
         await bench.faults.begin("thin_book", symbol=BTC, share=0.1)
-        await asyncio.sleep(0.3)  # over the next book
+        await network_passes(0.3)  # over the next book
         wanted = approved("part", quantity=Decimal("0.02"))
         report = await bench.exchange.submit(limit("part", await bench.price(1.01), quantity=wanted.intent.quantity,
             time_in_force=TimeInForce.IOC))  # fmt: skip
@@ -139,7 +140,7 @@ async def test_a_thin_book_fills_orders_in_part(tmp_path: Path) -> None:
         assert Decimal(0) < report.filled < Decimal("0.02")
         await eventually(lambda: bench.filled("part") == report.filled)
         await bench.faults.clear()
-        await asyncio.sleep(0.3)
+        await network_passes(0.3)
         whole = await bench.exchange.submit(approved("whole", quantity=Decimal("0.02")))
         assert (whole.status, whole.filled) == (OrderStatus.FILLED, Decimal("0.02"))
 
@@ -169,7 +170,7 @@ async def test_an_exchange_that_restarts_goes_on_where_it_was(tmp_path: Path) ->
             await exchange.submit(limit("l-1", price))
             told: list[AnyEvent] = []
             account = asyncio.create_task(exchange.run_account(told.append))
-            await asyncio.sleep(0.5)
+            await quiet()
             await stack.aclose()
             with pytest.raises(Unavailable):
                 await exchange.open_orders()
@@ -179,7 +180,7 @@ async def test_an_exchange_that_restarts_goes_on_where_it_was(tmp_path: Path) ->
                 again = await exchange.order(OrderRef(BTC, "m-1"))
                 assert again is not None
                 assert (again.exchange_id, again.filled) == (filled.exchange_id, filled.filled)
-                await eventually(lambda: "back after" in str(told[-1:]), attempts=600)
+                await eventually(lambda: "back after" in str(told[-1:]))
                 sold = approved("m-2", side=Side.SELL, quantity=Decimal("0.001"))
                 assert (await exchange.submit(sold)).status is OrderStatus.FILLED
                 await eventually(lambda: "m-2" in str(told))

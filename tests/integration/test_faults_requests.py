@@ -1,6 +1,5 @@
 """Faults of requests: what our adapter says of an order is what became of it, and reads come through or say no."""
 
-import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ import stamina
 
 from tests.kit.ccxt_bench import approved, limit, stop
 from tests.kit.fault_bench import BTC, FaultBench, fault_bench
+from tests.kit.idle_time import network_passes
 from trader.domain.errors import OutcomeUnknown, Rejected, TraderError, Unavailable
 from trader.domain.orders import OrderRef, OrderStatus
 
@@ -64,10 +64,8 @@ async def test_an_order_that_arrives_late_is_found_late_and_placed_once(tmp_path
             await bench.exchange.submit(limit("late-1", await bench.price(0.9)))
         ref = OrderRef(BTC, "late-1")
         assert await bench.exchange.order(ref) is None
-        for _ in range(60):
-            if (found := await bench.exchange.order(ref)) is not None:
-                break
-            await asyncio.sleep(0.05)
+        await network_passes(2.5)
+        found = await bench.exchange.order(ref)
         assert found is not None
         assert found.status is OrderStatus.OPEN
         assert (await bench.exchange.cancel(ref)).status is OrderStatus.CANCELED
@@ -92,7 +90,7 @@ async def test_an_order_that_was_certainly_not_placed_is_rejected(tmp_path: Path
             if code == "rate_limited":  # the exchange asked for silence: nothing leaves before it ends
                 with pytest.raises(Unavailable, match="asked for silence"):
                     await bench.exchange.submit(approved("no-2"))
-                await asyncio.sleep(1.05)
+                await network_passes(1.05)
         assert await placed(bench) == set()
         await bench.exchange.submit(approved("yes-1"))
         assert await placed(bench) == {"yes-1"}

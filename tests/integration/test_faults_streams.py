@@ -1,6 +1,5 @@
 """Faults of the websockets: what our feed and account stream tell while they last, and that all is well afterwards."""
 
-import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.kit.ccxt_bench import approved, limit, raw_feed
 from tests.kit.fault_bench import BTC, ETH, FaultBench, fault_bench, streaming
+from tests.kit.idle_time import network_passes
 from tests.kit.sandbox import eventually
 from trader.adapters.ccxt.market import watchdog
 from trader.domain.events import StreamState
@@ -79,7 +79,7 @@ async def _equals_the_exchange(bench: FaultBench) -> bool:
     for _ in range(30):
         truth = await raw_feed(bench.connection).fetch_order_book(BTC, 20)
         asked = [tuple(map(tuple, truth[side])) for side in ("bids", "asks")]
-        await asyncio.sleep(0.15)
+        await network_passes(0.15)
         if any([book.bids[:20], book.asks[:20]] == asked for book in bench.books()[-8:]):
             return True
     return False

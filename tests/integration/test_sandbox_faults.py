@@ -8,7 +8,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.kit.sandbox import ccxt_binance, eventually, fault_control, http_session, sandbox, truth
+from tests.kit.idle_time import quiet
+from tests.kit.sandbox import ccxt_binance, eventually, eventually_true, fault_control, http_session, sandbox, truth
 from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
 from trader.sandbox.faults.kinds import ErrorAnswer, Silence
@@ -126,7 +127,7 @@ async def test_a_deposit_is_pushed_to_the_account_and_a_withdrawal_needs_the_mon
 
         exchange.handle_message = heard
         watching = asyncio.create_task(exchange.watch_balance())
-        await asyncio.sleep(0.5)
+        await quiet()
         await control.deposit("USDT", "12.5")
         await eventually(lambda: any(message.get("event", {}).get("e") == "balanceUpdate" for message in events))
         pushed = [message["event"] for message in events if "event" in message]
@@ -176,11 +177,14 @@ async def test_orders_that_wait_for_a_price_and_all_or_nothing_orders(tmp_path: 
         bid, ask = await touch(exchange)
         above = await place("market", "sell", None, {"takeProfitPrice": round(ask * 1.0007, 2)})
         below = await place("limit", "sell", round(bid * 1.02, 2), {"stopLossPrice": round(bid * 0.9993, 2)})
-        for _ in range(400):  # whichever way the price goes
-            above, below = [await exchange.fetch_order(order["id"], BTC) for order in (above, below)]
-            if above["status"] == "closed" or below["info"]["isWorking"]:
-                break
-            await asyncio.sleep(0.05)
+        placed = (above, below)
+
+        async def one_is_reached() -> bool:  # whichever way the price goes
+            nonlocal above, below
+            above, below = [await exchange.fetch_order(order["id"], BTC) for order in placed]
+            return bool(above["status"] == "closed" or below["info"]["isWorking"])
+
+        await eventually_true(one_is_reached)
         if above["status"] == "closed":
             assert above["filled"] == 0.001
         else:  # the price went the other way

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.kit.sandbox import sandbox, truth
 from trader.sandbox.faults.kinds import KINDS
@@ -20,6 +21,7 @@ def program() -> str:
     return found[1]
 
 
+@pytest.mark.real_time
 async def test_the_program_trades_on_a_sandbox_as_it_is_printed(tmp_path: Path) -> None:
     script = tmp_path / "trades.py"
     script.write_text(program())
@@ -29,7 +31,7 @@ async def test_the_program_trades_on_a_sandbox_as_it_is_printed(tmp_path: Path) 
             sys.executable, script, tmp_path / "box", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(), 60)
+            out, err = await asyncio.wait_for(process.communicate(), 300)
         finally:
             if process.returncode is None:
                 process.kill()

@@ -9,7 +9,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.kit.sandbox import eventually, fault_control, http_session, sandbox, truth
+from tests.kit.idle_time import quiet
+from tests.kit.sandbox import eventually, eventually_true, fault_control, http_session, sandbox, truth
 from tests.kit.usdm import BTC, SHORT, ccxt_usdm, position, touch
 
 FUNDING_MS = 8 * 3_600_000
@@ -44,7 +45,7 @@ async def test_the_account_streams_orders_trades_positions_and_balances(tmp_path
             asyncio.create_task(told.collect(exchange.watch_positions, told.positions)),
             asyncio.create_task(told.collect(exchange.watch_balance, told.balances)),
         ]
-        await asyncio.sleep(1.0)
+        await quiet()
         bid, _ = await touch(exchange)
         rested = await exchange.create_order(BTC, "limit", "buy", 0.01, round(bid * 0.97, 1))
         await exchange.edit_order(rested["id"], BTC, "limit", "buy", 0.01, round(bid * 0.96, 1))
@@ -81,7 +82,7 @@ async def test_a_triggered_stop_is_told_as_an_order_with_its_name(tmp_path: Path
             asyncio.create_task(told.collect(exchange.watch_orders, told.orders)),
             asyncio.create_task(told.collect(exchange.watch_my_trades, told.trades)),
         ]
-        await asyncio.sleep(1.0)
+        await quiet()
         await exchange.create_order(BTC, "market", "buy", 0.01)
         _, ask = await touch(exchange)
         placed = [
@@ -106,11 +107,12 @@ async def test_funding_is_charged_every_eight_hours_of_market_time(tmp_path: Pat
             await faults.begin("clock_skew", skew_ms=49_000)  # 8.2 hours of market time
         exchange.milliseconds = lambda: now_ms() + 49_000 * 600
         paid: list[Any] = []
-        for _ in range(100):
-            paid = await exchange.fetch_funding_history(BTC)
-            if paid:
-                break
-            await asyncio.sleep(0.1)
+
+        async def is_paid() -> bool:
+            paid[:] = await exchange.fetch_funding_history(BTC)
+            return bool(paid)
+
+        await eventually_true(is_paid)
         [settlement] = paid
         due = settlement["timestamp"]
         assert due % FUNDING_MS == 0
@@ -133,11 +135,11 @@ async def test_listen_keys_live_until_they_are_given_up(tmp_path: Path) -> None:
         assert (await exchange.fapiPrivatePutListenKey())["listenKey"] == key
         async with session.ws_connect(f"wss://fstream.binance.com/private/ws?listenKey={key}") as socket:
             await exchange.set_leverage(7, BTC)
-            told = await socket.receive_json(timeout=5)
+            told = await socket.receive_json()
             assert (told["e"], told["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": "BTCUSDT", "l": 7})
             async with fault_control(running) as faults:
                 await faults.begin("end_account_stream")
-            told = await socket.receive_json(timeout=5)
+            told = await socket.receive_json()
             assert (told["e"], told["listenKey"]) == ("listenKeyExpired", key)
         with pytest.raises(ccxt.ExchangeError, match="-1125"):
             await exchange.fapiPrivatePutListenKey()

@@ -1,6 +1,5 @@
 """Conditional orders on the sandbox's perpetuals: Binance's algo orders through the unmodified ccxt client."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +81,11 @@ async def test_a_whole_position_is_closed_without_naming_its_size(tmp_path: Path
         params = {"stopLossPrice": round(ask * 1.0003, 1), "closePosition": True}
         stop = await exchange.create_order(BTC, "market", "buy", 0, None, params)
         assert stop["info"]["closePosition"] is True
-        for _ in range(400):
-            if await status(exchange, stop["id"]) == "FINISHED":
-                break
-            await asyncio.sleep(0.05)
+
+        async def is_finished() -> bool:
+            return await status(exchange, stop["id"]) == "FINISHED"
+
+        await eventually_true(is_finished)
         assert await position(exchange) is None
         with pytest.raises(ccxt.ExchangeError, match="-4137"):
             await exchange.fapiPrivatePostAlgoOrder(

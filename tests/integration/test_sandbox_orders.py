@@ -9,7 +9,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.kit.sandbox import ccxt_binance, http_session, sandbox, truth
+from tests.kit.idle_time import quiet
+from tests.kit.sandbox import ccxt_binance, eventually, eventually_true, http_session, sandbox, truth
 
 BTC = "BTC/USDT"
 SPOT_ONLY = {"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}
@@ -87,12 +88,13 @@ async def test_a_stop_sells_once_the_price_gets_there(tmp_path: Path) -> None:
     async with sandbox(tmp_path, speed=300, **SHORT) as running, ccxt_binance(running, **SPOT_ONLY) as exchange:
         await exchange.create_order(BTC, "market", "buy", 0.01)
         bid, stop = await resting_stop(exchange, 0.005)
-        for _ in range(600):
-            order = await exchange.fetch_order(stop["id"], BTC)
-            if order["status"] == "closed":
-                break
-            await asyncio.sleep(0.05)
-        assert (order["status"], order["filled"]) == ("closed", 0.005)
+
+        async def is_closed() -> bool:
+            return bool((await exchange.fetch_order(stop["id"], BTC))["status"] == "closed")
+
+        await eventually_true(is_closed)
+        order = await exchange.fetch_order(stop["id"], BTC)
+        assert order["filled"] == 0.005
         assert order["average"] < bid * 1.01
 
 
@@ -143,15 +145,12 @@ async def test_the_account_streams_every_change_in_order(tmp_path: Path) -> None
             asyncio.create_task(collect(exchange.watch_my_trades, trades)),
             asyncio.create_task(collect(exchange.watch_balance, balances)),
         ]
-        await asyncio.sleep(0.7)
+        await quiet()
         bid, _ = await touch(exchange)
         rested = await exchange.create_order(BTC, "limit", "buy", 0.01, round(bid * 0.97, 2))
         await exchange.cancel_order(rested["id"], BTC)
         filled = await exchange.create_order(BTC, "market", "buy", 0.02)
-        for _ in range(100):
-            if sum(trade["amount"] for trade in trades) >= 0.02:
-                break
-            await asyncio.sleep(0.05)
+        await eventually(lambda: sum(trade["amount"] for trade in trades) >= 0.02)
         for watcher in watchers:
             watcher.cancel()
         await asyncio.gather(*watchers, return_exceptions=True)

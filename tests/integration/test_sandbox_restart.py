@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.sandbox import ccxt_binance, market_clock, sandbox, truth
+from tests.kit.sandbox import candle_ends, ccxt_binance, market_clock, sandbox, truth
 from trader.config.sandbox import SandboxSettings
 from trader.domain.errors import Misconfigured
 from trader.sandbox.server.options import SandboxOptions
@@ -28,7 +28,7 @@ async def test_a_restart_resumes_account_orders_candles_and_market_time(tmp_path
         filled = await exchange.create_order(BTC, "market", "buy", 0.01)
         price = round(filled["average"] * 0.9, 2)
         resting = await exchange.create_order(BTC, "limit", "buy", 0.01, price, {"newClientOrderId": "waits"})
-        await asyncio.sleep(1.2)  # over the end of a candle
+        await candle_ends(market_clock(first))
         candles = await exchange.fetch_ohlcv(BTC, "1m", limit=1_000)
         trade_id = int((await exchange.fetch_trades(BTC))[-1]["id"])
         before = await truth(first)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kit.idle_time import network_passes
 from tests.kit.sandbox import FaultControl, eventually, fault_control, market_clock, sandbox
 from tests.kit.seen_rows import SeenRows
 from trader.adapters.ccxt.connect import connect
@@ -104,7 +105,7 @@ async def nothing(faults: FaultControl) -> None:
 
 async def leader_is_silent_then_all_sockets_are_cut(faults: FaultControl) -> None:
     silence = await faults.begin("silence", stream="btcusdt@kline_1m", for_s=3.0)
-    await asyncio.sleep(3.0)
+    await network_passes(3.0)
     assert await faults.acted(silence) > 0
     cut = await faults.begin("drop_sockets")
     assert await faults.acted(cut) > 0

@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.kit.sandbox import FaultControl, eventually, fault_control, market_clock, sandbox, truth
+from tests.kit.idle_time import quiet
+from tests.kit.sandbox import FaultControl, eventually, eventually_true, fault_control, market_clock, sandbox, truth
 from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.connect import Connection, connect
 from trader.adapters.ccxt.market.feed import CcxtFeed
@@ -157,9 +158,11 @@ async def streaming(bench: FaultBench, *, feed: bool = True, account: bool = Fal
 
 async def _subscribed(bench: FaultBench) -> None:
     """The account stream stands: a deposit is heard of."""
-    for _ in range(100):
+
+    async def is_heard() -> bool:
         await bench.faults.deposit("DUST", "1")
-        await asyncio.sleep(0.05)
-        if bench.told:
-            break
+        return bool(bench.told)
+
+    await eventually_true(is_heard)
+    await quiet()
     bench.told.clear()

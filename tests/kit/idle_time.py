@@ -86,6 +86,17 @@ class IdleTimeLoop(asyncio.SelectorEventLoop):
         self._idle.threads -= 1
 
 
+async def network_passes(seconds: float) -> None:
+    """So much of the loop's time: what timeouts, silences and backoffs are counted in."""
+    assert isinstance(asyncio.get_running_loop(), IdleTimeLoop), "only there it is the same for every machine"
+    await asyncio.sleep(seconds)
+
+
+async def quiet() -> None:
+    """Until all that is under way is done (time does not pass before), also where a client spaces its requests."""
+    await network_passes(1.0)
+
+
 class _Time:
     """In place of the module `time`, while such a loop runs."""
 

@@ -13,9 +13,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from trader.clock import ScaledClock
+from trader.ports import Clock
 from trader.sandbox.server.options import SandboxOptions
 from trader.sandbox.server.run import SandboxServer
 from trader.sandbox.server.status import RunningSandbox
+
+_LONGEST_S = 120.0
 
 
 class EverythingHere(AbstractResolver):
@@ -128,19 +131,25 @@ async def fault_control(running: RunningSandbox) -> AsyncIterator[FaultControl]:
         yield FaultControl(session, running.endpoint)
 
 
-async def eventually(condition: Callable[[], bool], *, attempts: int = 400) -> None:
-    """Wait until `condition` holds; fails after about twenty seconds."""
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds."""
 
     async def holds() -> bool:
         return condition()
 
-    await eventually_true(holds, attempts=attempts)
+    await eventually_true(holds, between_s=0.01)
 
 
-async def eventually_true(condition: Callable[[], Awaitable[bool]], *, attempts: int = 400) -> None:
-    """Wait until `condition` holds; fails after about twenty seconds."""
-    for _ in range(attempts):
+async def eventually_true(condition: Callable[[], Awaitable[bool]], *, between_s: float = 0.05) -> None:
+    """Wait until `condition` holds. The bound only ends what hangs."""
+    for _ in range(round(_LONGEST_S / between_s)):
         if await condition():
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(between_s)
     raise AssertionError(f"{condition} never held")
+
+
+async def candle_ends(clock: Clock) -> None:
+    """Wait for the end of the minute that the market is in."""
+    end_ms = (clock.now_ms() // 60_000 + 1) * 60_000
+    await eventually(lambda: clock.now_ms() >= end_ms)

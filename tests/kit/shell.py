@@ -89,7 +89,7 @@ class Shell:
         self.feed.push(StreamChanged(symbol=SYMBOL, state=StreamState.LIVE, reason="test"))
         self.feed.push(BookUpdated(book=a_book(size=50.0)))
         self.inbox.put(ModelChanged(model=a_model()))
-        await asyncio.wait_for(self.runner.ready.wait(), 10)
+        await self.runner.ready.wait()
         await eventually(lambda: self.state.equity is not None)
 
     def forecast(self) -> None:

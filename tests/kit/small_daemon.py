@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tests.kit.builders import a_context, a_forecast, a_model
 from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_bench
 from tests.kit.harness import Memory
-from tests.kit.sandbox import eventually
+from tests.kit.sandbox import candle_ends, eventually
 from trader.config.exchange import ExchangeSettings
 from trader.config.execution import ExecutionSettings
 from trader.config.market import MarketSettings
@@ -114,6 +114,10 @@ class SmallDaemon:
         )
         self._inbox.put(ForecastMade(forecast=made))
 
+    async def next_candle(self) -> None:
+        """Wait for the end of the candle that is open in the market."""
+        await candle_ends(self.bench.clock)
+
     async def command(self, name: CommandName) -> str:
         """What an operator's command answered."""
         return await self.runner.command(name, "test")
@@ -194,8 +198,7 @@ class SmallDaemon:
                 and self.state.account_is_live
                 and not self.state.tracker.unsettled()
                 and all(self.is_protected(s) or not self.held(s) or self.is_dust(s) for s in SYMBOLS)
-            ),
-            attempts=1_200,
+            )
         )
 
     async def assert_agrees_with_exchange(self) -> None:

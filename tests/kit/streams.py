@@ -7,18 +7,17 @@ from typing import Any
 
 import aiohttp
 
+from tests.kit.idle_time import quiet
+from tests.kit.sandbox import eventually
+
 First = Callable[[Callable[[Any], bool]], Awaitable[Any]]
 
 
 class _Heard(list[Any]):
     async def first(self, fits: Callable[[Any], bool]) -> Any:
-        """The oldest message that fits, once there is one; fails after about twenty seconds."""
-        for _ in range(400):
-            for message in self:
-                if fits(message):
-                    return message
-            await asyncio.sleep(0.05)
-        raise AssertionError("no such message")
+        """The oldest message that fits, once there is one."""
+        await eventually(lambda: any(map(fits, self)))
+        return next(message for message in self if fits(message))
 
 
 @asynccontextmanager
@@ -57,7 +56,7 @@ async def hearing(*watches: Callable[[], Awaitable[Any]], of: Any) -> AsyncItera
     of.handle_message = tap
     tasks = [asyncio.create_task(watch_on(watch)) for watch in watches]
     try:
-        await asyncio.sleep(1.0)
+        await quiet()
         yield heard.first
     finally:
         for task in tasks:

@@ -127,11 +127,21 @@ class Account:
             self.told[name] += [dict(one) for one in (told if isinstance(told, list) else [told])]
 
     async def has_heard(self, name: str, fits: Callable[[Any], bool]) -> None:
-        for _ in range(400):
+        for _ in range(4_000):
             if any(fits(one) for one in self.told[name]):
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"nothing such among {self.told[name]}")
+
+    async def is_live(self, exchange: Any, symbol: str, quantity: float, price: float) -> None:
+        """Until an order that is placed and withdrawn is heard of."""
+        for _ in range(400):
+            order = await exchange.create_order(symbol, "limit", "buy", quantity, price)
+            await exchange.cancel_order(order["id"], symbol)
+            await asyncio.sleep(0.05)
+            if self.told["orders"]:
+                return
+        raise AssertionError("the account stream tells nothing")
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -209,7 +219,7 @@ async def spot(directory: str) -> None:
         account = Account(
             orders=exchange.watch_orders, trades=exchange.watch_my_trades, balances=exchange.watch_balance
         )
-        await asyncio.sleep(1)
+        await account.is_live(exchange, PAIR, 0.001, round(bid * 0.9, 1))
         has((await exchange.fetch_balance())["USDT"], "free", "used", "total")
         bought = await kinds(exchange, PAIR, 0.003, bid, ask)
         by_cost = await exchange.create_market_buy_order_with_cost(PAIR, 50)
@@ -245,7 +255,7 @@ async def perpetual(directory: str) -> None:
             orders=exchange.watch_orders, trades=exchange.watch_my_trades, balances=exchange.watch_balance,
             positions=exchange.watch_positions,
         )  # fmt: skip
-        await asyncio.sleep(1)
+        await account.is_live(exchange, PERPETUAL, 0.01, round(bid * 0.9, 1))
         has((await exchange.fetch_balance())["USDT"], "free", "used", "total")
         bought = await kinds(exchange, PERPETUAL, 0.01, bid, ask)
         await account.has_heard("orders", lambda o: (o["id"], o["status"]) == (bought["id"], "closed"))

@@ -39,7 +39,7 @@ def prepared(directory: Path, config: Config) -> Path:
     daemon = Daemon(directory, config)
     try:
         for command in ("compile", "train"):
-            done = daemon.run_command(command, timeout_s=170)
+            done = daemon.run_command(command)
             assert done.returncode == 0, done.stderr
     finally:
         daemon.close()

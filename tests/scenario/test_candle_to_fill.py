@@ -19,7 +19,7 @@ from trader.domain.signals import Verdict
 from trader.engine.decide import decision_id_for
 from trader.execution.client_ids import client_id_for
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 Klines = dict[tuple[str, int], dict[str, Any]]  # by (symbol, open time): closed ones
 

@@ -9,7 +9,7 @@ from tests.kit.daemon import Daemon
 from tests.scenario.accounts import ended_equal, of_exchange
 from tests.scenario.conftest import MakeDaemon
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 
 def answer(daemon: Daemon, *arguments: str) -> Any:

@@ -16,7 +16,7 @@ from tests.kit.daemon import Daemon, seconds
 from tests.scenario.accounts import ended_equal, nothing_in_doubt, unprotected
 from tests.scenario.conftest import MakeDaemon
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 
 def test_an_exchange_that_dies_and_returns(make_daemon: MakeDaemon) -> None:

@@ -26,7 +26,7 @@ from trader.execution.client_ids import client_id_for
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.store import SimulationStore
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 PROTECTED_WITHIN_S = 2.0
 # Half the usual speed, so that the TWAP (20 s real) outlives the restart; short requests, so that an order that never

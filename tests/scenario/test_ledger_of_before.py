@@ -53,7 +53,7 @@ def test_a_short_on_paper_goes_on(make_daemon: MakeDaemon) -> None:
     before = of_our_ledger_file(daemon)
     assert set(before.positions) == {"BTC/USDT:USDT"}
     daemon.start()
-    daemon.wait_for("daemon.ready", timeout_s=150)
+    daemon.wait_for("daemon.ready")
     nothing_in_doubt(daemon)
     daemon.wait_for("trade.closed", where=lambda line: line["symbol"] == "BTC/USDT:USDT")
     assert daemon.terminate() == 0

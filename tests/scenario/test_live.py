@@ -5,7 +5,7 @@ import pytest
 from tests.scenario.accounts import ended_equal, of_exchange, unprotected
 from tests.scenario.conftest import MakeDaemon
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 
 def test_orders_are_filled_protected_and_equal_to_the_exchange(make_daemon: MakeDaemon) -> None:
@@ -13,7 +13,7 @@ def test_orders_are_filled_protected_and_equal_to_the_exchange(make_daemon: Make
     daemon.start()
     daemon.wait_for("decision.made", where=lambda line: line["verdict"] == "enter", count=2)
     daemon.wait_for("trade.closed")
-    assert daemon.terminate(timeout_s=10) == 0
+    assert daemon.terminate() == 0
     state = ended_equal(daemon)
     account = of_exchange(state)
     assert len(account.fills) > 3

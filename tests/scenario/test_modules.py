@@ -6,7 +6,7 @@ import pytest
 
 from tests.scenario.conftest import MakeDaemon
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 FORBIDDEN = {"lightgbm", "xgboost", "catboost", "sklearn", "optuna", "scipy", "pandas", "pyarrow"}
 # `trader` as always, which tells at its end what it has imported; the program itself has no such door

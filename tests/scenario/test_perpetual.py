@@ -18,7 +18,7 @@ from tests.scenario.test_kill import (
     is_entry,
 )
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.scenario
 
 MARKET_ORDERS = {"execution": {"algorithm": "market"}}
 
@@ -34,7 +34,7 @@ def test_long_and_short_are_protected_and_equal_to_the_exchange(make_daemon: Mak
     daemon = make_daemon(merged(PERPETUAL, MARKET_ORDERS))
     daemon.start()
     waits_for_both_sides(daemon)
-    assert daemon.terminate(timeout_s=10) == 0
+    assert daemon.terminate() == 0
     theirs = ended_equal(daemon)
     orders = theirs.account.orders.values()
     assert {order.type for order in orders} == {"limit", "stop_market"}
@@ -76,7 +76,7 @@ def test_funding_is_paid_on_the_way(make_daemon: MakeDaemon, mode: str) -> None:
     }
     daemon = make_daemon(merged(merged(PERPETUAL, MARKET_ORDERS), fast), parts=["kernels"])
     daemon.start()
-    [line] = daemon.wait_for("payment.booked", timeout_s=150)
+    [line] = daemon.wait_for("payment.booked")
     assert line["kind"] == "funding"
     assert daemon.terminate() == 0
     if mode == "live":

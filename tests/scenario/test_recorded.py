@@ -16,7 +16,7 @@ from trader.domain.reasons import Code, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.sandbox.server.options import SandboxOptions
 
-pytestmark = [pytest.mark.scenario, pytest.mark.recorded, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.scenario, pytest.mark.recorded]
 
 STEP_MS = timeframe_ms("5m")
 
@@ -44,7 +44,7 @@ def test_every_candle_is_decided_on_and_without_an_edge_nothing_is_traded(
     for_ten_candles = 10 * len(replayed["exchange"]["symbols"])
     daemon = make_daemon({**replayed, "mode": "paper"}, parts=("kernels",))
     daemon.start()
-    daemon.wait_for("decision.made", count=for_ten_candles, timeout_s=170)
+    daemon.wait_for("decision.made", count=for_ten_candles)
     assert daemon.terminate() == 0
     assert_each_candle_once(daemon)
     assert_traded_only_with_an_edge(daemon)
@@ -66,7 +66,7 @@ def test_orders_on_recorded_candles_are_equal_to_the_exchange(
     """
     alone: Mapping[str, Any] = {"model": {"feature_groups": []}}
     school = make_daemon({**alone, "market": replayed["market"]}, name="school", parts=("kernels",))
-    done = school.run_command("train", timeout_s=170)
+    done = school.run_command("train")
     assert done.returncode == 0, done.stderr
     school.stop_sandbox()
     [learned] = (school.state_dir / "models").iterdir()

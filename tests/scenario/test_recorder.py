@@ -10,7 +10,7 @@ from trader.adapters.sql.database import open_for_reading
 from trader.domain.events import BookUpdated, CandleClosed
 from trader.service.process.places import recordings_path
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 
 def test_ledger_and_recording_together_hold_every_number(make_daemon: MakeDaemon) -> None:

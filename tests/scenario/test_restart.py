@@ -6,7 +6,7 @@ from tests.kit.daemon import Daemon
 from tests.scenario.accounts import MANY, ended_equal, of_exchange, unprotected
 from tests.scenario.conftest import MakeDaemon
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 BOUGHT_ONCE = {"execution": {"algorithm": "market"}, "sizing": {"max_positions": 1}, "risk": {"take_profit_at_r": 50.0}}
 

@@ -9,7 +9,7 @@ from tests.kit.daemon import Daemon
 from tests.scenario.conftest import MakeDaemon
 from trader.adapters.model_files import ModelFiles
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 MINUTE = 60_000
 SOON = {"mode": "paper", "model": {"retrain_hours": 0.05, "shadow_forecasts": 12, "shadow_blocks": 1}}
@@ -58,7 +58,7 @@ def test_the_end_of_the_daemon_is_the_end_of_its_training(make_daemon: MakeDaemo
 def test_a_challenger_takes_over_without_a_gap(make_daemon: MakeDaemon) -> None:
     daemon = own_models(make_daemon)
     daemon.start()
-    swapped = daemon.wait_for("model.swapped", timeout_s=150)[0]
+    swapped = daemon.wait_for("model.swapped")[0]
     new, old = swapped["model"], swapped["was"]
     daemon.wait_until(lambda: len(models_of(daemon)) > 1, "a decision by the new model")
     assert models_of(daemon) == [old, new]

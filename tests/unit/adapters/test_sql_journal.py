@@ -113,7 +113,7 @@ async def test_what_nobody_waits_for_is_written_soon_and_on_close(tmp_path: Path
     journal = SqlJournal(file_of(tmp_path), commit_interval_s=0.01)
     await journal.write([deciding(1, 1)], durable=False)
     reader = SqlLedgerReader(file_of(tmp_path))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while not reader.decisions(limit=1):  # noqa: ASYNC110  # another thread writes it; there is no event to wait for
             await asyncio.sleep(0.01)
     await journal.write([deciding(2, 2)], durable=False)

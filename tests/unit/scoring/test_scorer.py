@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.kit.idle_time import network_passes, quiet
 from tests.kit.seen_rows import SeenRows
 from tests.unit.sandbox.generated.test_generator import market as sandbox_market
 from trader.adapters.observations.funding import FundingSource
@@ -29,6 +30,8 @@ from trader.ports import MarketSink, ObservationSource
 from trader.sandbox.generated.market import EPOCH_MS
 from trader.scoring.scorer import Scorer
 from trader.training.dataset import Dataset, build_dataset
+
+pytestmark = pytest.mark.idle_time
 
 MINUTE, HOUR = 60_000, 3_600_000
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
@@ -209,15 +212,14 @@ class Bench:
     async def has_told(self, count: int) -> None:
         """Wait for the `count`-th forecast; no more may come."""
         await self.until(lambda: len(self.forecasts) >= count)
-        await asyncio.sleep(0.01)
+        await quiet()
         assert len(self.forecasts) == count
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that an event or a request of the scorer brings about."""
-        async with asyncio.timeout(20):
-            while not is_so():
-                self._moved.clear()
-                await self._moved.wait()
+        while not is_so():
+            self._moved.clear()
+            await self._moved.wait()
 
     def table(self) -> Dataset:
         """What the trainer makes of the very same candles."""
@@ -338,7 +340,7 @@ async def test_a_late_symbol_holds_up_the_others_for_its_budget_only_and_nothing
 async def test_without_the_leader_the_others_say_nothing_and_are_right_again_once_it_came() -> None:
     async with Bench(late_s=0.01) as bench:
         bench.close_of(0, *SYMBOLS[1:])
-        await asyncio.sleep(0.1)
+        await network_passes(0.1)
         assert bench.forecasts == []  # what the model knows of the leader is masked
         assert bench.silent == []  # it may still come
         bench.close_of(0, SYMBOLS[0])
@@ -355,6 +357,7 @@ async def test_a_leader_that_was_gone_for_long_is_learned_anew(monkeypatch: pyte
     async with Bench(late_s=0.0) as bench:
         for number in range(gone):
             bench.close_of(number, *SYMBOLS[1:])
+            await network_passes(0.005)
         await bench.until(lambda: {(symbol, ("leader",)) for symbol in SYMBOLS[1:]} <= set(bench.silent))
         assert bench.forecasts == []
         bench.feed.asked.clear()

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.kit.idle_time import network_passes
+from tests.kit.sandbox import eventually
 from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.account.fills import ClientIds
 from trader.adapters.ccxt.account.order_calls import order_call
@@ -25,6 +27,8 @@ from trader.config.market import MarketSettings
 from trader.domain.errors import Misconfigured, Rejected
 from trader.domain.events import BookUpdated, CandleClosed, FillArrived, OrderReported, TradePrinted
 from trader.domain.orders import OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side, TimeInForce
+
+pytestmark = pytest.mark.idle_time
 
 BTC = "BTC/USDT"
 NOW_MS = 1_760_000_040_000  # a full minute
@@ -227,14 +231,6 @@ def kraken_public() -> tuple[str, list[Any]]:
     ]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("never held")
-
-
 @pytest.mark.parametrize(
     ("ccxt_id", "public"), [("bybit", bybit_public), ("okx", okx_public), ("kraken", kraken_public)]
 )
@@ -252,14 +248,14 @@ async def test_candles_trades_and_books(ccxt_id: str, public: Callable[[], tuple
         events: list[Any] = []
         async with asyncio.TaskGroup() as group:
             task = group.create_task(feed.run(events.append))
-            await until(lambda: bool(asked))
-            await asyncio.sleep(0.05)
+            await eventually(lambda: bool(asked))
+            await network_passes(0.05)
             socket = SimpleNamespace(
                 url=url, subscriptions={}, futures={}, resolve=lambda *_: None, reject=lambda *_: None, keepAlive=1
             )
             for message in messages:
                 client.raw.handle_message(socket, message)
-            await until(lambda: any(isinstance(event, BookUpdated) for event in events))
+            await eventually(lambda: any(isinstance(event, BookUpdated) for event in events))
             task.cancel()
     trade = next(event.trade for event in events if isinstance(event, TradePrinted))
     assert (trade.symbol, trade.price, trade.quantity, trade.buyer_is_taker) == (BTC, 101.5, 0.25, False)
@@ -365,7 +361,7 @@ async def test_own_executions_and_orders(ccxt_id: str, private: Callable[[], lis
             setattr(client.raw, f"watch_{name}", never)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(stream.run())
-            await asyncio.sleep(0.05)
+            await network_passes(0.05)
             socket = SimpleNamespace(
                 url="wss://stream.bybit.com/v5/private", subscriptions={}, futures={}, resolve=lambda *_: None
             )

@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.kit.idle_time import network_passes
+from tests.kit.sandbox import eventually
 from trader.adapters.ccxt.market import watchdog
 from trader.adapters.ccxt.market.watchdog import Channel, Watchdog
 from trader.domain.errors import Unavailable
 from trader.domain.events import StreamState
 from trader.market.quality import Part
+
+pytestmark = pytest.mark.idle_time
 
 BTC = Channel(Part.BOOKS, "BTC/USDT")
 
@@ -71,18 +75,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "backoff_s", lambda _failures: 0.02)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("never held")
-
-
 async def test_a_quiet_market_is_not_a_dead_stream() -> None:
     line = Line(is_behind=False)
     async with watched(line):
-        await until(lambda: len(line.states) >= 3)
+        await eventually(lambda: len(line.states) >= 3)
     assert line.remedies == []
     assert set(line.states) == {StreamState.LIVE}
 
@@ -90,7 +86,7 @@ async def test_a_quiet_market_is_not_a_dead_stream() -> None:
 async def test_first_a_new_subscription_then_new_connections() -> None:
     line = Line()
     async with watched(line):
-        await until(lambda: len(line.remedies) >= 3)
+        await eventually(lambda: len(line.remedies) >= 3)
     assert line.remedies[:3] == ["renew", "reconnect", "reconnect"]
     assert set(line.states) == {StreamState.STALE}
 
@@ -98,36 +94,36 @@ async def test_first_a_new_subscription_then_new_connections() -> None:
 async def test_where_nothing_can_be_unsubscribed_the_connection_is_dialled_anew_at_once() -> None:
     line = Line(can_renew=False)
     async with watched(line):
-        await until(lambda: "reconnect" in line.remedies)
+        await eventually(lambda: "reconnect" in line.remedies)
     assert line.remedies[:2] == ["renew refused", "reconnect"]
 
 
 async def test_one_message_after_a_remedy_does_not_start_the_ladder_again() -> None:
     line = Line()
     async with watched(line):
-        await until(lambda: line.remedies == ["renew"])
+        await eventually(lambda: line.remedies == ["renew"])
         line.speak()  # a snapshot, say, and then silence again
-        await until(lambda: len(line.remedies) >= 2)
+        await eventually(lambda: len(line.remedies) >= 2)
     assert line.remedies[1] == "reconnect"
 
 
 async def test_data_that_flows_for_a_while_forgives() -> None:
     line = Line()
     async with watched(line):
-        await until(lambda: line.remedies == ["renew"])
+        await eventually(lambda: line.remedies == ["renew"])
         for _ in range(40):
             line.speak()
-            await asyncio.sleep(0.01)
+            await network_passes(0.01)
         assert line.remedies == ["renew"]
-        await until(lambda: len(line.remedies) >= 2)
+        await eventually(lambda: len(line.remedies) >= 2)
     assert line.remedies[1] == "renew"
 
 
 async def test_when_rest_fails_too_the_symbol_is_stale_and_asked_about_again() -> None:
     line = Line(rest_works=False)
     async with watched(line):
-        await until(lambda: len(line.states) >= 3)
+        await eventually(lambda: len(line.states) >= 3)
         assert set(line.states) == {StreamState.STALE}
         line.rest_works, line.is_behind = True, False
-        await until(lambda: line.states[-1] is StreamState.LIVE)
+        await eventually(lambda: line.states[-1] is StreamState.LIVE)
     assert line.remedies == []

@@ -1,12 +1,12 @@
 """Faults as data and the book that is kept of them: what acts, how often, for how long."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.kit.idle_time import network_passes
 from trader.domain.errors import Misconfigured
 from trader.sandbox.faults.active import Faults
 from trader.sandbox.faults.kinds import (
@@ -145,14 +145,13 @@ async def test_the_account_has_a_stream_of_its_own() -> None:
     assert sent(faults, "btcusdt@trade", 1) == [0]
 
 
+@pytest.mark.idle_time
 async def test_a_fault_with_a_time_ends_by_itself() -> None:
     faults = Faults()
     active = faults.begin(Silence(for_s=0.05))
     assert sent(faults, "x", 1) == []
-    for _ in range(200):
-        if not active.is_active:
-            break
-        await asyncio.sleep(0.01)
+    await network_passes(0.06)
+    assert not active.is_active
     assert sent(faults, "x", 1) == [0]
 
 

@@ -73,7 +73,7 @@ async def test_many_at_once_are_all_answered(tmp_path: Path) -> None:
 def say(path: Path, data: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(str(path))
-        connection.settimeout(20)
+        connection.settimeout(300)
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         return connection.recv(65_536)
@@ -105,7 +105,7 @@ async def test_a_silent_or_rude_peer_does_no_harm(tmp_path: Path, monkeypatch: p
     async with serving(tmp_path) as path:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
             silent.connect(str(path))
-            silent.settimeout(20)
+            silent.settimeout(300)
             answer = await asyncio.to_thread(silent.recv, 4_096)
             assert b"no request within" in answer
         for _ in range(5):

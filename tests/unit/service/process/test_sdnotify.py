@@ -15,7 +15,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[so
     name = f"@trader-test-{os.getpid()}" if request.param == "abstract" else str(tmp_path / "notify")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener.bind("\0" + name[1:] if name.startswith("@") else name)
-    listener.settimeout(10)
+    listener.settimeout(300)
     yield listener, name
     listener.close()
 
