@@ -26,6 +26,7 @@ from trader.domain.decisions import (
 from trader.domain.events import (
     AccountUnreachable,
     BalancesReported,
+    CommandName,
     FillArrived,
     ModelChanged,
     OrderReported,
@@ -128,6 +129,38 @@ def test_coins_that_came_in_count_at_their_price() -> None:
     assert alerts(decided)[0][0] == "account.transfer"
     assert (scene.equity.equity, scene.equity.day_start, scene.equity.peak) == (11_000.0, 11_000.0, 11_000.0)
     assert scene.held() == 0
+
+
+def test_a_withdrawal_is_no_loss_to_whoever_starts_again_right_after_it() -> None:
+    scene = a_scene()
+    for _ in range(2):
+        scene.reconcile(USDT="4000")
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    scene.tick()
+    assert scene.trading() == (TradingState.ACTIVE, ())
+
+
+def test_more_than_the_peak_may_leave() -> None:
+    """Gained since and all taken out: what losses are measured from does not fall below nothing."""
+    scene = a_scene()
+    for _ in range(2):
+        scene.reconcile(BTC="200")  # came in at 100
+    scene.price(150.0)
+    for _ in range(2):
+        scene.reconcile(BTC="0", USDT="1")
+    scene.tick()
+    assert (scene.equity.equity, scene.equity.day_start) == (1.0, 0.0)
+    assert scene.trading()[0] is TradingState.ACTIVE
+
+
+def test_what_nobody_can_price_moves_no_limit() -> None:
+    scene = a_scene(instruments=coins("BTC", "XRP"))
+    for _ in range(2):
+        decided = scene.reconcile(DOGE="7000")
+    assert [event for event, _ in alerts(decided)] == ["account.transfer"]
+    scene.tick()
+    assert (scene.equity.equity, scene.equity.peak, scene.equity.day_start) == (10_000.0, 10_000.0, 10_000.0)
 
 
 def test_a_difference_that_changes_was_not_seen_twice() -> None:
@@ -264,8 +297,29 @@ def test_what_was_paid_before_the_ledger_began_is_in_its_opening_balance() -> No
 def test_what_a_liquidation_costs_is_told(kind: PaymentKind, amount: str, is_told: bool) -> None:
     scene = a_scene(perpetual=True)
     decided = scene.hear(PaymentArrived(payment=payment(amount, kind=kind)))
-    cost = ("account.liquidation_cost", "a liquidation cost 12.5 USDT beyond its fills")
-    assert alerts(decided) == ([cost] if is_told else [])
+    text = "a liquidation cost 12.5 USDT beyond its fills"
+    cost = Notify(Level.ALERT, "account.liquidation_cost", text, symbol=PERPETUAL, ref="p-1")
+    assert of(decided, Notify) == ([cost] if is_told else [])
+
+
+def test_payments_of_the_last_week_are_never_booked_twice() -> None:
+    """Older ones are forgotten once there are five thousand: nobody asks for them again."""
+    scene = a_scene(perpetual=True)
+    week_ms = 7 * DAY_MS
+    for number in range(2):
+        scene.hear(PaymentArrived(payment=payment("-1", name=f"old-{number}", ts_ms=NOW_MS + number)))
+    scene.hear(
+        *(PaymentArrived(payment=payment("-1", name=f"p-{n}", ts_ms=NOW_MS + 1 + week_ms)) for n in range(4_998))
+    )
+    before = scene.cash()
+    assert scene.hear(PaymentArrived(payment=payment("-1", name="old-0"))) == []  # five thousand are all remembered
+    scene.hear(PaymentArrived(payment=payment("-1", name="one more", ts_ms=NOW_MS + 1 + week_ms)))
+    assert scene.cash() == before - 1
+    again = [
+        PaymentArrived(payment=payment("-1", name=name, ts_ms=NOW_MS + 1)) for name in ("old-1", "p-0", "one more")
+    ]
+    assert scene.hear(*again) == []
+    assert scene.hear(PaymentArrived(payment=payment("-1", name="old-0"))) != []
 
 
 def test_payments_are_asked_for_from_a_day_before_the_newest_one() -> None:
@@ -303,7 +357,8 @@ def test_a_trade_that_is_not_ours_asks_for_everything_and_is_booked_when_nothing
     assert asked_for(decided) == ["a trade that is not ours"]
     assert scene.held() == 0
     decided = reconciled(scene, [a_position("2")])
-    assert alerts(decided)[0] == ("account.manual_trade", "traded by hand: buy 2 at 100 on average (order h-1)")
+    text = "traded by hand: buy 2 at 100 on average (order h-1)"
+    assert of(decided, Notify)[0] == Notify(Level.ALERT, "account.manual_trade", text, symbol=PERPETUAL, ref="h-1")
     assert [kept.fill.fill_id for kept in of(decided, KeepFill)] == ["h-f1"]
     assert scene.held() == 2
     assert scene.cash() == Decimal("9999.9")
@@ -382,7 +437,9 @@ def test_a_position_that_differs_without_a_trade_follows_the_exchange_when_seen_
 
 
 @pytest.mark.parametrize(
-    ("told_quantity", "has_plan"), [("-10", True), (None, False), ("4", False)], ids=["smaller", "gone", "turned"]
+    ("told_quantity", "has_plan"),
+    [("-10", True), ("-0.5", True), (None, False), ("4", False), ("0.5", False)],
+    ids=["smaller", "much smaller", "gone", "turned", "just turned"],
 )
 def test_a_plan_outlives_only_its_own_side(perpetual: Scene, told_quantity: str | None, has_plan: bool) -> None:
     scene = perpetual
@@ -397,8 +454,22 @@ def test_a_plan_outlives_only_its_own_side(perpetual: Scene, told_quantity: str 
     assert scene.held() == Decimal(told_quantity or 0)
     assert scene.has_plan() is has_plan
     if has_plan:
-        assert scene.stops()[0][0] == 10
+        assert scene.stops()[0][0] == abs(Decimal(told_quantity or 0))
         assert scene.position().opened_ms == opened_ms
+
+
+@pytest.mark.parametrize(("told_ms", "opened_ms"), [(NOW_MS - 5, NOW_MS - 5), (0, NOW_MS + 1_000)])
+def test_a_position_that_was_found_began_when_the_exchange_says_or_now(
+    perpetual: Scene, told_ms: int, opened_ms: int
+) -> None:
+    scene = perpetual
+    scene.wait(1_000)
+    found = Position(PERPETUAL, Decimal(-3), Decimal(95), told_ms)
+    for _ in range(2):
+        decided = reconciled(scene, [found])
+    [kept] = of(decided, KeepPosition)
+    assert kept.position == msgspec.structs.replace(found, opened_ms=opened_ms)
+    assert scene.position() == kept.position
 
 
 def test_a_position_without_a_plan_is_closed_where_that_is_the_policy() -> None:
@@ -426,8 +497,8 @@ def test_a_position_with_a_plan_is_nobodys_business(perpetual: Scene) -> None:
 
 def test_an_account_that_cannot_be_heard_opens_nothing_until_it_was_asked_in_full() -> None:
     scene = a_scene()
-    [notice] = of(scene.hear(AccountUnreachable(reason="socket closed")), Notify)
-    assert (notice.event, notice.level, notice.message) == ("account.unreachable", Level.WARNING, "socket closed")
+    decided = scene.hear(AccountUnreachable(reason="socket closed"))
+    assert decided == [Notify(Level.WARNING, "account.unreachable", "socket closed")]
     scene.tick()
     assert scene.trading() == (TradingState.REDUCING, ("account stream is not live",))
     scene.reconcile()
@@ -494,6 +565,35 @@ def test_fills_an_ended_order_still_owes_are_asked_for() -> None:
     scene.fill(entry.client_id)
     scene.oblige()
     assert scene.engine.is_settled() is True
+
+
+def test_a_daemon_is_settled_when_every_order_has_an_answer_and_nothing_is_being_bought() -> None:
+    scene = a_scene()
+    assert scene.engine.is_settled()
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    assert not scene.engine.is_settled()  # an entry is under way
+    [stop] = sent(scene.fill(entry.client_id), Purpose.STOP)
+    assert not scene.engine.is_settled()  # its stop has no answer
+    scene.hear(OutcomeLost(client_id=stop.client_id, reason="timeout"))
+    assert not scene.engine.is_settled()  # nor will it have one
+    scene.report(stop.client_id, OrderStatus.OPEN)
+    assert scene.engine.is_settled()
+    sliced = a_scene({"execution": {"algorithm": "twap"}})
+    sliced.forecast()
+    sliced.live_on(1_000)
+    assert not sliced.engine.is_settled()  # all orders have answers, but more slices follow
+
+
+def test_an_exit_between_two_tries_is_settled() -> None:
+    """A daemon that shuts down then goes on with it at its next start."""
+    scene = a_scene(perpetual=True)
+    scene.enter(-0.02)
+    scene.command(CommandName.FLATTEN)
+    [order] = sent(scene.seen, Purpose.FLATTEN)
+    assert not scene.engine.is_settled()
+    scene.report(order.client_id, OrderStatus.CANCELED)
+    assert scene.engine.is_settled()
 
 
 def test_an_order_that_is_not_ours_changes_nothing() -> None:

@@ -16,8 +16,10 @@ from trader.domain.decisions import (
     Level,
     Notify,
     RecordEquity,
+    SubmitOrder,
     TradingState,
 )
+from trader.domain.errors import InvariantBroken
 from trader.domain.events import AccountUnreachable, CommandName, ModelChanged, OutcomeLost, StreamState
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.signals import Verdict
@@ -316,6 +318,25 @@ def test_a_halt_keeps_its_first_reason() -> None:
     scene = valued(79.95)
     scene.command(CommandName.KILL)
     assert scene.trading()[1][0] == "daily loss 10.0%, at most 10.0%"
+
+
+def test_books_of_ours_that_disagree_halt_and_a_person_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever raises it: nothing new is opened, what is there stays protected, and a restart changes nothing."""
+    scene = a_scene()
+
+    def broken(*_: object) -> None:
+        raise InvariantBroken("two orders of one name")
+
+    monkeypatch.setattr(scene.engine.state.tracker, "intend", broken)
+    decided = scene.heard_forecast()
+    assert Notify(Level.ALERT, "invariant.broken", "two orders of one name") in decided
+    trading = (HALTED, ("invariant broken: two orders of one name",))
+    assert changes(decided) == [trading]
+    assert of(decided, SubmitOrder) == []
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    scene.tick()
+    assert scene.trading() == trading
 
 
 # --- what the account is worth ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 
 from tests.kit.builders import SYMBOL, a_forecast, a_model
 from tests.kit.harness import CALM, Harness
+from tests.kit.situations import a_scene, of
 from trader.domain.decisions import Level, Notify, RecordDecision, SubmitOrder
 from trader.domain.events import ForecastMade, ModelChanged, ModelWatched
 from trader.domain.reasons import Code, because, texts
@@ -86,3 +87,41 @@ def test_every_decision_carries_its_model_and_none_mixes_two() -> None:
     harness.put(ForecastMade(forecast=msgspec.structs.replace(made, model_id="model-2")))
     record = harness.decided(RecordDecision)[-1].record
     assert (record.model_id, record.verdict) == ("model-2", Verdict.ENTER)
+
+
+@pytest.mark.parametrize(
+    ("action", "level", "words"),
+    [
+        (HealthAction.SHRINK, Level.WARNING, "new positions at half size"),
+        (HealthAction.OBSERVE, Level.ALERT, "nothing new is opened"),
+    ],
+)
+def test_what_drift_leads_to_is_told_when_it_changes(action: HealthAction, level: Level, words: str) -> None:
+    scene = a_scene()
+    reasons = (because(Code.FEATURE_DRIFT, share=0.31, most=0.25), because(Code.FEATURE_DRIFT, share=0.4, most=0.3))
+    why = " (feature_drift 31%>25%, feature_drift 40%>30%)"
+    healths = [ModelHealth("model-1", action, reasons), ModelHealth("model-1"), ModelHealth("model-1", action)]
+    told = [of(scene.hear(ModelWatched(health=health)), Notify) for health in healths for _ in range(2)]
+    assert told == [
+        [Notify(level, "model.drifted", words + why, ref="model-1")],
+        [],
+        [Notify(Level.INFO, "model.drifted", "as in training again", ref="model-1")],
+        [],
+        [Notify(level, "model.drifted", words, ref="model-1")],
+        [],
+    ]
+
+
+def test_what_is_known_of_the_model_in_use_is_written_down_with_every_change() -> None:
+    scene = a_scene()
+    moved = because(Code.FEATURE_DRIFT, share=0.31, most=0.25)
+    scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.SHRINK, (moved,))))
+    whole = a_scene().forecast().quantity
+    scene.restart()
+    scene.reconcile(is_startup=True)
+    scene.tick()
+    half = scene.forecast()
+    assert half.quantity is not None
+    assert whole is not None
+    assert half.quantity < whole
+    assert texts(half.reasons)[-2] == "half size: feature_drift 31%>25%"

@@ -157,16 +157,18 @@ def test_new_filters_of_the_exchange_are_told_and_the_stop_follows_them() -> Non
 
 @pytest.mark.parametrize("speed", [1.0, 4.0])
 def test_a_stop_the_exchange_refuses_three_times_closes_the_position(speed: float) -> None:
-    """250 ms and 500 ms of network time between the tries, then no more stops: the position goes."""
+    """250 ms and 500 ms of network time between the tries, then no more stops: the position goes, all at once."""
     scene, stop = bought(speed=speed)
+    scene.price(100.0, size=1.0)  # a patient exit would be split
     for wait_ms in (250, 500):
         decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
         [notice] = [n for n in of(decided, Notify) if n.event == "stop.refused"]
-        assert (notice.level, notice.ref) == (Level.WARNING, stop.client_id)
+        assert (notice.level, notice.symbol, notice.ref) == (Level.WARNING, SYMBOL, stop.client_id)
         assert stops([*decided, *scene.tick(), *scene.wait(round(wait_ms * speed) - 1)]) == []
         [stop] = stops(scene.wait(1))
     decided = scene.hear(OrderRefused(client_id=stop.client_id, code=RefusalCode.PRICE_FILTER, reason="no"))
     [alert] = [n for n in of(decided, Notify) if n.level is Level.ALERT]
+    assert (alert.symbol, alert.ref) == (SYMBOL, stop.client_id)
     assert (alert.event, alert.message) == (
         "stop.impossible",
         "price_filter: no; closing the position after 3 refusals",
@@ -256,8 +258,10 @@ def test_a_stop_without_an_answer_for_a_second_gets_one_stand_in(side: Side, is_
     decided = scene.tick()
     [again] = stops(decided)
     assert (again.quantity, again.stop_price) == (stop.quantity, stop.stop_price)
-    [notice] = of(decided, Notify)
-    assert (notice.event, notice.level, notice.ref) == ("stop.silent", Level.WARNING, stop.client_id)
+    text = "no answer to the protective stop; sending another"
+    assert of(decided, Notify) == [
+        Notify(Level.WARNING, "stop.silent", text, symbol=scene.symbol, ref=stop.client_id),
+    ]
     scene.wait(round(10_000 * speed))
     assert stops(scene.tick()) == []  # the second one is silent too: two are enough
 
