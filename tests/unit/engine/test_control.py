@@ -324,7 +324,7 @@ def test_books_of_ours_that_disagree_halt_and_a_person_is_told(monkeypatch: pyte
     """Whatever raises it: nothing new is opened, what is there stays protected, and a restart changes nothing."""
     scene = a_scene()
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise InvariantBroken("two orders of one name")
 
     monkeypatch.setattr(scene.engine.state.tracker, "intend", broken)
