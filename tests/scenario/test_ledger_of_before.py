@@ -1,20 +1,31 @@
 """The daemon on the state directory of the version before, as `kill -9` left it: an upgrade while it trades."""
 
+from decimal import Decimal
+
 import pytest
 import yaml
 
 from tests.kit.daemon import Daemon
 from tests.kit.harness import FUNDING_RATE
 from tests.kit.stored_ledgers import FOLDER, as_file
-from tests.scenario.accounts import Account, assert_equal, ended_equal, nothing_in_doubt, of_simulation, unprotected
+from tests.scenario.accounts import (
+    MANY,
+    Account,
+    assert_equal,
+    ended_equal,
+    nothing_in_doubt,
+    of_simulation,
+    unprotected,
+)
 from tests.scenario.conftest import MakeDaemon
 from tests.scenario.perpetual_accounts import Margined, of_our_ledger
 from tests.scenario.test_kill import assert_each_intent_became_one_order, goes_on_with
 from trader.adapters.ledger import ledger_path
 from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(300)]
 
 SPOT, PERPETUAL = FOLDER / "spot-live", FOLDER / "perpetual-paper"
 # where the sandbox kept the books of these markets
@@ -69,13 +80,18 @@ def of_our_ledger_file(daemon: Daemon) -> Margined:
 
 
 def of_paper(daemon: Daemon) -> Account:
-    """The paper venue's own books, from its file."""
+    """The paper venue's own books, from its file, without funding newer than any that our ledger has asked for."""
+    with daemon.ledger() as ledger:
+        asked_ms = max(payment.ts_ms for payment in ledger.payments(limit=MANY))
     store = SimulationStore(daemon.settings.account_dir / "paper.sqlite")
     try:
         instruments = store.resume().instruments
         venue = PerpetualExchange(
             instruments, opening_balances={}, funding_rates=lambda _symbol, _due_ms: FUNDING_RATE, store=store
         )
-        return of_simulation(venue, instruments)
+        account = of_simulation(venue, instruments)
+        late = venue.incomes(Window(since_ms=asked_ms + 1), kind="funding")
     finally:
         store.close()
+    owed = sum((income.amount for income in late), Decimal(0))
+    return account._replace(balances={"USDT": account.balances["USDT"] - owed})
