@@ -50,13 +50,11 @@ def allowed(field: FieldInfo) -> str:
 
 def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     origin = get_origin(annotation)
-    if origin is Literal:
-        return _choice([str(arg) for arg in get_args(annotation)])
+    if names := _names(annotation):
+        return _choice(names)
     if origin in (Union, UnionType):
         kinds = [_kind(arg, limits) for arg in get_args(annotation) if arg is not NoneType]
         return " or ".join([*kinds, "null"])
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return _choice([str(member.value) for member in annotation])
     if annotation is bool:
         return "true or false"
     if annotation in (int, float):
@@ -66,6 +64,18 @@ def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "a block of keys"
     return "a path" if getattr(annotation, "__name__", "") == "Path" else "a text"
+
+
+def _names(annotation: Any) -> list[str]:
+    """Every word that is allowed, where nothing else is."""
+    if get_origin(annotation) is Literal:
+        return [str(arg) for arg in get_args(annotation)]
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(member.value) for member in annotation]
+    if get_origin(annotation) in (Union, UnionType):
+        each = [_names(arg) for arg in get_args(annotation)]
+        return [name for names in each for name in names] if all(each) else []
+    return []
 
 
 def _choice(names: list[str]) -> str:

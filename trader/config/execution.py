@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trader.config.section import Fraction, Positive, Section
+from trader.domain.orders import AlgorithmName
 
 
 class ExecutionSettings(Section):
@@ -14,7 +15,7 @@ class ExecutionSettings(Section):
     """Impact above which the order is split over time."""
     urgency: Literal["low", "medium", "high"] = "medium"
     """low halves, high doubles both thresholds."""
-    algorithm: Literal["auto", "market", "limit", "twap"] = "auto"
+    algorithm: Literal["auto"] | AlgorithmName = "auto"
     """`auto` chooses by impact; anything else always does the same (for trying things out)."""
     limit_offset_frac: Fraction = 0.0005
     """A limit order starts this far on the passive side of the opposite touch, and never crosses."""

@@ -23,13 +23,14 @@ def problem_lines(error: ValidationError, place: Place) -> list[str]:
     """The problems in the order of the schema, one line each."""
     details = error.errors(include_url=False)
     unknown = {detail["loc"][:-1] for detail in details if detail["loc"][-1:] == ("[key]",)}
-    return [
+    lines = [
         _line(detail, place) for detail in details if detail["type"] != "missing" or detail["loc"][:-1] not in unknown
     ]
+    return list(dict.fromkeys(lines))  # what fits none of several kinds is wrong once
 
 
 def _line(detail: ErrorDetails, place: Place) -> str:
-    path = [str(part) for part in detail["loc"] if part != "[key]"]
+    path = [str(part) for part in detail["loc"] if "[" not in str(part)]  # "[key]", and kinds like "literal['auto']"
     prefix = f"{place(path)}: "
     key = ".".join(path)
     kind = detail["type"]

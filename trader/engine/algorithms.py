@@ -17,7 +17,7 @@ from trader.execution.algorithms import (
     step,
 )
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.costs import execution_report
 from trader.execution.planner import start
 

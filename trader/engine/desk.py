@@ -22,7 +22,7 @@ from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
 from trader.engine.state import EngineState, Market, kept
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.correlation import correlated_exposure
 from trader.risk.review import Refused, ReviewView, review
 from trader.strategy.base import Strategy

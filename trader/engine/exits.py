@@ -20,7 +20,7 @@ from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting
 from trader.engine.protection import note_trouble, protect
 from trader.engine.state import Market, PendingExit
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
 from trader.risk.exits import on_price

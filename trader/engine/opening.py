@@ -14,7 +14,7 @@ from trader.engine.desk import Desk
 from trader.engine.exits import forget
 from trader.engine.protection import protect
 from trader.engine.state import EntryTicket, Market
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import ALGORITHMS, AlgorithmState
 from trader.execution.costs import round_trip_cost_frac
 from trader.execution.planner import Choice, choose_algorithm
 from trader.portfolio.valuation import open_risk_quote
@@ -155,18 +155,13 @@ def _too_dear(desk: Desk, opening: Opening, chosen: Choice) -> Reason | None:
 
 
 def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:
-    """Round trip with the impact of this quantity: slices pay a slice's share of it, a resting order none."""
-    execution, rests = desk.settings.execution, chosen.algorithm is AlgorithmName.LIMIT
-    per_order = chosen.impact_frac
-    if chosen.algorithm is AlgorithmName.TWAP:
-        per_order /= execution.twap_slices
-    elif rests:
-        per_order = min(per_order, execution.twap_above_frac) / 2  # only the way out pays, half on average
+    """Round trip with what the algorithm pays of this quantity's impact."""
+    algorithm = ALGORITHMS[chosen.algorithm]
     return round_trip_cost_frac(
         opening.market.instrument,
         opening.view.book,
-        maker_entry=rests,
-        impact_frac=per_order,
+        maker_entry=algorithm.rests,
+        impact_frac=algorithm.impact_paid(chosen.impact_frac, desk.settings.execution),
         funding_frac=opening.funding_frac,
     )
 

@@ -16,7 +16,7 @@ from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.engine.older import as_today
-from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState, TwapState
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
@@ -227,7 +227,7 @@ class EngineState:
                     self.health = value
                 case DustKept(amounts=amounts):
                     dust = amounts
-                case MarketState() | LimitState() | TwapState():
+                case _ if isinstance(value, AlgorithmState):
                     self.algorithms[key] = value
         self.dust_kept = dict(dust)
         self.ledger.restore(remembered.positions, remembered.balances, dust)

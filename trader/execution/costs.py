@@ -8,7 +8,7 @@ from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Book
 from trader.domain.orders import Fill, Order
 from trader.domain.units import BPS
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import AlgorithmState
 
 # of a market whose books nobody has seen (half is paid on the way in, half out); a few times that of a liquid pair
 ASSUMED_SPREAD_FRAC = 0.0004

@@ -9,17 +9,13 @@ from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Purpose, Side
 from trader.domain.units import BPS
 from trader.execution.algorithms import (
+    ALGORITHMS,
     Action,
     AlgorithmState,
     AlgorithmView,
-    LimitState,
-    MarketState,
     Started,
-    TwapState,
     step,
 )
-from trader.execution.algorithms.market import deadline_ms
-from trader.execution.algorithms.twap import slice_count
 from trader.execution.impact import estimate_impact, walk
 
 _BOOK_LEVELS = 20  # the depth that exchanges stream; an order that needs more is too large for any of the three
@@ -43,8 +39,8 @@ def choose_algorithm(
     impact = estimate_impact(_opposite(book, side), float(quantity))
     if purpose.reduces:
         return Choice(AlgorithmName.MARKET, impact)
-    if settings.algorithm != "auto":
-        return Choice(AlgorithmName(settings.algorithm), impact)
+    if isinstance(settings.algorithm, AlgorithmName):
+        return Choice(settings.algorithm, impact)
     scale = _URGENCY[settings.urgency]
     if impact < settings.market_below_frac * scale:
         return Choice(AlgorithmName.MARKET, impact)
@@ -80,8 +76,8 @@ def _fresh(
     quantity: Decimal,
     view: AlgorithmView,
 ) -> AlgorithmState:
-    book, settings, now_ms = view.book, view.settings, view.now_ms
-    shared: dict[str, Any] = {
+    book = view.book
+    parent: dict[str, Any] = {
         "parent_id": parent_id,
         "decision_id": decision_id,
         "symbol": view.instrument.symbol,
@@ -92,15 +88,9 @@ def _fresh(
         "arrival_bid": book.bid if book else 0.0,
         "arrival_ask": book.ask if book else 0.0,
         "market_order_bps": _market_order_bps(book, side, quantity),
-        "started_ms": now_ms,
+        "started_ms": view.now_ms,
     }
-    if algorithm is AlgorithmName.MARKET:
-        return MarketState(**shared, deadline_ms=deadline_ms(now_ms, settings))
-    if algorithm is AlgorithmName.LIMIT:
-        return LimitState(**shared, deadline_ms=now_ms + round(settings.limit_timeout_s * 1000))
-    touch = (book.ask if side is Side.BUY else book.bid) if book else 0.0
-    slices = slice_count(quantity, touch, view.instrument, settings.twap_slices) if touch else settings.twap_slices
-    return TwapState(**shared, deadline_ms=now_ms + round(settings.twap_duration_s * 1000), slices=slices)
+    return ALGORITHMS[algorithm].begin(parent, view)
 
 
 def _market_order_bps(book: Book | None, side: Side, quantity: Decimal) -> float:

@@ -4,6 +4,7 @@
 feeds it `Started()` again, which re-arms its timers, and the same input delivered twice changes nothing twice.
 
 step      the one function that moves an algorithm on
+registry  every algorithm by name: a new one is a line there
 market, limit, twap  one algorithm each
 state     what an algorithm remembers; `inputs` what it is told; `actions` what it wants done
 children  what all of them do with their child orders
@@ -21,10 +22,15 @@ from trader.execution.algorithms.inputs import (
     Started,
     WokeUp,
 )
-from trader.execution.algorithms.state import AlgorithmState, Child, LimitState, MarketState, TwapState
+from trader.execution.algorithms.limit import LimitState
+from trader.execution.algorithms.market import MarketState
+from trader.execution.algorithms.registry import ALGORITHMS, AlgorithmState
+from trader.execution.algorithms.state import Child, ParentState
 from trader.execution.algorithms.step import step
+from trader.execution.algorithms.twap import TwapState
 
 __all__ = [
+    "ALGORITHMS",
     "Abort",
     "Action",
     "AlgorithmInput",
@@ -37,6 +43,7 @@ __all__ = [
     "Finished",
     "LimitState",
     "MarketState",
+    "ParentState",
     "Place",
     "Started",
     "TwapState",

@@ -1,6 +1,8 @@
 """Post-only limit order that starts passive and moves towards the near touch until its time is up."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -11,9 +13,26 @@ from trader.domain.orders import Side
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, wake
 from trader.execution.algorithms.inputs import AlgorithmView
+from trader.execution.algorithms.market import MarketState, as_market
 from trader.execution.algorithms.market import advance as advance_market
-from trader.execution.algorithms.market import as_market
-from trader.execution.algorithms.state import Child, LimitState, MarketState
+from trader.execution.algorithms.state import Child, ParentState
+
+
+class LimitState(ParentState, frozen=True, kw_only=True, tag="limit"):
+    """Post-only limit order that moves towards the near touch."""
+
+    reprices: int = 0
+    reprice_ms: int = 0  # when the next reprice is due
+
+
+def begin(parent: Mapping[str, Any], view: AlgorithmView) -> LimitState:
+    """A limit order of `parent` (the fields of `ParentState` but the deadline)."""
+    return LimitState(**parent, deadline_ms=view.now_ms + round(view.settings.limit_timeout_s * 1000))
+
+
+def impact_paid(impact_frac: float, settings: ExecutionSettings) -> float:
+    """Resting pays none: only the way out does, and half of what goes to market there, on average."""
+    return min(impact_frac, settings.twap_above_frac) / 2
 
 
 def advance(state: LimitState, view: AlgorithmView) -> tuple[LimitState | MarketState, list[Action]]:

@@ -1,6 +1,8 @@
 """Market order with protection: an IOC limit a little through the touch, tried again for what is left."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -11,7 +13,23 @@ from trader.domain.orders import Side
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, finish, finish_done, place, wake
 from trader.execution.algorithms.inputs import AlgorithmView
-from trader.execution.algorithms.state import MarketState, ParentState
+from trader.execution.algorithms.state import ParentState
+
+
+class MarketState(ParentState, frozen=True, kw_only=True, tag="market"):
+    """Protected market order: IOC limits a little through the touch, a bounded number of times."""
+
+    tries: int = 0
+
+
+def begin(parent: Mapping[str, Any], view: AlgorithmView) -> MarketState:
+    """A market order of `parent` (the fields of `ParentState` but the deadline)."""
+    return MarketState(**parent, deadline_ms=deadline_ms(view.now_ms, view.settings))
+
+
+def impact_paid(impact_frac: float, _settings: ExecutionSettings) -> float:
+    """What of the impact of a whole order a round trip by market orders pays: all of it."""
+    return impact_frac
 
 
 def advance(state: MarketState, view: AlgorithmView) -> tuple[MarketState, list[Action]]:

@@ -109,26 +109,3 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     def ref(self, child: Child) -> OrderRef:
         """`child` as the exchange can find it."""
         return OrderRef(self.symbol, child.client_id, child.exchange_id)
-
-
-class MarketState(ParentState, frozen=True, kw_only=True, tag="market"):
-    """Protected market order: IOC limits a little through the touch, a bounded number of times."""
-
-    tries: int = 0
-
-
-class LimitState(ParentState, frozen=True, kw_only=True, tag="limit"):
-    """Post-only limit order that moves towards the near touch."""
-
-    reprices: int = 0
-    reprice_ms: int = 0  # when the next reprice is due
-
-
-class TwapState(ParentState, frozen=True, kw_only=True, tag="twap"):
-    """Slices over time, each an IOC at the opposite touch."""
-
-    slices: int
-    next_slice: int = 0
-
-
-AlgorithmState = MarketState | LimitState | TwapState

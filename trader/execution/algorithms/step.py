@@ -2,7 +2,6 @@
 
 import msgspec
 
-from trader.execution.algorithms import limit, market, twap
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import cancel_live, finish, hear
 from trader.execution.algorithms.inputs import (
@@ -14,7 +13,7 @@ from trader.execution.algorithms.inputs import (
     Started,
     WokeUp,
 )
-from trader.execution.algorithms.state import AlgorithmState, LimitState, MarketState
+from trader.execution.algorithms.registry import BY_STATE, AlgorithmState
 
 
 def step(state: AlgorithmState, news: AlgorithmInput, view: AlgorithmView) -> tuple[AlgorithmState, list[Action]]:
@@ -31,11 +30,7 @@ def step(state: AlgorithmState, news: AlgorithmInput, view: AlgorithmView) -> tu
         return finish(state, f"refused: {news.reason}")
     if state.abort_reason:
         return cancel_live(state, view) if state.live is not None else finish(state, state.abort_reason)
-    if isinstance(state, MarketState):
-        return market.advance(state, view)
-    if isinstance(state, LimitState):
-        return limit.advance(state, view)
-    return twap.advance(state, view)
+    return BY_STATE[type(state)].advance(state, view)
 
 
 def _told(state: AlgorithmState, news: AlgorithmInput, now_ms: int) -> AlgorithmState:

@@ -1,24 +1,47 @@
 """Time-weighted slices: each an IOC at the opposite touch, what it leaves is carried to the next."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
 from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
+from trader.domain.orders import Side
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, refusal, wake
 from trader.execution.algorithms.inputs import AlgorithmView
+from trader.execution.algorithms.market import MarketState, as_market, protected_price
 from trader.execution.algorithms.market import advance as advance_market
-from trader.execution.algorithms.market import as_market, protected_price
-from trader.execution.algorithms.state import MarketState, TwapState
+from trader.execution.algorithms.state import ParentState
 
 EXTRA_SLICES = 3  # tries for the remainder inside the last interval
 _EXTRA_FROM, _EXTRA_STEP = 0.4, 0.2  # when, share of the interval: the third comes before the TWAP is over
 
 # A slice is made this much larger than the minimum, so that a falling price does not make it too small.
 _MIN_HEADROOM = Decimal("1.1")
+
+
+class TwapState(ParentState, frozen=True, kw_only=True, tag="twap"):
+    """Slices over time, each an IOC at the opposite touch."""
+
+    slices: int
+    next_slice: int = 0
+
+
+def begin(parent: Mapping[str, Any], view: AlgorithmView) -> TwapState:
+    """A TWAP of `parent` (the fields of `ParentState` but the deadline)."""
+    book, settings, quantity = view.book, view.settings, parent["quantity"]
+    touch = (book.ask if parent["side"] is Side.BUY else book.bid) if book else 0.0
+    slices = slice_count(quantity, touch, view.instrument, settings.twap_slices) if touch else settings.twap_slices
+    return TwapState(**parent, deadline_ms=view.now_ms + round(settings.twap_duration_s * 1000), slices=slices)
+
+
+def impact_paid(impact_frac: float, settings: ExecutionSettings) -> float:
+    """A slice's share: the book refills between two."""
+    return impact_frac / settings.twap_slices
 
 
 def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketState, list[Action]]:

@@ -10,7 +10,7 @@ from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.reasons import texts
 from trader.engine.state import EngineState, Market
-from trader.execution.algorithms.state import AlgorithmState
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.runtime.outlets import OutletStatus
 from trader.service.control.reports import position_status
 from trader.service.control.status import (
