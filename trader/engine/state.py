@@ -14,7 +14,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
-from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
+from trader.domain.signals import ModelHealth, ModelInfo, Regime
 from trader.engine.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import DiscrepancyKey
@@ -124,7 +124,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Market:
     """What the engine knows of one symbol's market."""
 
-    __slots__ = ("book", "candle", "candles", "closes", "context", "instrument", "regime", "stream", "stream_reason")
+    __slots__ = ("book", "candle", "candles", "closes", "instrument", "regime", "stream", "stream_reason")
 
     def __init__(self, instrument: Instrument, closes_kept: int) -> None:
         self.instrument = instrument
@@ -132,7 +132,6 @@ class Market:
         self.candle: Candle | None = None
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
-        self.context: MarketContext | None = None
         self.regime: Regime | None = None
         self.stream = StreamState.STALE
         self.stream_reason = "no data yet"

@@ -66,6 +66,7 @@ def test_the_order_is_written_before_it_is_sent_and_the_row_comes_with_it() -> N
 def test_a_decision_is_named_by_ledger_symbol_and_candle() -> None:
     first, again = a_scene().forecast(), a_scene().forecast()
     assert first.decision_id == again.decision_id
+    assert len(first.decision_id) == 13  # short enough for a column, and told from all others of a ledger
     scene = a_scene(instruments=coins("BTC", "XRP"))
     others = [scene.forecast(0.0), scene.forecast(0.0, "XRP/USDT")]
     scene.wait(MINUTE_MS)

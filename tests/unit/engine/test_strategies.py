@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.kit.situations import HOUR_MS, MINUTE_MS, Scene, a_scene, notices, of, sent, told
+from tests.kit.builders import NOW_MS, a_forecast
+from tests.kit.situations import HOUR_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, of, sent, told
+from trader.domain.account import Position
 from trader.domain.decisions import Level, Notify, RecordTrade
+from trader.domain.events import ForecastMade
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, because
 from trader.domain.signals import Verdict
 from trader.risk.stops import NEVER_MS
 from trader.strategy import Enter, Keep, Leave, Pass, Proposal, Strategy, View
+from trader.strategy.view import Holding
 
 BECAUSE = (because(Code.SAID, "it is time"),)
 WITHOUT_MODEL = ("model",)  # what a forecast lacks where no model is used
@@ -166,7 +171,8 @@ def test_one_that_fails_does_nothing_and_a_person_is_told(fault: Any, words: str
     scene.wait(MINUTE_MS)
     record = scene.forecast(missing=WITHOUT_MODEL)
     assert (record.verdict, told(record)) == (Verdict.HOLD, (f"strategy failed: {words}",))
-    assert notices(scene.seen, Level.ALERT) == ["strategy.failed"]
+    alerts = [notice for notice in of(scene.seen, Notify) if notice.level is Level.ALERT]
+    assert alerts == [Notify(Level.ALERT, "strategy.failed", f"scripted: {words}", symbol=scene.symbol)]
     assert scene.stops() == [(scene.held(), Decimal("98.01"))]
 
 
@@ -222,3 +228,45 @@ def test_candles_before_a_hole_are_not_shown() -> None:
 def test_the_purpose_of_what_it_sends_is_that_of_everyone() -> None:
     scene, _ = entered()
     assert [intent.purpose for intent in sent(scene.seen)] == [Purpose.ENTRY, Purpose.STOP]
+
+
+def test_it_sees_the_position_its_stop_and_its_end() -> None:
+    until_ms = NOW_MS + HOUR_MS
+    scene, script = entered(until_ms=until_ms)
+    scene.wait(MINUTE_MS)
+    scene.forecast(missing=WITHOUT_MODEL)
+    [before, now] = script.seen
+    assert before.holding is None
+    stop_price = scene.plan().stop_price
+    assert stop_price == pytest.approx(100.01 * 0.98)
+    assert now.holding == Holding(Side.BUY, scene.held(), 100.01, NOW_MS, stop_price, until_ms, "scripted")
+    endless, script = entered()
+    endless.wait(MINUTE_MS)
+    endless.forecast(missing=WITHOUT_MODEL)
+    assert script.seen[-1].holding == Holding(Side.BUY, endless.held(), 100.01, NOW_MS, stop_price, None, "scripted")
+
+
+@pytest.mark.parametrize(("quantity", "side"), [("-0.5", Side.SELL), ("0.5", Side.BUY)])
+def test_it_sees_a_position_that_has_no_plan(quantity: str, side: Side) -> None:
+    script = Scripted(Pass(reasons=BECAUSE))
+    scene = a_scene({"risk": {"startup_policy": "halt"}}, perpetual=True, strategy=script, has_model=False)
+    found = Position(PERPETUAL, Decimal(quantity), Decimal(95), NOW_MS)
+    for _ in range(2):
+        scene.reconcile(positions=[found])
+    scene.wait(MINUTE_MS)
+    scene.forecast(missing=WITHOUT_MODEL)
+    assert script.seen[-1].holding == Holding(side, abs(found.quantity), 95.0, NOW_MS)
+
+
+def test_it_sees_the_features_of_this_close_and_of_the_one_before() -> None:
+    script = Scripted(Pass(reasons=BECAUSE))
+    scene = a_scene(strategy=script, has_model=False)
+    made = msgspec.structs.replace(
+        a_forecast(candle_open_ms=NOW_MS - MINUTE_MS), features={"rsi_14": 31.0}, features_before={"rsi_14": 29.0}
+    )
+    scene.hear(ForecastMade(forecast=made))
+    [view] = script.seen
+    assert (view.features, view.features_before) == ({"rsi_14": 31.0}, {"rsi_14": 29.0})
+    assert (view.candle_open_ms, view.candle_close_ms) == (NOW_MS - MINUTE_MS, NOW_MS)
+    assert (view.context, view.symbol, view.can_short) == (made.context, scene.symbol, False)
+    assert view.cost_frac == pytest.approx(0.0022)
