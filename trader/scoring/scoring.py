@@ -73,6 +73,7 @@ class Scoring:
         self._context = [names.index(name) for name in CONTEXT_COLUMNS]
         self._inputs = np.array([names.index(name) for name in self.features.inputs])
         self._group_of = [column.group or "candles" for column in self.features.catalogue]
+        self._leader = self.features.leader
         self._of_leader = self.features.beside_leader
         self._model = model
         self._shown = Shown(self.features, wanted)
@@ -87,8 +88,7 @@ class Scoring:
     @property
     def awaited(self) -> tuple[str, ...]:
         """Symbols whose candle the rows of a close need."""
-        leader = self.features.leader
-        return self.features.compared or (() if leader is None else (leader,))
+        return self.features.compared or (() if self._leader is None else (self._leader,))
 
     def use(self, model: ForecastModel) -> None:
         """From now on forecast with `model`. Raises `Misconfigured` if it needs other features than the one before."""
@@ -184,7 +184,7 @@ class Scoring:
 
     def _has_leader(self, close: Round) -> bool:
         """Whether a close has the leader's candle, if columns need it."""
-        return self.features.leader is None or self.features.leader in close
+        return self._leader is None or self._leader in close
 
     def _masked(self, row: Floats, *, has_leader: bool) -> Floats:
         if self.is_doubtful or not has_leader:
