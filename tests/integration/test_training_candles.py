@@ -16,6 +16,7 @@ from trader.config.model import ModelSettings
 from trader.config.risk import RiskSettings
 from trader.config.schema import Settings
 from trader.config.strategy import RegimeRule, StrategySettings
+from trader.config.symbols import SymbolSettings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured
 from trader.domain.observation import Observation
@@ -152,6 +153,17 @@ def test_costs_come_off_every_outcome() -> None:
     made = market(0.1, 2_200)
     free, paid = (build_dataset(made, SETTINGS, dict.fromkeys(made, costs)) for costs in (FREE, Costs()))
     np.testing.assert_allclose(free.long_net - paid.long_net, Costs().round_trip_frac)
+
+
+def test_a_symbol_with_a_stop_of_its_own_has_labels_of_its_own() -> None:
+    made = market(0.1, 2_400)
+    near = {
+        "risk": {"stop_atr": 0.1, "stop_sigma": 0.1},
+        "strategy": {"regimes": {name: _tight(rule) for name, rule in RULES.items()}},
+    }
+    own = SETTINGS.model_copy(update={"symbols": {"BBB/USDT": SymbolSettings.model_validate(near)}})
+    usual, changed = build_dataset(made, SETTINGS), build_dataset(made, own)
+    assert set(usual.symbol[usual.long_net != changed.long_net].tolist()) == {1}
 
 
 def test_rows_never_see_later_candles() -> None:

@@ -47,6 +47,10 @@ class ExchangeSettings(Section):
             return symbols
         return tuple(_perpetual_name(symbol) for symbol in symbols)
 
+    def named(self, symbol: str) -> str:
+        """The full name of a symbol that may be given short."""
+        return _perpetual_name(symbol) if self.market == "perpetual" else symbol
+
     @property
     def title(self) -> str:
         """The exchange and its market as a person is told them: "binance spot"."""

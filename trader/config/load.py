@@ -101,13 +101,33 @@ def _nested(variables: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
 
 
 def _with_default_regimes(values: dict[str, Any]) -> dict[str, Any]:
-    """A regime or one of its keys that is left out keeps its default, like every other key."""
-    strategy = values.get("strategy")
-    regimes = strategy.get("regimes") if isinstance(strategy, Mapping) else None
-    if not isinstance(regimes, Mapping):
+    """A regime or one of its keys that is left out keeps its default, like every other key; of a symbol the usual."""
+    if _regimes_of(values) is not None:
+        values = _merged(Settings().model_dump(mode="json", include={"strategy": {"regimes"}}), values)
+    symbols = values.get("symbols")
+    if not isinstance(symbols, Mapping) or all(_regimes_of(own) is None for own in symbols.values()):
         return values
-    defaults = Settings().model_dump(mode="json", include={"strategy": {"regimes"}})
-    return _merged(defaults, values)
+    usual = _regimes_of(values) or Settings().model_dump(mode="json")["strategy"]["regimes"]
+    filled = {name: _with_rules(own, usual) for name, own in symbols.items()}
+    return {**values, "symbols": filled}
+
+
+def _regimes_of(values: object) -> Mapping[str, Any] | None:
+    strategy = values.get("strategy") if isinstance(values, Mapping) else None
+    regimes = strategy.get("regimes") if isinstance(strategy, Mapping) else None
+    return regimes if isinstance(regimes, Mapping) else None
+
+
+def _with_rules(own: Any, usual: Mapping[str, Any]) -> Any:
+    """A symbol's block with each regime it names complete."""
+    regimes = _regimes_of(own)
+    if regimes is None:
+        return own
+    rules = {
+        name: _merged(usual[name], rule) if isinstance(rule, Mapping) and name in usual else rule
+        for name, rule in regimes.items()
+    }
+    return _merged(own, {"strategy": {"regimes": rules}})
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

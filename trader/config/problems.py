@@ -56,6 +56,8 @@ def unknown_key(path: Sequence[str], value: object) -> str:
             f"{key}: secrets do not belong in a configuration file; set TRADER_API_KEY, TRADER_API_SECRET "
             "and TRADER_API_PASSWORD in the environment (or the same names with _FILE)"
         )
+    if path[0] == "symbols" and len(path) > 2 and _block(path[2:]) is not None:
+        return f"{key}: is the same for all symbols; set {'.'.join(path[2:])}"
     parent = _block(path[:-1])
     names = _names(parent)
     near = difflib.get_close_matches(path[-1].lower(), names, n=1, cutoff=0.6)

@@ -1,9 +1,9 @@
 """The whole configuration as one frozen tree: one block per file of this room. `config.yaml` shows it in this order."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_serializer, field_validator, model_validator
 
 from trader.config.exchange import ExchangeSettings
 from trader.config.execution import ExecutionSettings
@@ -18,6 +18,7 @@ from trader.config.section import Section
 from trader.config.sizing import SizingSettings
 from trader.config.storage import StorageSettings
 from trader.config.strategy import StrategySettings
+from trader.config.symbols import SymbolSettings, overridden
 
 
 class Settings(Section):
@@ -37,6 +38,9 @@ class Settings(Section):
     recorder: RecorderSettings = RecorderSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
+    symbols: dict[str, SymbolSettings] = Field(default_factory=dict)
+    """What differs for one symbol: `symbols: {SOL/USDT: {sizing: {cap_frac: 0.02}, strategy: {name: ema-cross}}}`. Any
+    key of `strategy`, `sizing`, `execution` and `risk` that does not concern the account as a whole."""
 
     @property
     def account_dir(self) -> Path:
@@ -47,6 +51,43 @@ class Settings(Section):
     def is_loopback(self) -> bool:
         """Whether orders can only ever reach a simulator on this machine."""
         return self.exchange.id == "sandbox" or self.exchange.endpoint is not None
+
+    def for_symbol(self, symbol: str) -> "Settings":
+        """These settings as they are for `symbol`."""
+        own = self.symbols.get(symbol)
+        if own is None:
+            return self
+        blocks = {name: overridden(getattr(self, name), given) for name, given in own.given().items()}
+        return self.model_copy(update=blocks)
+
+    @field_serializer("symbols")
+    def _only_what_is_given(self, symbols: dict[str, SymbolSettings]) -> dict[str, dict[str, dict[str, Any]]]:
+        return {symbol: own.given() for symbol, own in symbols.items()}
+
+    @field_validator("symbols")
+    @classmethod
+    def _traded(cls, symbols: dict[str, SymbolSettings], info: ValidationInfo) -> dict[str, SymbolSettings]:
+        """Perpetuals may be named like their spot pairs here too."""
+        exchange = info.data.get("exchange")
+        if exchange is None:
+            return symbols  # wrong itself, and told so
+        named = {exchange.named(symbol): own for symbol, own in symbols.items()}
+        unknown = [symbol for symbol in named if symbol not in exchange.symbols]
+        if unknown:
+            raise ValueError(f"given {', '.join(unknown)}; allowed: {', '.join(exchange.symbols)}")
+        return named
+
+    @model_validator(mode="after")
+    def _each_symbol_fits(self) -> "Settings":
+        for symbol, own in self.symbols.items():
+            for name, given in own.given().items():
+                try:
+                    overridden(getattr(self, name), given)
+                except ValidationError as error:
+                    first = error.errors(include_url=False)[0]
+                    why = first.get("ctx", {}).get("error", first["msg"])
+                    raise ValueError(f"symbols.{symbol}.{name}: {why}") from None
+        return self
 
     @model_validator(mode="after")
     def _real_money_needs_the_gate(self) -> "Settings":

@@ -33,9 +33,8 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
     if market.stream is not StreamState.LIVE:
         code = Code.DATA_GAP if market.stream is StreamState.GAP else Code.DATA_STALE
         reasons.append(because(code, market.stream_reason))
-    age_ms = desk.now_ms - forecast.candle_close_ms
-    most_ms = desk.settings.strategy.max_forecast_age_candles * (forecast.candle_close_ms - forecast.candle_open_ms)
-    if age_ms > most_ms:
+    age_ms, candle_ms = desk.now_ms - forecast.candle_close_ms, forecast.candle_close_ms - forecast.candle_open_ms
+    if age_ms > desk.settings_of(symbol).strategy.max_forecast_age_candles * candle_ms:
         reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
     if symbol in desk.state.tickets:
         reasons.append(because(Code.ENTRY_UNDER_WAY))
@@ -58,7 +57,7 @@ def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
 
 def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | None:
     """A stop that an isolated position would not live to see."""
-    leverage, survived_frac = desk.leverage(symbol), desk.settings.risk.liquidation_loss_frac
+    leverage, survived_frac = desk.leverage(symbol), desk.settings_of(symbol).risk.liquidation_loss_frac
     if desk.settings.exchange.margin_mode != "isolated" or stop_frac * leverage < survived_frac:
         return None
     return because(Code.STOP_BEYOND_LIQUIDATION, leverage=leverage, stop_frac=stop_frac)

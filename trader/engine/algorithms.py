@@ -122,6 +122,6 @@ def _view(desk: Desk, symbol: str) -> AlgorithmView:
         now_ms=desk.now_ms,
         book=market.book,
         instrument=market.instrument,
-        settings=desk.settings.execution,
+        settings=desk.settings_of(symbol).execution,
         ledger_id=desk.state.ledger_id,
     )

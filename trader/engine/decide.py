@@ -47,7 +47,7 @@ def decision_id_for(ledger_id: str, symbol: str, candle_open_ms: int) -> str:
 
 
 def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
-    regime = classify(forecast.context, market.regime, desk.settings.strategy)
+    regime = classify(forecast.context, market.regime, desk.settings_of(forecast.symbol).strategy)
     if regime is not market.regime:
         market.regime = regime
         desk.keep("regime", forecast.symbol, RegimeKept(regime))
@@ -202,7 +202,7 @@ def _funding_frac(desk: Desk, market: Market, model: ModelInfo | None) -> float:
     if not market.instrument.can_short:
         return 0.0
     held_ms = _FUNDING_MS if model is None else model.horizon_candles * timeframe_ms(model.timeframe)
-    return desk.settings.strategy.assumed_funding_frac * held_ms / _FUNDING_MS
+    return desk.settings_of(market.instrument.symbol).strategy.assumed_funding_frac * held_ms / _FUNDING_MS
 
 
 def _skip(record: DecisionRecord, *reasons: Reason) -> DecisionRecord:

@@ -32,7 +32,8 @@ class Desk:
     """One per engine; `out` is emptied for each event."""
 
     def __init__(self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy]) -> None:
-        self.settings = settings
+        self.settings = settings  # of the account; what may differ for a symbol is asked by `settings_of`
+        self._own_settings = {symbol: settings.for_symbol(symbol) for symbol in state.markets}
         self.strategies = strategies  # by symbol
         self.state = state
         self.out: list[Decision] = []
@@ -63,12 +64,17 @@ class Desk:
         """What is known of the market of `symbol`. KeyError for one that is not traded."""
         return self.state.markets[symbol]
 
+    def settings_of(self, symbol: str) -> Settings:
+        """The settings as they are for one symbol."""
+        return self._own_settings[symbol]
+
     # --- orders -------------------------------------------------------------------------------------------
 
     def submit(self, intent: OrderIntent, replaces: Order | None = None, stands_in_for: str = "") -> tuple[Reason, ...]:
         """Review `intent` and send it; returns the reasons if it was refused."""
         state = self.state
-        verdict = review(intent, self._review_view(intent), self.settings.risk, self.settings.sizing)
+        settings = self.settings_of(intent.symbol)
+        verdict = review(intent, self._review_view(intent), settings.risk, settings.sizing)
         if isinstance(verdict, Refused):
             state.counters["refused"] += 1
             text = told(verdict.reasons)

@@ -62,7 +62,7 @@ class Engine:
         self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy] | None = None
     ) -> None:
         """`strategies`: one per symbol; without them all trade by the ensemble."""
-        chosen = dict.fromkeys(state.markets, Ensemble(settings.strategy)) if strategies is None else strategies
+        chosen = strategies or {symbol: Ensemble(settings.for_symbol(symbol).strategy) for symbol in state.markets}
         for symbol, market in state.markets.items():
             market.candles = deque(market.candles, maxlen=chosen[symbol].candles)
         self.state = state
@@ -198,7 +198,7 @@ class Engine:
         market.remember(candle)
         plan = self.state.plans.get(candle.symbol)
         if plan is not None and candle.open_ms >= plan.opened_ms:
-            moved = on_candle(plan, candle.close, self._settings.risk)
+            moved = on_candle(plan, candle.close, self._desk.settings_of(candle.symbol).risk)
             if moved is not plan:
                 self.state.plans[candle.symbol] = moved
                 self._desk.keep("plan", candle.symbol, moved)

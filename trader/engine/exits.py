@@ -44,7 +44,7 @@ def judge(desk: Desk, symbol: str) -> None:
     if leaving is not None and (leaving.is_urgent or not leaving.slices):
         drive(desk, symbol)
         return
-    changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, desk.settings.risk)
+    changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, desk.settings_of(symbol).risk)
     if changed is not plan:
         desk.state.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
@@ -88,7 +88,7 @@ def ask_exit(
 
 def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
     """Into how many orders to split, so that each stays near the impact that goes to market."""
-    market, execution = desk.market(symbol), desk.settings.execution
+    market, execution = desk.market(symbol), desk.settings_of(symbol).execution
     if market.book is None:
         return 1
     levels = market.book.bids if desk.held(symbol) > 0 else market.book.asks
@@ -164,7 +164,7 @@ def _is_too_small(market: Market, quantity: Decimal) -> bool:
 
 def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
     """Wait for the book to refill, then sell the next part; an urgent exit does not wait."""
-    execution = desk.settings.execution
+    execution = desk.settings_of(sold.symbol).execution
     slices = 1 if sold.is_urgent else sold.slices
     first = desk.market(sold.symbol).instrument.round_quantity(left / slices) if slices > 1 else left
     wait_ms = 0 if sold.is_urgent else round(execution.twap_duration_s * 1000 / execution.twap_slices)

@@ -44,7 +44,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     sized = _size(desk, opening, stop_frac)
     if isinstance(sized, Unsized):
         return msgspec.structs.replace(record, reasons=(sized.reason,))
-    chosen = choose_algorithm(view.book, wanted.side, sized.quantity, desk.settings.execution)
+    chosen = choose_algorithm(view.book, wanted.side, sized.quantity, desk.settings_of(view.symbol).execution)
     reason = _too_dear(desk, opening, chosen) or too_correlated(desk, view.symbol, sized.notional)
     if reason is not None:
         return msgspec.structs.replace(record, reasons=(reason,))
@@ -98,7 +98,7 @@ def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
         regime_stop_frac=wanted.stop_frac or 0.0,
         regime_take_profit_frac=wanted.target_frac or 0.0,
         horizon_sigma_frac=horizon_sigma_frac(view.context.hist_vol_20, horizon_ms),
-        settings=desk.settings.risk,
+        settings=desk.settings_of(view.symbol).risk,
     )
     if opening.strategy.has_ladder:
         return stop_frac, target_frac
@@ -136,12 +136,13 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
         shrink=_shrink(desk, opening),
         leverage=desk.leverage(view.symbol),
     )
-    return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, desk.settings.sizing)
+    rules = desk.settings_of(view.symbol).sizing
+    return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, rules)
 
 
 def _approval_price(desk: Desk, view: View, side: Side) -> float:
     """The worst price an entry may pay: what fits at it passes the review whatever algorithm sends it."""
-    through = desk.settings.execution.protected_market_frac
+    through = desk.settings_of(view.symbol).execution.protected_market_frac
     return view.book.ask * (1 + through) if side is Side.BUY else view.book.bid
 
 
@@ -161,7 +162,7 @@ def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:
         opening.market.instrument,
         opening.view.book,
         maker_entry=algorithm.rests,
-        impact_frac=algorithm.impact_paid(chosen.impact_frac, desk.settings.execution),
+        impact_frac=algorithm.impact_paid(chosen.impact_frac, desk.settings_of(opening.view.symbol).execution),
         funding_frac=opening.funding_frac,
     )
 

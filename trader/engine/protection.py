@@ -97,7 +97,7 @@ def _place_or_move(
     if instrument.for_reducing.refusal(quantity, stop_price) is not None:
         return  # too small for the exchange to hold; the engine watches it
     if resting is not None:
-        least_move = stop_price * exact(desk.settings.risk.stop_move_frac)
+        least_move = stop_price * exact(desk.settings_of(plan.symbol).risk.stop_move_frac)
         moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= least_move
         covers = resting.remaining == quantity or (instrument.can_short and _is_leaving(desk, plan.symbol, resting))
         if covers and not moved and resting.intent.side is plan.side.opposite:

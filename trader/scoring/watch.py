@@ -128,7 +128,7 @@ class Watch:
 
     def _promise(self, forecast: Forecast, atr_frac: float) -> Promise:
         """The trade that the win probability is about, with the barriers that would guard it."""
-        context, settings = forecast.context, self._settings
+        context, settings = forecast.context, self._settings.for_symbol(forecast.symbol)
         regime = classify(context, self._regimes.get(forecast.symbol), settings.strategy)
         self._regimes[forecast.symbol] = regime
         rule = settings.strategy.regimes[regime]

@@ -21,7 +21,6 @@ from trader.strategy.trial import TrialError, try_out
 
 ENTRY_POINTS = "trader.strategies"
 _MOST_CANDLES = 5_000
-_KEY = "strategy.class"
 
 
 def load_strategies(settings: Settings, columns: Callable[[], Sequence[str]]) -> dict[str, Strategy]:
@@ -29,32 +28,39 @@ def load_strategies(settings: Settings, columns: Callable[[], Sequence[str]]) ->
 
     Raises `Misconfigured` with what is wrong, where, and what is allowed.
     """
-    one = load_strategy(settings.strategy, columns)
-    return dict.fromkeys(settings.exchange.symbols, one)
+    usual = load_strategy(settings.strategy, columns)
+    found = dict.fromkeys(settings.exchange.symbols, usual)
+    for symbol, own in settings.symbols.items():
+        if "strategy" in own.given():
+            found[symbol] = load_strategy(settings.for_symbol(symbol).strategy, columns, f"symbols.{symbol}.strategy")
+    return found
 
 
-def load_strategy(settings: StrategySettings, columns: Callable[[], Sequence[str]]) -> Strategy:
-    """The strategy of one block."""
+def load_strategy(
+    settings: StrategySettings, columns: Callable[[], Sequence[str]], block: str = "strategy"
+) -> Strategy:
+    """The strategy of one `block`."""
     if settings.own_class is not None:
-        return _own(settings.own_class, settings, columns)
+        return _own(settings.own_class, settings, columns, block)
     if settings.name is StrategyName.ENSEMBLE:
         if settings.parameters:
             given = ", ".join(settings.parameters)
-            raise Misconfigured(f"strategy.parameters: given {given}; the ensemble's keys stand in `strategy` itself")
+            raise Misconfigured(f"{block}.parameters: given {given}; the ensemble's keys stand in `strategy` itself")
         return BUILT_IN[settings.name](settings)
-    return with_parameters(BUILT_IN[settings.name], settings.parameters)
+    return with_parameters(BUILT_IN[settings.name], settings.parameters, block)
 
 
-def _own(reference: str, settings: StrategySettings, columns: Callable[[], Sequence[str]]) -> Strategy:
+def _own(reference: str, settings: StrategySettings, columns: Callable[[], Sequence[str]], block: str) -> Strategy:
     """A class of the user's, checked: its source first, then what it asks for, then what it answers."""
-    found = _from_file(reference) if ".py:" in reference else _from_entry_point(reference)
+    key = f"{block}.class"
+    found = _from_file(reference, key) if ".py:" in reference else _from_entry_point(reference, key)
     where = _place(found)
     if found.strategy_id in {name.value for name in StrategyName}:
         raise Misconfigured(f"{where}: strategy_id {found.strategy_id!r} is that of a built-in one; choose another")
     _check_wishes(found, where, columns() if found.features else ())
-    strategy = with_parameters(found, settings.parameters)
+    strategy = with_parameters(found, settings.parameters, block)
     try:
-        try_out(strategy, with_parameters(found, settings.parameters))
+        try_out(strategy, with_parameters(found, settings.parameters, block))
     except TrialError as error:
         raise Misconfigured(f"{where}: class {found.__name__}: {error}") from None
     except Exception as error:  # edge: anybody's code  # noqa: BLE001
@@ -62,16 +68,16 @@ def _own(reference: str, settings: StrategySettings, columns: Callable[[], Seque
     return strategy
 
 
-def _from_file(reference: str) -> type[Strategy]:
+def _from_file(reference: str, key: str) -> type[Strategy]:
     file, _, name = reference.rpartition(":")
     path = Path(file)
     if not path.is_file():
-        raise Misconfigured(f"{_KEY}: given {reference}; there is no file {path.resolve()}")
+        raise Misconfigured(f"{key}: given {reference}; there is no file {path.resolve()}")
     check_source(path)
     module_name = f"trader_strategy_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise Misconfigured(f"{_KEY}: given {reference}; {path} is not a Python file")
+        raise Misconfigured(f"{key}: given {reference}; {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # where pydantic looks for the names in annotations
     try:
@@ -81,16 +87,16 @@ def _from_file(reference: str) -> type[Strategy]:
     return _class_of(module, name, str(path))
 
 
-def _from_entry_point(name: str) -> type[Strategy]:
+def _from_entry_point(name: str, key: str) -> type[Strategy]:
     known = {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     if name not in known:
         listed = ", ".join(sorted(known)) or "none is installed"
-        raise Misconfigured(f"{_KEY}: given {name}; allowed: file.py:Class, or an entry point ({listed})")
+        raise Misconfigured(f"{key}: given {name}; allowed: file.py:Class, or an entry point ({listed})")
     module_name, _, class_name = known[name].value.partition(":")
     package = module_name.partition(".")[0]
     spec = importlib.util.find_spec(module_name)
     if spec is None or spec.origin is None:
-        raise Misconfigured(f"{_KEY}: given {name}; its module {module_name} is not installed")
+        raise Misconfigured(f"{key}: given {name}; its module {module_name} is not installed")
     check_source(Path(spec.origin), own=(package,))
     return _class_of(importlib.import_module(module_name), class_name, spec.origin)
 

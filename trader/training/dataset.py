@@ -90,7 +90,9 @@ def build_dataset(
     _require(features, extras)
     filled = {symbol: fill_gaps(arrays, timeframe_ms(features.timeframe)) for symbol, arrays in candles.items()}
     parts = [
-        symbol_rows(symbol, filled[symbol], matrix, features, settings, (costs or {}).get(symbol, Costs()))
+        symbol_rows(
+            symbol, filled[symbol], matrix, features, settings.for_symbol(symbol), (costs or {}).get(symbol, Costs())
+        )
         for symbol, matrix in market_matrices(
             filled,
             features.timeframe,

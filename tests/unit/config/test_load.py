@@ -30,6 +30,30 @@ WRONG: list[tuple[str, str]] = [
     ),
     ("a: &a\n  b: *a\n", "{file}:1: is nested more than 10 deep"),
     ("exchange:\n  simbols: [A]\n", "{file}:2: exchange.simbols: unknown key; did you mean symbols?"),
+    (
+        "symbols:\n  SOL/USDT: {sizing: {cap_frac: 2}}\n",
+        "{file}:2: symbols.SOL/USDT.sizing.cap_frac: given 2; allowed: a number from 0 to 1",
+    ),
+    (
+        "symbols:\n  SOL/USDT: {execution: {algo: limit}}\n",
+        "{file}:2: symbols.SOL/USDT.execution.algo: unknown key; did you mean algorithm?",
+    ),
+    (
+        "symbols:\n  SOL/USDT: {risk: {daily_loss_frac: 0.5}}\n",
+        "{file}:2: symbols.SOL/USDT.risk.daily_loss_frac: is the same for all symbols; set risk.daily_loss_frac",
+    ),
+    (
+        "symbols:\n  SOL/USDT: {market: {}}\n",
+        "{file}:2: symbols.SOL/USDT.market: is the same for all symbols; set market",
+    ),
+    (
+        "symbols:\n  DOGE/USDT: {}\n",
+        "{file}:1: symbols: given DOGE/USDT; allowed: BTC/USDT, ETH/USDT, BNB/USDT, SOL/USDT, XRP/USDT",
+    ),
+    (
+        "symbols:\n  SOL/USDT: {strategy: {low_volatility: 0.7}}\n",
+        "{file}: symbols.SOL/USDT.strategy: low_volatility must be below high_volatility",
+    ),
     ("timeframe: 5m\n", "{file}:1: timeframe: unknown key; did you mean market.timeframe?"),
     (
         "storage:\n  colour: 5m\n",

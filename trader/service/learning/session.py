@@ -46,5 +46,9 @@ def _read(file: Path) -> _Session | None:
 
 
 def _hash(settings: Settings) -> str:
-    parts = (settings.exchange.symbols, settings.market, settings.model, settings.strategy, settings.risk)
+    parts: tuple[object, ...] = (
+        settings.exchange.symbols, settings.market, settings.model, settings.strategy, settings.risk
+    )  # fmt: skip
+    if settings.symbols:
+        parts += (settings.symbols,)
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
