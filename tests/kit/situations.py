@@ -282,12 +282,21 @@ class Scene:
         if model is not None:
             self.hear(ModelChanged(model=model))
 
+    def lose(self, kind: str, key: str = "") -> None:
+        """The journal forgets one kept part of the state, which the next start then lacks."""
+        del self._memory.state[kind, key or self.symbol]
+
     # --- what is ------------------------------------------------------------------------------------------
 
     def order(self, client_id: str) -> Order:
         order = self.engine.state.tracker.by_client_id(client_id)
         assert order is not None, f"no order {client_id}"
         return order
+
+    def resting(self, symbol: str = "") -> list[OrderIntent]:
+        """Protective stops that have not ended, as they were wanted."""
+        orders = self.engine.state.tracker.open_orders(symbol or self.symbol)
+        return [order.intent for order in orders if order.intent.purpose is Purpose.STOP]
 
     def held(self, symbol: str = "") -> Decimal:
         """Base units, below 0 short."""

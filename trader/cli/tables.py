@@ -62,6 +62,7 @@ _POSITIONS = (
     Column("profit", lambda row: signed(row["unrealised_quote"], amount(row["unrealised_quote"])), is_number=True),
     Column("stop", lambda row: price(row["stop_price"]), is_number=True),
     Column("target", lambda row: price(row["take_profit"]), is_number=True),
+    Column("stage", _of("stage")),
 )
 _ORDERS = (
     Column("updated", lambda row: moment(row["updated_ms"])),

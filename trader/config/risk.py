@@ -11,9 +11,9 @@ from trader.config.section import Fraction, Positive, Section
 class StartupPolicy(StrEnum):
     """What happens to a position nobody has a plan for."""
 
-    ADOPT = "adopt"
-    HALT = "halt"
-    FLATTEN = "flatten"
+    ADOPT = "adopt"  # it is guarded from now on, and left as its strategy leaves positions
+    HALT = "halt"  # its stop rests, and nothing is opened until a person resumes
+    FLATTEN = "flatten"  # it is closed at the market
 
 
 class RiskSettings(Section):
@@ -60,4 +60,4 @@ class RiskSettings(Section):
     max_errors_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Failed requests per real minute: REDUCING."""
     startup_policy: StartupPolicy = StartupPolicy.ADOPT
-    """What to do with positions found at start that the ledger does not explain."""
+    """A position without a plan, at start or later: adopt it with a stop, halt with a stop, or flatten it."""

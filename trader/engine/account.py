@@ -2,17 +2,14 @@
 
 import msgspec
 
-from trader.config.risk import StartupPolicy
 from trader.domain.account import Balance, Payment, PaymentKind, Position
-from trader.domain.closing import CloseReason
 from trader.domain.decisions import KeepBalance, KeepPayment, KeepPosition, Level, RequestReconcile
 from trader.domain.events import BalancesReported, Reconciled
 from trader.domain.instrument import ZERO
-from trader.domain.orders import OrderStatus, Purpose
-from trader.domain.reasons import Code, because
+from trader.domain.orders import OrderStatus
 from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
-from trader.engine import algorithms, exits, guard, opening, order_news
+from trader.engine import adoption, algorithms, exits, guard, opening, order_news
 from trader.engine.desk import Desk
 from trader.engine.protection import protect
 from trader.engine.state import OpenedKept
@@ -29,14 +26,14 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
     if not state.is_opened:
         _open_ledger(desk, event)
     elif not _is_moving(desk):
-        margined = [symbol for symbol, market in state.markets.items() if market.instrument.can_short]
-        foreign = [symbol for symbol in margined if order_news.book_foreign(desk, symbol)]
-        if foreign and state.is_ready:
-            _answer_unplanned(desk)
+        for symbol, market in state.markets.items():
+            if market.instrument.can_short:
+                order_news.book_foreign(desk, symbol)
         _compare(desk, event)
     if not state.is_ready:
         state.is_ready = True
         _resume(desk)
+    adoption.answer(desk, is_asked_again=True)
     for symbol in state.markets:
         protect(desk, symbol)
 
@@ -89,7 +86,7 @@ def _open_ledger(desk: Desk, event: Reconciled) -> None:
     held = ", ".join(f"{b.total.normalize():f} {b.currency}" for b in balances) or "nothing"
     desk.notify(Level.INFO, "ledger.opened", f"first start with {held}")
     for position in event.positions:
-        _adopt(desk, position)
+        _follow(desk, position)
 
 
 def _is_moving(desk: Desk) -> bool:
@@ -135,11 +132,10 @@ def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
         symbol = discrepancy.subject
         flat = Position(symbol, ZERO, ZERO, desk.now_ms)
         exits.abort_entries(desk, symbol, "the position is not as it should be")
-        _adopt(desk, next((each for each in event.positions if each.symbol == symbol), flat))
-        _answer_unplanned(desk)
+        _follow(desk, next((each for each in event.positions if each.symbol == symbol), flat))
 
 
-def _adopt(desk: Desk, position: Position) -> None:
+def _follow(desk: Desk, position: Position) -> None:
     """Take a margined position over as the exchange states it. A plan for the other side guards nothing any more."""
     state, symbol = desk.state, position.symbol
     known = state.ledger.positions.get(symbol)
@@ -166,21 +162,3 @@ def _resume(desk: Desk) -> None:
             state.exits[symbol] = wanted
         desk.wake(TimerId(TimerKind.EXIT, symbol), wanted.not_before_ms)
         exits.drive(desk, symbol)
-    _answer_unplanned(desk)
-
-
-def _answer_unplanned(desk: Desk) -> None:
-    """A position without a plan cannot be guarded: what happens to it is the start-up policy's choice."""
-    state = desk.state
-    policy = desk.settings.risk.startup_policy
-    for position in state.ledger.positions.values():
-        if position.symbol in state.plans or not desk.held(position.symbol):
-            continue
-        text = f"{position.quantity} {position.symbol} has no plan; policy {policy}"
-        desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
-        if policy is StartupPolicy.HALT:
-            guard.halt(desk, because(Code.UNPLANNED_POSITION, position.symbol, quantity_base=position.quantity))
-        else:
-            exits.ask_exit(
-                desk, position.symbol, abs(position.quantity), CloseReason.UNPLANNED, Purpose.FLATTEN, is_urgent=True
-            )

@@ -32,6 +32,7 @@ _FUNDING_MS = 8 * HOUR_MS  # what `strategy.assumed_funding_frac` is a share of:
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
     """Decide on one symbol at one candle close; once, also when a restart brings the candle again."""
     market = desk.market(forecast.symbol)
+    market.context = forecast.context
     if forecast.candle_open_ms <= desk.state.decided_ms.get(forecast.symbol, -1):
         return
     desk.state.decided_ms[forecast.symbol] = forecast.candle_open_ms

@@ -37,7 +37,18 @@ from trader.domain.reasons import Code, because
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
-from trader.engine import account, algorithms, control, decide, exits, guard, in_use, opening, order_news
+from trader.engine import (
+    account,
+    adoption,
+    algorithms,
+    control,
+    decide,
+    exits,
+    guard,
+    in_use,
+    opening,
+    order_news,
+)
 from trader.engine.desk import Desk, ref_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
@@ -188,6 +199,8 @@ class Engine:
     def _on_tick(self, event: Ticked) -> None:
         guard.on_tick(self._desk, event)
         account.check_told(self._desk)
+        if self.state.is_ready:
+            adoption.answer(self._desk, is_asked_again=False)
         for symbol in list(self.state.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)

@@ -14,7 +14,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order, Purpose, Side
-from trader.domain.signals import ModelHealth, ModelInfo, Regime
+from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.engine.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import DiscrepancyKey
@@ -124,7 +124,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Market:
     """What the engine knows of one symbol's market."""
 
-    __slots__ = ("book", "candle", "candles", "closes", "instrument", "regime", "stream", "stream_reason")
+    __slots__ = ("book", "candle", "candles", "closes", "context", "instrument", "regime", "stream", "stream_reason")
 
     def __init__(self, instrument: Instrument, closes_kept: int) -> None:
         self.instrument = instrument
@@ -132,6 +132,7 @@ class Market:
         self.candle: Candle | None = None
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
+        self.context: MarketContext | None = None  # of the newest forecast
         self.regime: Regime | None = None
         self.stream = StreamState.STALE
         self.stream_reason = "no data yet"
@@ -199,6 +200,7 @@ class EngineState:
         self.last_payment_ms = 0
         self.decided_ms: dict[str, int] = {}  # open time of the newest candle decided on, per symbol
         self.suspects: frozenset[DiscrepancyKey] = frozenset()  # differences seen once; named when seen twice
+        self.unplanned: set[str] = set()  # symbols whose position was found without a plan, until it has one
         self.stop_troubles: dict[str, StopTrouble] = {}  # per symbol, until a stop rests again
         self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
         self.correlations = Correlations()

@@ -33,6 +33,7 @@ class PositionPlan(msgspec.Struct, frozen=True):
     trailing: bool = False
     strategy_id: str = "ensemble"
     has_ladder: bool = True  # else only its stop, its target and its horizon end it, and the strategy does
+    is_adopted: bool = False  # the position was there before its plan
 
     @property
     def r_quote(self) -> float:
@@ -89,6 +90,7 @@ def open_plan(
     regime: Regime,
     strategy_id: str = "ensemble",
     has_ladder: bool = True,
+    is_adopted: bool = False,
 ) -> PositionPlan:
     """The plan of a position just entered at `entry_price` (> 0), with 0 < `stop_frac` < 1."""
     if not (entry_price > 0 and 0 < stop_frac < 1):
@@ -108,6 +110,7 @@ def open_plan(
         regime=regime,
         strategy_id=strategy_id,
         has_ladder=has_ladder,
+        is_adopted=is_adopted,
     )
 
 

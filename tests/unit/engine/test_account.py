@@ -433,18 +433,18 @@ def test_a_position_that_differs_without_a_trade_follows_the_exchange_when_seen_
     ]
     assert scene.held() == -3
     assert scene.trading() == (TradingState.HALTED, (f"-3 {PERPETUAL} has no plan; policy halt",))
-    assert sent(decided) == []
+    assert [order.purpose for order in sent(decided)] == [Purpose.STOP]
 
 
 @pytest.mark.parametrize(
-    ("told_quantity", "has_plan"),
+    ("told_quantity", "is_kept"),
     [("-10", True), ("-0.5", True), (None, False), ("4", False), ("0.5", False)],
     ids=["smaller", "much smaller", "gone", "turned", "just turned"],
 )
-def test_a_plan_outlives_only_its_own_side(perpetual: Scene, told_quantity: str | None, has_plan: bool) -> None:
+def test_a_plan_outlives_only_its_own_side(perpetual: Scene, told_quantity: str | None, is_kept: bool) -> None:
     scene = perpetual
     scene.enter(-0.02)
-    opened_ms = scene.plan().opened_ms
+    plan, opened_ms = scene.plan(), scene.plan().opened_ms
     positions = [] if told_quantity is None else [a_position(told_quantity)]
     for _ in range(2):
         scene.wait(1_000)
@@ -452,8 +452,8 @@ def test_a_plan_outlives_only_its_own_side(perpetual: Scene, told_quantity: str 
     scene.oblige()
     assert "account.position" in [event for event, _ in alerts(decided)]
     assert scene.held() == Decimal(told_quantity or 0)
-    assert scene.has_plan() is has_plan
-    if has_plan:
+    assert (scene.has_plan() and scene.plan().decision_id == plan.decision_id) is is_kept
+    if is_kept:
         assert scene.stops()[0][0] == abs(Decimal(told_quantity or 0))
         assert scene.position().opened_ms == opened_ms
 

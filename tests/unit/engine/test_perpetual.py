@@ -10,7 +10,7 @@ from trader.config import Settings
 from trader.domain.account import PaymentKind
 from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, RequestReconcile, SubmitOrder
 from trader.domain.events import CommandName, Ticked
-from trader.domain.orders import OrderType, Purpose, Side
+from trader.domain.orders import Purpose, Side
 from trader.simulation.sim_orders import OrderChanged, SimEvent
 
 HOUR_MS = 3_600_000
@@ -154,15 +154,19 @@ def test_a_liquidation_is_noticed_named_and_booked_to_the_last_digit() -> None:
     harness.assert_no_double_orders()
 
 
-@pytest.mark.parametrize(("policy", "is_closed"), [("adopt", True), ("halt", False)])
-def test_a_position_opened_by_hand_is_taken_over(policy: str, is_closed: bool) -> None:
+@pytest.mark.parametrize(
+    ("policy", "held", "state"), [("adopt", -3, "active"), ("halt", -3, "halted"), ("flatten", 0, "active")]
+)
+def test_a_position_opened_by_hand_is_answered_as_the_policy_says(policy: str, held: int, state: str) -> None:
     harness = a_harness(risk={"startup_policy": policy})
     harness.trade_by_hand(Side.SELL, "3")
     harness.reconcile()
     assert "account.manual_trade" in told(harness)
     harness.reconcile()
-    assert (harness.held == 0) is is_closed
-    assert (harness.engine.state.breakers.trading_state == "halted") is not is_closed
+    assert harness.held == held
+    assert harness.engine.state.breakers.trading_state == state
+    resting = [(quantity, price is not None and price > 100) for quantity, price in harness.stops()]
+    assert resting == ([(Decimal(3), True)] if held else [])
     harness.assert_ledger_equals_exchange()
 
 
@@ -174,9 +178,9 @@ def test_a_ledger_begins_with_the_positions_the_account_has() -> None:
     harness.now_ms += 1_000_000  # long ago
     harness.start()
     assert "position.unplanned" in told(harness)
-    assert harness.held == 0  # nothing says where its stop would be: it was closed
-    [exit_order] = [s.approved.intent for s in submitted(harness, Purpose.FLATTEN)]
-    assert (exit_order.side, exit_order.quantity, exit_order.type) == (Side.BUY, Decimal(3), OrderType.LIMIT)
+    assert harness.held == -3
+    [stop] = [s.approved.intent for s in harness.decided(SubmitOrder)]  # and nothing is bought or sold
+    assert (stop.purpose, stop.side, stop.quantity) == (Purpose.STOP, Side.BUY, Decimal(3))
     harness.assert_ledger_equals_exchange()
 
 

@@ -246,8 +246,8 @@ def test_it_sees_the_position_its_stop_and_its_end() -> None:
     assert script.seen[-1].holding == Holding(Side.BUY, endless.held(), 100.01, NOW_MS, stop_price, None, "scripted")
 
 
-@pytest.mark.parametrize(("quantity", "side"), [("-0.5", Side.SELL), ("0.5", Side.BUY)])
-def test_it_sees_a_position_that_has_no_plan(quantity: str, side: Side) -> None:
+@pytest.mark.parametrize(("quantity", "side", "stop"), [("-0.5", Side.SELL, 102.0102), ("0.5", Side.BUY, 97.9902)])
+def test_it_sees_a_position_that_was_adopted(quantity: str, side: Side, stop: float) -> None:
     script = Scripted(Pass(reasons=BECAUSE))
     scene = a_scene({"risk": {"startup_policy": "halt"}}, perpetual=True, strategy=script, has_model=False)
     found = Position(PERPETUAL, Decimal(quantity), Decimal(95), NOW_MS)
@@ -255,7 +255,9 @@ def test_it_sees_a_position_that_has_no_plan(quantity: str, side: Side) -> None:
         scene.reconcile(positions=[found])
     scene.wait(MINUTE_MS)
     scene.forecast(missing=WITHOUT_MODEL)
-    assert script.seen[-1].holding == Holding(side, abs(found.quantity), 95.0, NOW_MS)
+    assert scene.plan().stop_price == pytest.approx(stop)
+    wanted = Holding(side, abs(found.quantity), 95.0, NOW_MS, scene.plan().stop_price, None, "scripted")
+    assert script.seen[-1].holding == wanted
 
 
 def test_it_sees_the_features_of_this_close_and_of_the_one_before() -> None:

@@ -11,6 +11,7 @@ from trader.domain.account import Position
 from trader.domain.reasons import texts
 from trader.engine.state import EngineState, Market
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.risk.stops import PositionPlan
 from trader.runtime.outlets import OutletStatus
 from trader.service.control.reports import position_status
 from trader.service.control.status import (
@@ -116,8 +117,15 @@ def _position(state: EngineState, position: Position) -> PositionStatus:
         value_quote=None if mid is None else quantity * mid,
         unrealised_quote=None if mid is None else quantity * (mid - float(position.entry_price)),
         take_profit=plan.take_profit_price if plan else None,
-        stage="" if plan is None else "trailing" if plan.trailing else "partial" if plan.partial_done else "initial",
+        stage="" if plan is None else _stage(plan),
     )
+
+
+def _stage(plan: PositionPlan) -> str:
+    reached = "trailing" if plan.trailing else "partial" if plan.partial_done else "initial"
+    if not plan.is_adopted:
+        return reached
+    return "adopted" if reached == "initial" else f"adopted, {reached}"
 
 
 def _algorithm(algorithm: AlgorithmState) -> AlgorithmStatus:

@@ -32,7 +32,7 @@ class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):
     unrealised_quote: float | None = None
     stop_price: str | None = None  # of the order that rests on the exchange
     take_profit: float | None = None
-    stage: str = ""  # initial, partial, trailing
+    stage: str = ""  # initial, partial, trailing; adopted where the plan came after the position
 
 
 class AlgorithmStatus(msgspec.Struct, frozen=True, kw_only=True):

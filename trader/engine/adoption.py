@@ -1,0 +1,147 @@
+"""Positions nobody has a plan for: opened by hand, found at a start, or bought by an order that was given up."""
+
+import math
+from itertools import pairwise
+from statistics import pstdev
+
+from trader.config.risk import StartupPolicy
+from trader.domain.account import Position
+from trader.domain.closing import CloseReason
+from trader.domain.decisions import Level
+from trader.domain.market import Book, timeframe_ms
+from trader.domain.orders import Purpose, Side
+from trader.domain.reasons import Code, because
+from trader.domain.signals import Regime
+from trader.domain.units import YEAR_MS
+from trader.engine import exits, guard
+from trader.engine.desk import Desk
+from trader.engine.opening import put_plan
+from trader.engine.protection import protect
+from trader.engine.state import Market
+from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, tighten
+
+_WIDEST_FRAC = 0.25  # a stop further away guards nothing
+_LEAST_TICKS = 2  # so that the stop is below the price of a long also once it is rounded towards it
+_LEAST_CLOSES = 20  # before closes say how much a price moves
+
+
+def answer(desk: Desk, *, is_asked_again: bool) -> None:
+    """Do with every position without a plan what `risk.startup_policy` says; named once.
+
+    Call it when positions may have changed. A plan waits for the first price. `is_asked_again`: a position that could
+    not be closed is tried again.
+    """
+    state = desk.state
+    found = [position for position in state.ledger.positions.values() if _is_unplanned(desk, position.symbol)]
+    state.unplanned &= {position.symbol for position in found}
+    for position in found:
+        symbol = position.symbol
+        if symbol in state.exits:
+            continue
+        is_new = symbol not in state.unplanned
+        if is_new:
+            _name(desk, position)
+        if desk.settings.risk.startup_policy is not StartupPolicy.FLATTEN:
+            _adopt(desk, position)
+        elif is_new or is_asked_again:
+            quantity = abs(desk.held(symbol))
+            exits.ask_exit(desk, symbol, quantity, CloseReason.UNPLANNED, Purpose.FLATTEN, is_urgent=True)
+
+
+def _is_unplanned(desk: Desk, symbol: str) -> bool:
+    """Held, and neither guarded nor being bought."""
+    return bool(desk.held(symbol)) and symbol not in desk.state.plans and symbol not in desk.state.tickets
+
+
+def _name(desk: Desk, position: Position) -> None:
+    desk.state.unplanned.add(position.symbol)
+    policy = desk.settings.risk.startup_policy
+    text = f"{position.quantity} {position.symbol} has no plan; policy {policy.value}"
+    desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
+    if policy is StartupPolicy.HALT:
+        guard.halt(desk, because(Code.UNPLANNED_POSITION, position.symbol, quantity_base=position.quantity))
+
+
+def _adopt(desk: Desk, position: Position) -> None:
+    """From now on a plan guards it, and its stop rests at the exchange: nothing is sold for that."""
+    symbol, market = position.symbol, desk.market(position.symbol)
+    if market.book is None:
+        return
+    plan = _plan(desk, position, market, market.book)
+    for stop in desk.resting_stops(symbol):  # of a plan that was lost: what rests is not loosened
+        if stop.intent.side is plan.side.opposite and stop.intent.stop_price is not None:
+            plan = tighten(plan, float(stop.intent.stop_price))
+    put_plan(desk, plan)
+    text = f"{position.quantity} at {plan.entry_price:.8g} with a stop at {plan.stop_price:.8g}"
+    desk.notify(Level.WARNING, "position.adopted", text, symbol=symbol, ref=plan.decision_id)
+    protect(desk, symbol)
+
+
+def _plan(desk: Desk, position: Position, market: Market, book: Book) -> PositionPlan:
+    """As if it were entered now, at the price it could be left at. With the policy `halt` only its stop ends it."""
+    side = Side.BUY if position.quantity > 0 else Side.SELL
+    price = book.bid if side is Side.BUY else book.ask
+    strategy = desk.strategies[position.symbol]
+    is_guarded_only = desk.settings.risk.startup_policy is StartupPolicy.HALT or not strategy.has_ladder
+    horizon_ms = _horizon_ms(desk)
+    stop_frac, target_frac = _barriers(desk, market, price, horizon_ms)
+    name = position.symbol.lower().replace("/", "-").replace(":", "-")
+    return open_plan(
+        symbol=position.symbol,
+        side=side,
+        entry_price=price,
+        stop_frac=stop_frac,
+        take_profit_frac=None if is_guarded_only else target_frac,
+        opened_ms=desk.now_ms,
+        horizon_end_ms=NEVER_MS if is_guarded_only else desk.now_ms + horizon_ms,
+        decision_id=f"adopted-{name}-{desk.now_ms:x}",
+        regime=market.regime or Regime.RANGE_BOUND,
+        strategy_id=strategy.strategy_id,
+        has_ladder=not is_guarded_only,
+        is_adopted=True,
+    )
+
+
+def _horizon_ms(desk: Desk) -> int:
+    """That of the model in use, or of the one that will be trained."""
+    model, settings = desk.state.model, desk.settings
+    if model is not None:
+        return model.horizon_candles * timeframe_ms(model.timeframe)
+    return settings.model.horizon_candles * timeframe_ms(settings.market.timeframe)
+
+
+def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tuple[float, float]:
+    """(distance of the stop, of the target) by the rule of an entry, from what is known now.
+
+    Without a regime the widest stop of all of them counts. The stop is never beyond a liquidation, nor nearer than
+    the grid of prices can tell from the market.
+    """
+    rules = desk.settings.strategy.regimes
+    known = [rules[market.regime]] if market.regime is not None else list(rules.values())
+    atr_frac, annual_vol = _volatility(desk, market)
+    stop_frac, target_frac = barriers(
+        atr_frac=atr_frac,
+        regime_stop_frac=max(rule.stop_loss_frac for rule in known),
+        regime_take_profit_frac=max(rule.take_profit_frac for rule in known),
+        horizon_sigma_frac=horizon_sigma_frac(annual_vol, horizon_ms),
+        settings=desk.settings.risk,
+    )
+    is_isolated = desk.settings.exchange.margin_mode == "isolated"
+    survived_frac = desk.settings.risk.liquidation_loss_frac
+    widest = survived_frac / desk.leverage(market.instrument.symbol) if is_isolated else 1.0
+    least = _LEAST_TICKS * float(market.instrument.price_tick) / price
+    return max(least, min(stop_frac, widest, _WIDEST_FRAC)), target_frac
+
+
+def _volatility(desk: Desk, market: Market) -> tuple[float, float]:
+    """(average move of a candle / price, annualised volatility): the newest forecast's, else of the closes seen so far,
+    else as of a market that just counts as volatile.
+    """
+    context = market.context
+    if context is not None:
+        return context.atr_14 / context.close, context.hist_vol_20
+    moves = [math.log(later / before) for (_, before), (_, later) in pairwise(market.closes)]
+    if len(moves) < _LEAST_CLOSES:
+        return 0.0, desk.settings.strategy.high_volatility
+    candles_a_year = YEAR_MS / timeframe_ms(desk.settings.market.timeframe)
+    return sum(map(abs, moves)) / len(moves), pstdev(moves) * math.sqrt(candles_a_year)
