@@ -7,12 +7,12 @@ from math import inf
 import msgspec
 import pytest
 
-from trader.domain.reasons import _TEXTS, Code, Reason, because, of_stored, told, with_codes
+from trader.domain.reasons import Code, Reason, because, of_stored, told, with_codes
 
 
 def test_every_code_has_a_text_that_its_numbers_fill() -> None:
     for code in Code:
-        names = {name for _, name, _, _ in string.Formatter().parse(_TEXTS[code]) if name} - {"about", "causes"}
+        names = {name for _, name, _, _ in string.Formatter().parse(code.text) if name} - {"about", "causes"}
         text = str(Reason(code, dict.fromkeys(names, 1.5), "BTC"))
         assert text
         assert "{" not in text

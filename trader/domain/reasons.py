@@ -4,278 +4,183 @@ import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 
 class Code(StrEnum):
-    """Every reason there is. Its text, with the names of its numbers, is in `_TEXTS`."""
+    """Every reason there is, with its text: the names in braces are those of its numbers, `about` and `causes`."""
 
-    TOLD = "told"  # a sentence as it was stored by a version that knew no codes
+    text: str
+
+    def __new__(cls, value: str, text: str) -> Self:
+        """A code that knows its text."""
+        member = str.__new__(cls, value)
+        member._value_, member.text = value, text
+        return member
+
+    TOLD = "told", "{about}"  # a sentence as it was stored by a version that knew no codes
 
     # account and trading state
-    NOT_RECONCILED = "not_reconciled"
-    SHUTTING_DOWN = "shutting_down"
-    PAUSED = "paused"
-    KILLED = "killed"
-    INVARIANT_BROKEN = "invariant_broken"
-    UNPLANNED_POSITION = "unplanned_position"
-    DAILY_LOSS = "daily_loss"
-    DRAWDOWN = "drawdown"
-    LOSSES_IN_A_ROW = "losses_in_a_row"
-    NOT_VALUED = "not_valued"
-    ACCOUNT_NOT_LIVE = "account_not_live"
-    ALL_DATA_STALE = "all_data_stale"
-    TOO_MANY_ERRORS = "too_many_errors"
-    CLOCK_OFF = "clock_off"
-    REDUCING = "trading_reducing"
-    HALTED = "trading_halted"
-    EQUITY_UNKNOWN = "equity_unknown"
-    EQUITY_NOT_POSITIVE = "equity_not_positive"
+    NOT_RECONCILED = "not_reconciled", "account not reconciled yet"
+    SHUTTING_DOWN = "shutting_down", "shutting down"
+    PAUSED = "paused", "paused by command"
+    KILLED = "killed", "killed by command"
+    INVARIANT_BROKEN = "invariant_broken", "invariant broken: {about}"
+    UNPLANNED_POSITION = "unplanned_position", "{quantity_base} {about} has no plan; policy halt"
+    DAILY_LOSS = "daily_loss", "daily loss {loss_frac:.1%}, at most {most_frac:.1%}"
+    DRAWDOWN = "drawdown", "drawdown {loss_frac:.1%}, at most {most_frac:.1%}"
+    LOSSES_IN_A_ROW = "losses_in_a_row", "{losses:.0f} losses in a row"
+    NOT_VALUED = "not_valued", "equity is not known"
+    ACCOUNT_NOT_LIVE = "account_not_live", "account stream is not live"
+    ALL_DATA_STALE = "all_data_stale", "market data is stale"
+    TOO_MANY_ERRORS = "too_many_errors", "{errors:.0f} errors in a minute, at most {most_errors:.0f}"
+    CLOCK_OFF = "clock_off", "clock {offset_ms:+.0f} ms from the exchange's, at most {most_ms:.0f} ms"
+    REDUCING = "trading_reducing", "trading is reducing: {causes}"
+    HALTED = "trading_halted", "trading is halted: {causes}"
+    EQUITY_UNKNOWN = "equity_unknown", "equity is not known yet"
+    EQUITY_NOT_POSITIVE = "equity_not_positive", "equity {equity_quote:.2f} is not above 0"
 
     # market data
-    NO_BOOK = "no_book"
-    DATA_STALE = "data_stale"
-    DATA_GAP = "data_gap"
+    NO_BOOK = "no_book", "no book yet"
+    DATA_STALE = "data_stale", "market data stale: {about}"
+    DATA_GAP = "data_gap", "market data gap: {about}"
 
     # the forecast and its model
-    NO_MODEL = "no_model"
-    NO_FORECAST = "no_forecast"
-    FORECAST_OF_ANOTHER = "forecast_of_another"
-    MODEL_NOW = "model_now"
-    FORECAST_OLD = "forecast_old"
-    MODEL_OBSERVES = "model_observes"
-    MODEL_DRIFTED = "model_drifted"
-    HALF_SIZE = "half_size"
+    NO_MODEL = "no_model", "no model"
+    NO_FORECAST = "no_forecast", "no forecast: {about} missing"
+    FORECAST_OF_ANOTHER = "forecast_of_another", "forecast of {about}, {causes}"
+    MODEL_NOW = "model_now", "the model is {about} now"
+    FORECAST_OLD = "forecast_old", "forecast is {age_s:.0f} s old"
+    MODEL_OBSERVES = "model_observes", "model only observes ({causes})"
+    MODEL_DRIFTED = "model_drifted", "model drifted: {causes}"
+    HALF_SIZE = "half_size", "half size: {causes}"
 
     # the signal
-    PREDICTION_NOT_FINITE = "prediction_not_finite"
-    PREDICTION_ZERO = "prediction_zero"
-    MODEL_WITHOUT_EDGE = "model_without_edge"
-    SLOPE_NOT_POSITIVE = "slope_not_positive"
-    EDGE_BELOW_BAR = "edge_below_bar"
-    EDGE_BELOW_IMPACT = "edge_below_impact"
-    REGIME_WANTS_LONG = "regime_wants_long"
-    REGIME_WANTS_SHORT = "regime_wants_short"
-    NOT_CONFIRMED = "not_confirmed"
-    EMA_CROSSED = "ema_crossed"
-    EMA_NOT_CROSSED = "ema_not_crossed"
-    EMA_ABOVE = "ema_above"
-    EMA_BELOW = "ema_below"
-    RSI_HIGH = "rsi_high"
-    SAID = "said"  # by a strategy of one's own, in its words
-    STRATEGY_FAILED = "strategy_failed"
-    STRATEGY_WITHOUT_EVIDENCE = "strategy_without_evidence"
-    TOO_FEW_CANDLES = "too_few_candles"
-    MA_CROSSOVER = "ma_crossover"
-    RSI_DIP = "rsi_dip"
-    RSI_PEAK = "rsi_peak"
-    BOLLINGER_EXTREME = "bollinger_extreme"
-    ATR_EXPANSION = "atr_expansion"
-    VOLUME = "volume"
-    SQUEEZE = "squeeze"
-    VOLUME_SPIKE = "volume_spike"
+    PREDICTION_NOT_FINITE = "prediction_not_finite", "prediction is not finite"
+    PREDICTION_ZERO = "prediction_zero", "prediction is zero"
+    MODEL_WITHOUT_EDGE = "model_without_edge", "model has no edge over the base rate"
+    SLOPE_NOT_POSITIVE = "slope_not_positive", "model slope {slope:.2f} is not positive"
+    EDGE_BELOW_BAR = "edge_below_bar", "edge {edge_bps:.1f}bp < needed {needed_bps:.1f}bp"
+    EDGE_BELOW_IMPACT = "edge_below_impact", "edge {edge_bps:.1f}bp < {cost_bps:.1f}bp with impact"
+    REGIME_WANTS_LONG = "regime_wants_long", "regime {about} wants long"
+    REGIME_WANTS_SHORT = "regime_wants_short", "regime {about} wants short"
+    NOT_CONFIRMED = "not_confirmed", "no confirmation ({about})"
+    EMA_CROSSED = "ema_crossed", "EMA {fast:.0f} crossed above EMA {slow:.0f}"
+    EMA_NOT_CROSSED = "ema_not_crossed", "EMA {fast:.0f} has not crossed above EMA {slow:.0f}"
+    EMA_ABOVE = "ema_above", "EMA {fast:.0f} is above EMA {slow:.0f}"
+    EMA_BELOW = "ema_below", "EMA {fast:.0f} is below EMA {slow:.0f}"
+    RSI_HIGH = "rsi_high", "RSI {rsi:.1f} is not below {most:.0f}"
+    SAID = "said", "{about}"  # by a strategy of one's own, in its words
+    STRATEGY_FAILED = "strategy_failed", "strategy failed: {about}"
+    STRATEGY_WITHOUT_EVIDENCE = (
+        "strategy_without_evidence",
+        "strategy {about} only observes (no record says that it earns)",
+    )
+    TOO_FEW_CANDLES = "too_few_candles", "{known:.0f} candles without a hole, the strategy asks for {needed:.0f}"
+    MA_CROSSOVER = "ma_crossover", "ma_crossover"
+    RSI_DIP = "rsi_dip", "rsi_dip"
+    RSI_PEAK = "rsi_peak", "rsi_peak"
+    BOLLINGER_EXTREME = "bollinger_extreme", "bollinger_extreme"
+    ATR_EXPANSION = "atr_expansion", "atr_expansion"
+    VOLUME = "volume", "volume"
+    SQUEEZE = "squeeze", "squeeze"
+    VOLUME_SPIKE = "volume_spike", "volume_spike"
 
     # a position that is held, or about to be
-    ENTRY_UNDER_WAY = "entry_under_way"
-    EXIT_UNDER_WAY = "exit_under_way"
-    ORDER_UNKNOWN = "order_unknown"
-    SIGNAL_TURNED = "signal_turned"
-    EDGE_HOLDS = "edge_holds"
-    EDGE_GONE = "edge_gone"
-    EXTENDED = "extended"
-    CORRELATED_EXPOSURE = "correlated_exposure"
-    IMPACT = "impact"
+    ENTRY_UNDER_WAY = "entry_under_way", "entry under way"
+    EXIT_UNDER_WAY = "exit_under_way", "exit under way"
+    ORDER_UNKNOWN = "order_unknown", "an order of unknown outcome"
+    SIGNAL_TURNED = "signal_turned", "signal turned"
+    EDGE_HOLDS = "edge_holds", "edge holds"
+    EDGE_GONE = "edge_gone", "edge gone, waiting for the exits"
+    EXTENDED = "extended", "extended by a horizon"
+    CORRELATED_EXPOSURE = "correlated_exposure", "correlated exposure {together_quote:.0f} > {most_quote:.0f} {about}"
+    IMPACT = "impact", "impact {impact_bps:.1f}bp"
 
     # the size
-    PRICE_OR_STOP_UNUSABLE = "price_or_stop_unusable"
-    ATR_UNAVAILABLE = "atr_unavailable"
-    TOO_MANY_POSITIONS = "too_many_positions"
-    NO_TRACK_RECORD = "no_track_record"
-    KELLY_WITHOUT_EDGE = "kelly_without_edge"
-    KELLY_WITHOUT_FORECAST = "kelly_without_forecast"
-    STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
-    CAP_POSITION_NOTIONAL = "cap_position_notional"
-    CAP_PORTFOLIO_RISK = "cap_portfolio_risk"
-    CAP_EXPOSURE = "cap_exposure"
-    CAP_FREE_BALANCE = "cap_free_balance"
-    CAP_MAX_QUANTITY = "cap_max_quantity"
+    PRICE_OR_STOP_UNUSABLE = (
+        "price_or_stop_unusable",
+        "price {price_quote} and stop distance {stop_frac} must be above 0",
+    )
+    ATR_UNAVAILABLE = "atr_unavailable", "ATR {atr_frac} is not available"
+    TOO_MANY_POSITIONS = "too_many_positions", "{positions:.0f} positions open, at most {most:.0f}"
+    NO_TRACK_RECORD = "no_track_record", "the model has no record of wins and losses"
+    KELLY_WITHOUT_EDGE = "kelly_without_edge", "kelly: no edge at win probability {win_probability:.2f}"
+    KELLY_WITHOUT_FORECAST = (
+        "kelly_without_forecast",
+        "kelly: no forecast says how likely a win is; set sizing.rule: fixed",
+    )
+    STOP_BEYOND_LIQUIDATION = (
+        "stop_beyond_liquidation",
+        "at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation",
+    )
+    CAP_POSITION_NOTIONAL = "cap_position_notional", "position_notional"
+    CAP_PORTFOLIO_RISK = "cap_portfolio_risk", "portfolio_risk"
+    CAP_EXPOSURE = "cap_exposure", "exposure"
+    CAP_FREE_BALANCE = "cap_free_balance", "free_balance"
+    CAP_MAX_QUANTITY = "cap_max_quantity", "max_quantity"
 
     # what a model lacks to trade real money
-    ACTIVE_DAYS = "active_days"
-    EFFECTIVE_DAYS = "effective_days"
-    REGIMES = "regimes"
-    SLOPE_T = "slope_t"
-    NET_LOW = "net_low"
-    NET_LOW_UNKNOWN = "net_low_unknown"
-    NET_LOW_WITHOUT_BEST = "net_low_without_best"
-    NET_LOW_WITHOUT_BEST_UNKNOWN = "net_low_without_best_unknown"
-    RECENT_NET = "recent_net"
-    NO_EDGE = "no_edge"
-    LEAK_ALARM = "leak_alarm"
-    SYNTHETIC = "synthetic"
+    ACTIVE_DAYS = "active_days", "active_days {days:.0f}<{least:.0f}"
+    EFFECTIVE_DAYS = "effective_days", "effective_days {days:.0f}<{least:.0f}"
+    REGIMES = "regimes", "regimes {regimes:.0f}<{least:.0f}"
+    SLOPE_T = "slope_t", "slope_t {slope_t:.1f}<{least:.1f}"
+    NET_LOW = "net_low", "net_low_bps {net_bps:.1f}<=0"
+    NET_LOW_UNKNOWN = "net_low_unknown", "net_low_bps none<=0"
+    NET_LOW_WITHOUT_BEST = "net_low_without_best", "net_low_without_best_{left_out:.0f}_bps {net_bps:.1f}<=0"
+    NET_LOW_WITHOUT_BEST_UNKNOWN = "net_low_without_best_unknown", "net_low_without_best_{left_out:.0f}_bps none<=0"
+    RECENT_NET = "recent_net", "recent_net_bps {net_bps:.1f}<0"
+    NO_EDGE = "no_edge", "no_edge"
+    LEAK_ALARM = "leak_alarm", "leak_alarm {about} {value:.3f}>{most}"
+    SYNTHETIC = "synthetic", "synthetic"
 
     # how a model in use has drifted
-    CALIBRATION_DRIFT = "calibration_drift"
-    FEATURE_DRIFT = "feature_drift"
-    PREDICTION_DRIFT = "prediction_drift"
+    CALIBRATION_DRIFT = "calibration_drift", "calibration_t {t:.1f}<={least:.1f}"
+    FEATURE_DRIFT = "feature_drift", "feature_drift {share:.0%}>{most:.0%}"
+    PREDICTION_DRIFT = "prediction_drift", "prediction_drift {index:.2f}>{most:.2f}"
 
     # what an exchange takes
-    BELOW_MIN_QUANTITY = "below_min_quantity"
-    ABOVE_MAX_QUANTITY = "above_max_quantity"
-    OFF_QUANTITY_STEP = "off_quantity_step"
-    OFF_PRICE_TICK = "off_price_tick"
-    BELOW_MIN_NOTIONAL = "below_min_notional"
+    BELOW_MIN_QUANTITY = "below_min_quantity", "quantity {quantity_base} below minimum {least_base} {about}"
+    ABOVE_MAX_QUANTITY = "above_max_quantity", "quantity {quantity_base} above maximum {most_base} {about}"
+    OFF_QUANTITY_STEP = "off_quantity_step", "quantity {quantity_base} not on step {step_base}"
+    OFF_PRICE_TICK = "off_price_tick", "price {price_quote} not on tick {tick_quote}"
+    BELOW_MIN_NOTIONAL = "below_min_notional", "notional {notional_quote} below minimum {least_quote} {about}"
 
     # the review before an order is sent
-    MALFORMED_CLIENT_ID = "malformed_client_id"
-    REPEATED_CLIENT_ID = "repeated_client_id"
-    OTHER_SYMBOL = "other_symbol"
-    NO_LIMIT_PRICE = "no_limit_price"
-    NO_STOP_PRICE = "no_stop_price"
-    NOTHING_TO_REDUCE = "nothing_to_reduce"
-    EXCEEDS_POSITION = "exceeds_position"
-    EXCEEDS_POSITION_WITH_EXITS = "exceeds_position_with_exits"
-    TRADING_STATE = "trading_state"
-    DATA_NOT_LIVE = "data_not_live"
-    ORDER_WITHOUT_EVIDENCE = "order_without_evidence"
-    TOO_MANY_ORDERS = "too_many_orders"
-    NO_BOOK_TO_PRICE = "no_book_to_price"
-    OUTSIDE_PRICE_BAND = "outside_price_band"
-    NO_EQUITY = "no_equity"
-    ORDER_LIMIT = "order_limit"
-    EXPOSURE_LIMIT = "exposure_limit"
-    CORRELATED_EXPOSURE_LIMIT = "correlated_exposure_limit"
-    FREE_BALANCE_LIMIT = "free_balance_limit"
-    SPOT_CANNOT_SHORT = "spot_cannot_short"
-
-
-_TEXTS: dict[Code, str] = {
-    Code.TOLD: "{about}",
-    Code.NOT_RECONCILED: "account not reconciled yet",
-    Code.SHUTTING_DOWN: "shutting down",
-    Code.PAUSED: "paused by command",
-    Code.KILLED: "killed by command",
-    Code.INVARIANT_BROKEN: "invariant broken: {about}",
-    Code.UNPLANNED_POSITION: "{quantity_base} {about} has no plan; policy halt",
-    Code.DAILY_LOSS: "daily loss {loss_frac:.1%}, at most {most_frac:.1%}",
-    Code.DRAWDOWN: "drawdown {loss_frac:.1%}, at most {most_frac:.1%}",
-    Code.LOSSES_IN_A_ROW: "{losses:.0f} losses in a row",
-    Code.NOT_VALUED: "equity is not known",
-    Code.ACCOUNT_NOT_LIVE: "account stream is not live",
-    Code.ALL_DATA_STALE: "market data is stale",
-    Code.TOO_MANY_ERRORS: "{errors:.0f} errors in a minute, at most {most_errors:.0f}",
-    Code.CLOCK_OFF: "clock {offset_ms:+.0f} ms from the exchange's, at most {most_ms:.0f} ms",
-    Code.REDUCING: "trading is reducing: {causes}",
-    Code.HALTED: "trading is halted: {causes}",
-    Code.EQUITY_UNKNOWN: "equity is not known yet",
-    Code.EQUITY_NOT_POSITIVE: "equity {equity_quote:.2f} is not above 0",
-    Code.NO_BOOK: "no book yet",
-    Code.DATA_STALE: "market data stale: {about}",
-    Code.DATA_GAP: "market data gap: {about}",
-    Code.NO_MODEL: "no model",
-    Code.NO_FORECAST: "no forecast: {about} missing",
-    Code.FORECAST_OF_ANOTHER: "forecast of {about}, {causes}",
-    Code.MODEL_NOW: "the model is {about} now",
-    Code.FORECAST_OLD: "forecast is {age_s:.0f} s old",
-    Code.MODEL_OBSERVES: "model only observes ({causes})",
-    Code.MODEL_DRIFTED: "model drifted: {causes}",
-    Code.HALF_SIZE: "half size: {causes}",
-    Code.PREDICTION_NOT_FINITE: "prediction is not finite",
-    Code.PREDICTION_ZERO: "prediction is zero",
-    Code.MODEL_WITHOUT_EDGE: "model has no edge over the base rate",
-    Code.SLOPE_NOT_POSITIVE: "model slope {slope:.2f} is not positive",
-    Code.EDGE_BELOW_BAR: "edge {edge_bps:.1f}bp < needed {needed_bps:.1f}bp",
-    Code.EDGE_BELOW_IMPACT: "edge {edge_bps:.1f}bp < {cost_bps:.1f}bp with impact",
-    Code.REGIME_WANTS_LONG: "regime {about} wants long",
-    Code.REGIME_WANTS_SHORT: "regime {about} wants short",
-    Code.NOT_CONFIRMED: "no confirmation ({about})",
-    Code.EMA_CROSSED: "EMA {fast:.0f} crossed above EMA {slow:.0f}",
-    Code.EMA_NOT_CROSSED: "EMA {fast:.0f} has not crossed above EMA {slow:.0f}",
-    Code.EMA_ABOVE: "EMA {fast:.0f} is above EMA {slow:.0f}",
-    Code.EMA_BELOW: "EMA {fast:.0f} is below EMA {slow:.0f}",
-    Code.RSI_HIGH: "RSI {rsi:.1f} is not below {most:.0f}",
-    Code.SAID: "{about}",
-    Code.STRATEGY_FAILED: "strategy failed: {about}",
-    Code.STRATEGY_WITHOUT_EVIDENCE: "strategy {about} only observes (no record says that it earns)",
-    Code.TOO_FEW_CANDLES: "{known:.0f} candles without a hole, the strategy asks for {needed:.0f}",
-    Code.MA_CROSSOVER: "ma_crossover",
-    Code.RSI_DIP: "rsi_dip",
-    Code.RSI_PEAK: "rsi_peak",
-    Code.BOLLINGER_EXTREME: "bollinger_extreme",
-    Code.ATR_EXPANSION: "atr_expansion",
-    Code.VOLUME: "volume",
-    Code.SQUEEZE: "squeeze",
-    Code.VOLUME_SPIKE: "volume_spike",
-    Code.ENTRY_UNDER_WAY: "entry under way",
-    Code.EXIT_UNDER_WAY: "exit under way",
-    Code.ORDER_UNKNOWN: "an order of unknown outcome",
-    Code.SIGNAL_TURNED: "signal turned",
-    Code.EDGE_HOLDS: "edge holds",
-    Code.EDGE_GONE: "edge gone, waiting for the exits",
-    Code.EXTENDED: "extended by a horizon",
-    Code.CORRELATED_EXPOSURE: "correlated exposure {together_quote:.0f} > {most_quote:.0f} {about}",
-    Code.IMPACT: "impact {impact_bps:.1f}bp",
-    Code.PRICE_OR_STOP_UNUSABLE: "price {price_quote} and stop distance {stop_frac} must be above 0",
-    Code.ATR_UNAVAILABLE: "ATR {atr_frac} is not available",
-    Code.TOO_MANY_POSITIONS: "{positions:.0f} positions open, at most {most:.0f}",
-    Code.NO_TRACK_RECORD: "the model has no record of wins and losses",
-    Code.KELLY_WITHOUT_EDGE: "kelly: no edge at win probability {win_probability:.2f}",
-    Code.KELLY_WITHOUT_FORECAST: "kelly: no forecast says how likely a win is; set sizing.rule: fixed",
-    Code.STOP_BEYOND_LIQUIDATION: (
-        "at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation"
-    ),
-    Code.CAP_POSITION_NOTIONAL: "position_notional",
-    Code.CAP_PORTFOLIO_RISK: "portfolio_risk",
-    Code.CAP_EXPOSURE: "exposure",
-    Code.CAP_FREE_BALANCE: "free_balance",
-    Code.CAP_MAX_QUANTITY: "max_quantity",
-    Code.ACTIVE_DAYS: "active_days {days:.0f}<{least:.0f}",
-    Code.EFFECTIVE_DAYS: "effective_days {days:.0f}<{least:.0f}",
-    Code.REGIMES: "regimes {regimes:.0f}<{least:.0f}",
-    Code.SLOPE_T: "slope_t {slope_t:.1f}<{least:.1f}",
-    Code.NET_LOW: "net_low_bps {net_bps:.1f}<=0",
-    Code.NET_LOW_UNKNOWN: "net_low_bps none<=0",
-    Code.NET_LOW_WITHOUT_BEST: "net_low_without_best_{left_out:.0f}_bps {net_bps:.1f}<=0",
-    Code.NET_LOW_WITHOUT_BEST_UNKNOWN: "net_low_without_best_{left_out:.0f}_bps none<=0",
-    Code.RECENT_NET: "recent_net_bps {net_bps:.1f}<0",
-    Code.NO_EDGE: "no_edge",
-    Code.LEAK_ALARM: "leak_alarm {about} {value:.3f}>{most}",
-    Code.SYNTHETIC: "synthetic",
-    Code.CALIBRATION_DRIFT: "calibration_t {t:.1f}<={least:.1f}",
-    Code.FEATURE_DRIFT: "feature_drift {share:.0%}>{most:.0%}",
-    Code.PREDICTION_DRIFT: "prediction_drift {index:.2f}>{most:.2f}",
-    Code.BELOW_MIN_QUANTITY: "quantity {quantity_base} below minimum {least_base} {about}",
-    Code.ABOVE_MAX_QUANTITY: "quantity {quantity_base} above maximum {most_base} {about}",
-    Code.OFF_QUANTITY_STEP: "quantity {quantity_base} not on step {step_base}",
-    Code.OFF_PRICE_TICK: "price {price_quote} not on tick {tick_quote}",
-    Code.BELOW_MIN_NOTIONAL: "notional {notional_quote} below minimum {least_quote} {about}",
-    Code.MALFORMED_CLIENT_ID: "client id {about!r} is not 1 to 36 characters of A-Z a-z 0-9 -",
-    Code.REPEATED_CLIENT_ID: "client id {about} was used before",
-    Code.OTHER_SYMBOL: "symbol {about}",
-    Code.NO_LIMIT_PRICE: "limit order at price {about}",
-    Code.NO_STOP_PRICE: "stop order at stop price {about}",
-    Code.NOTHING_TO_REDUCE: "{about} reduces nothing: the position is {position_base}",
-    Code.EXCEEDS_POSITION: "{about} of {quantity_base} exceeds the position of {position_base}",
-    Code.EXCEEDS_POSITION_WITH_EXITS: (
-        "{about} of {quantity_base} with {exiting_base} in other exits exceeds the position of {position_base}"
-    ),
-    Code.TRADING_STATE: "trading state is {about}",
-    Code.DATA_NOT_LIVE: "market data is not live",
-    Code.ORDER_WITHOUT_EVIDENCE: "an order of this symbol is without evidence",
-    Code.TOO_MANY_ORDERS: "{orders:.0f} orders in a minute, at most {most_orders:.0f}",
-    Code.NO_BOOK_TO_PRICE: "there is no book to price against",
-    Code.OUTSIDE_PRICE_BAND: "price {price_quote} is {distance_frac:.1%} from the market, at most {most_frac:.1%}",
-    Code.NO_EQUITY: "equity {equity_quote} is not above 0",
-    Code.ORDER_LIMIT: "order {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
-    Code.EXPOSURE_LIMIT: "exposure {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
-    Code.CORRELATED_EXPOSURE_LIMIT: (
-        "correlated exposure {asked_quote:.2f} above the limit of {most_quote:.2f} {about}"
-    ),
-    Code.FREE_BALANCE_LIMIT: "free balance {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
-    Code.SPOT_CANNOT_SHORT: "spot cannot short",
-}
+    MALFORMED_CLIENT_ID = "malformed_client_id", "client id {about!r} is not 1 to 36 characters of A-Z a-z 0-9 -"
+    REPEATED_CLIENT_ID = "repeated_client_id", "client id {about} was used before"
+    OTHER_SYMBOL = "other_symbol", "symbol {about}"
+    NO_LIMIT_PRICE = "no_limit_price", "limit order at price {about}"
+    NO_STOP_PRICE = "no_stop_price", "stop order at stop price {about}"
+    NOTHING_TO_REDUCE = "nothing_to_reduce", "{about} reduces nothing: the position is {position_base}"
+    EXCEEDS_POSITION = "exceeds_position", "{about} of {quantity_base} exceeds the position of {position_base}"
+    EXCEEDS_POSITION_WITH_EXITS = (
+        "exceeds_position_with_exits",
+        "{about} of {quantity_base} with {exiting_base} in other exits exceeds the position of {position_base}",
+    )
+    TRADING_STATE = "trading_state", "trading state is {about}"
+    DATA_NOT_LIVE = "data_not_live", "market data is not live"
+    ORDER_WITHOUT_EVIDENCE = "order_without_evidence", "an order of this symbol is without evidence"
+    TOO_MANY_ORDERS = "too_many_orders", "{orders:.0f} orders in a minute, at most {most_orders:.0f}"
+    NO_BOOK_TO_PRICE = "no_book_to_price", "there is no book to price against"
+    OUTSIDE_PRICE_BAND = (
+        "outside_price_band",
+        "price {price_quote} is {distance_frac:.1%} from the market, at most {most_frac:.1%}",
+    )
+    NO_EQUITY = "no_equity", "equity {equity_quote} is not above 0"
+    ORDER_LIMIT = "order_limit", "order {asked_quote:.2f} above the limit of {most_quote:.2f} {about}"
+    EXPOSURE_LIMIT = "exposure_limit", "exposure {asked_quote:.2f} above the limit of {most_quote:.2f} {about}"
+    CORRELATED_EXPOSURE_LIMIT = (
+        "correlated_exposure_limit",
+        "correlated exposure {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
+    )
+    FREE_BALANCE_LIMIT = (
+        "free_balance_limit",
+        "free balance {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
+    )
+    SPOT_CANNOT_SHORT = "spot_cannot_short", "spot cannot short"
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -290,7 +195,7 @@ class Reason(msgspec.Struct, frozen=True):
     causes: tuple["Reason", ...] = ()
 
     def __str__(self) -> str:
-        text = _TEXTS[self.code]
+        text = self.code.text
         causes = told(self.causes, ", ")
         if causes and "{causes}" not in text:
             text += " ({causes})"
