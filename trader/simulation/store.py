@@ -5,6 +5,7 @@ last commits, which a simulation may. The file is locked as long as it is open.
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -231,7 +232,8 @@ class SimulationStore:
 
 
 def _refusal(path: Path, error: DatabaseError) -> str:
-    if isinstance(error, OperationalError) and "locked" in str(error.orig):
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the bits above it tell the kind in detail
+    if code in (sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_BUSY):
         return f"{path} is open in another process; one file serves one simulated exchange"
     if isinstance(error, OperationalError):
         return f"{path} cannot be opened: {error.orig}"

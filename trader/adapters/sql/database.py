@@ -172,15 +172,22 @@ def _missing_columns(connection: Connection) -> list[tuple[str, str]]:
     ]
 
 
+def sqlite_code(error: BaseException) -> int:
+    """SQLite's primary result code behind `error`; 0 where there is none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF  # the bits above it tell the kind in detail
+
+
 def _explained(path: Path, error: DBAPIError | sqlite3.Error) -> Misconfigured:
     cause = str(error.orig if isinstance(error, DBAPIError) else error)
-    if "locked" in cause or "busy" in cause:
+    code = sqlite_code(error)
+    if code in (sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_BUSY):
         return Misconfigured(
             f"{path}: is locked by another program; close it (an SQLite browser, a backup?) and start again"
         )
-    if "not a database" in cause or "malformed" in cause:
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return Misconfigured(f"{path}: is damaged ({cause}); {_CURE}")
-    if "readonly" in cause or "unable to open" in cause:
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
         return Misconfigured(f"{path}: cannot be written ({cause}); set storage.state_dir to a writable directory")
     return Misconfigured(f"{path}: cannot be used: {cause}")
 

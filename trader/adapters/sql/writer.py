@@ -1,5 +1,6 @@
 """The one thread that owns the ledger's connection: takes batches in order, groups those that wait, commits."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import groupby
@@ -10,7 +11,7 @@ from threading import Event, Thread
 import msgspec
 from sqlalchemy import Connection
 
-from trader.adapters.sql.database import open_for_writing, pragma
+from trader.adapters.sql.database import open_for_writing, pragma, sqlite_code
 from trader.adapters.sql.retention import prune
 from trader.adapters.sql.writing import Rows, Step
 from trader.domain.errors import InvariantBroken, TraderError
@@ -161,9 +162,10 @@ class LedgerWriter:
 
     def _explained(self, error: Exception) -> InvariantBroken:
         cause = str(getattr(error, "orig", None) or error)
-        if "full" in cause:
+        code = sqlite_code(error)
+        if code == sqlite3.SQLITE_FULL:
             cause += "; free space and start again"
-        elif "locked" in cause:
+        elif code in (sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_BUSY):
             cause += "; another program holds the ledger"
         failure = InvariantBroken(f"ledger {self._path} cannot be written: {cause}. Nothing after this is remembered")
         failure.__cause__ = error

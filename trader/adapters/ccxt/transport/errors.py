@@ -41,7 +41,8 @@ _WORDS: tuple[tuple[type[Exception], RefusalCode], ...] = (  # most special firs
     (ccxt.OperationRejected, RefusalCode.REJECTED),
     (ccxt.OperationFailed, RefusalCode.REFUSED),
 )
-_TEXT_CODES = (  # said more plainly in the text than in ccxt's class
+# ccxt has one class for many refusals, and no field that tells them apart: the exchange's own words must
+_TEXT_CODES = (
     ("LOT_SIZE", RefusalCode.LOT_SIZE),
     ("PRICE_FILTER", RefusalCode.PRICE_FILTER),
     ("NOTIONAL", RefusalCode.MIN_NOTIONAL),
@@ -146,4 +147,5 @@ def _is_not_found(error: BaseException, facts: ExchangeFacts) -> bool:
 
 
 def _says(error: BaseException, kind: type[Exception], words: tuple[str, ...]) -> bool:
+    """The exchange's words where ccxt gives nothing else: its class is the same for several refusals."""
     return isinstance(error, kind) and any(word in str(error) for word in words)
