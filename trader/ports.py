@@ -126,6 +126,35 @@ class Exchange(Protocol):
         """Release sockets. Safe to call twice."""
 
 
+class InstantExchange(Protocol):
+    """One simulated account that answers at once: `Exchange` and the market it lives on, without a loop."""
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Match against what the market just did."""
+
+    def submit(self, order: Approved) -> OrderReport:
+        """As `Exchange.submit`, and so on."""
+
+    def replace(self, old: OrderRef, order: Approved) -> tuple[OrderReport, OrderReport]: ...
+
+    def cancel(self, ref: OrderRef) -> OrderReport: ...
+
+    def order(self, ref: OrderRef) -> OrderReport | None: ...
+
+    def open_orders(self) -> list[OrderReport]: ...
+
+    def fills(self, symbol: str, since_ms: int) -> list[Fill]: ...
+
+    def payments(self, since_ms: int) -> list[Payment]: ...
+
+    def balances(self) -> list[Balance]: ...
+
+    def positions(self) -> list[Position]: ...
+
+    def subscribe(self, sink: AccountSink) -> Callable[[], None]:
+        """Tell every change of the account from now on; the returned function ends that."""
+
+
 class Recovered(Protocol):
     """What the journal remembers at start."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.builders import a_forecast
 from tests.kit.stored_ledgers import Resumed, StoredLedger, instruments_of, recovered
-from trader.domain.decisions import ClosedTrade, Notify, RecordDecision, RecordTrade, SubmitOrder
+from trader.domain.decisions import ClosedTrade, Notify, RecordDecision, RecordTrade
 from trader.domain.events import CommandName, ForecastMade
 from trader.domain.orders import OrderStatus, Purpose, Side
 from trader.domain.signals import Verdict
@@ -183,7 +183,7 @@ def test_a_kill_goes_on_until_everything_is_closed(halted: Resumed) -> None:
         for symbol in halted.instruments:
             halted.price(100.0, symbol)
     assert {(trade.symbol, str(trade.reason)) for trade in trades_of(halted)} == {(long, "kill"), (short, "kill")}
-    assert halted.positions() == ()
+    assert halted.positions() == []
     assert halted.exchange.open_orders() == []
     assert (halted.engine.state.exits, halted.engine.state.plans, halted.engine.state.algorithms) == ({}, {}, {})
     assert halted.engine.state.breakers.trading_state == "halted"
@@ -244,7 +244,7 @@ def test_an_exit_that_never_left_is_not_counted_as_a_try(tmp_path: Path) -> None
     engine = Resumed(stored, instruments_of(stored), now_ms=algorithm["deadline_ms"] + 1_000)
     for symbol in engine.instruments:
         engine.price(100.0, symbol)
-    engine.fault = lambda decision: "not_sent" if isinstance(decision, SubmitOrder) else None
+    engine.fault = lambda order: "not_sent"
     engine.restart()
     kept = engine.engine.state.exits[bare]
     assert (kept.attempt, kept.waits) == (0, stored.kept["exit"][bare]["waits"] + 1)

@@ -12,7 +12,6 @@ from typing import TypedDict, TypeVar, Unpack
 import msgspec
 
 from tests.kit.builders import NOW_MS, SYMBOL, a_book, a_context, a_forecast, a_model, a_perpetual, an_instrument
-from tests.kit.harness import Memory
 from trader.config import Settings
 from trader.domain import decisions as d
 from trader.domain.account import Balance, Position
@@ -39,6 +38,8 @@ from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.risk.stops import PositionPlan
+from trader.runtime.memory import Memory
+from trader.runtime.turn import Turn
 from trader.strategy import Strategy
 
 MINUTE_MS = 60_000
@@ -91,7 +92,7 @@ class Scene:
         self._seq = 0
         self._speed, self._ledger_id = speed, ledger_id
         self._strategies = None if strategy is None else dict.fromkeys(self.instruments, strategy)
-        self._memory = Memory()
+        self._memory = Memory(ledger_id)
         self.engine = self._boot()
 
     # --- what happens -------------------------------------------------------------------------------------
@@ -101,9 +102,11 @@ class Scene:
         decided: list[d.Decision] = []
         for event in events:
             self._seq += 1
-            decided += self.engine.process(msgspec.structs.replace(event, ts_ms=self.now_ms, seq=self._seq))
+            stamped = msgspec.structs.replace(event, ts_ms=self.now_ms, seq=self._seq)
+            turn = Turn(stamped, self.engine.process(stamped))
+            self._memory.write(turn)
+            decided += turn.decisions
         for decision in decided:
-            self._memory.keep(decision)
             if isinstance(decision, d.SubmitOrder | d.CancelOrder):
                 self._unanswered.append(decision)
             elif isinstance(decision, d.SetTimer):

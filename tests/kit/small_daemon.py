@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from tests.kit.builders import a_context, a_forecast, a_model
 from tests.kit.fault_bench import BTC, IMPATIENT, SYMBOLS, FaultBench, fault_bench
-from tests.kit.harness import Memory
 from tests.kit.sandbox import candle_ends, eventually
 from trader.config.exchange import ExchangeSettings
 from trader.config.execution import ExecutionSettings
@@ -29,6 +28,8 @@ from trader.engine.state import EngineState
 from trader.ports import Clock
 from trader.runtime.inbox import Inbox
 from trader.runtime.live import Runner
+from trader.runtime.memory import Memory
+from trader.runtime.turn import Turn
 
 T = TypeVar("T", bound=d.Decision)
 LATE_REQUEST_S = 1.5  # after that long "not found" is believed
@@ -38,7 +39,7 @@ class MemoryJournal:
     """Implements `ports.Journal`; what was written is in `memory` and `seen`."""
 
     def __init__(self) -> None:
-        self.memory = Memory()
+        self.memory = Memory(ledger_id="test-ledger")
         self.seen: list[d.Decision] = []
 
     async def recover(self) -> Memory:
@@ -47,10 +48,8 @@ class MemoryJournal:
     async def write(self, steps: Sequence[tuple[AnyEvent, Sequence[d.Decision]]], *, durable: bool) -> None:
         del durable
         for event, decisions in steps:
-            self.memory.last_seq = event.seq
-            for decision in decisions:
-                self.memory.keep(decision)
-                self.seen.append(decision)
+            self.memory.write(Turn(event, decisions))
+            self.seen.extend(decisions)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -13,24 +13,19 @@ from typing import Any
 import yaml
 
 from tests.kit.builders import a_model, a_perpetual, an_instrument
-from tests.kit.harness import FUNDING_RATE, Harness
+from tests.kit.harness import Harness
 from trader.adapters.ledger import ledger_path
 from trader.adapters.sql import RecoveredLedger, SqlJournal
 from trader.config.load import load
 from trader.config.schema import Settings
-from trader.domain.decisions import Decision, RecordDecision
-from trader.domain.events import AnyEvent
+from trader.domain.decisions import RecordDecision
 from trader.domain.instrument import Instrument
 from trader.domain.signals import DecisionRecord
-from trader.engine.engine import Engine
-from trader.engine.state import EngineState
-from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.perpetual import PerpetualExchange
+from trader.ports import Recovered
 from trader.simulation.store import SimulationStore
 
 FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
 RENAMED = {"failure_reason": "refusal", "halt_reason": "halt"}  # fields of kept state: as they were -> as they are
-Step = tuple[AnyEvent, list[Decision]]
 
 
 class StoredLedger:
@@ -106,37 +101,22 @@ def same(value: object, told: object, where: str = "") -> None:
         assert str(value) == str(told) or (value is None and told == ""), where
 
 
-class _Journalled(Engine):
-    """An engine whose steps are handed on."""
-
-    def __init__(self, settings: Settings, state: EngineState, steps: list[Step]) -> None:
-        super().__init__(settings, state)
-        self._steps = steps
-
-    def process(self, event: AnyEvent) -> list[Decision]:
-        decisions = super().process(event)
-        self._steps.append((event, list(decisions)))
-        return decisions
-
-
 class Resumed(Harness):
     """The engine on a stored ledger and the exchange of its time. Each start recovers from the file."""
 
     def __init__(self, stored: StoredLedger, instruments: Mapping[str, Instrument], *, now_ms: int) -> None:
         self.path = stored.path
         self.told = stored.told
-        self._steps: list[Step] = []
         self.remembered = recovered(stored.path)
-        super().__init__(stored.settings, instruments, model=a_model(horizon_candles=600))
-        store = SimulationStore(stored.account_path)
-        if self.perpetual is not None:
-            self.perpetual = PerpetualExchange(
-                instruments, opening_balances={}, funding_rates=lambda _symbol, _due_ms: FUNDING_RATE, store=store
-            )
-        self.exchange = self.perpetual or SimulatedExchange(instruments, opening_balances={}, store=store)
-        self.exchange.subscribe(self._pushed)
-        self.states_profit = self.perpetual is not None
-        self.now_ms = now_ms
+        self._written = 0
+        super().__init__(
+            stored.settings,
+            instruments,
+            model=a_model(horizon_candles=600),
+            store=SimulationStore(stored.account_path),
+            now_ms=now_ms,
+        )
+        self.states_profit = stored.settings.exchange.market == "perpetual"
         self.memory.last_seq = self.remembered.last_seq
         self.memory.orders_by_id = {order.client_id: order for order in self.remembered.orders}
 
@@ -149,16 +129,14 @@ class Resumed(Harness):
 
         async def write() -> None:
             journal = SqlJournal(self.path)
-            await journal.write(self._steps, durable=True)
+            await journal.write(self.memory.turns[self._written :], durable=True)
             await journal.close()
 
         asyncio.run(write())
-        self._steps.clear()
+        self._written = len(self.memory.turns)
 
-    def _boot(self) -> Engine:
-        if self._steps:
+    def recovered(self) -> Recovered:
+        if self._written < len(self.memory.turns):
             self.write()
             self.remembered = recovered(self.path)
-        state = EngineState(self.settings, self.instruments, ledger_id=self.remembered.ledger_id)
-        self.in_doubt = state.restore(self.remembered)
-        return _Journalled(self.settings, state, self._steps)
+        return self.remembered

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.kit.builders import SYMBOL, a_perpetual
 from tests.kit.harness import Fault, Harness
 from trader.config import Settings
-from trader.domain.decisions import Decision, Notify, SubmitOrder
+from trader.domain.decisions import Notify, SubmitOrder
 from trader.domain.events import Ticked
 from trader.domain.orders import Purpose, Side
 
@@ -38,7 +38,8 @@ def run(
     harness.states_profit = is_shared or fault_rate > 0
     harness.start()
 
-    def fault(decision: Decision) -> Fault | None:
+    def fault(order: SubmitOrder) -> Fault | None:
+        del order
         if rng.random() >= fault_rate:
             return None
         return rng.choice(["lost_before", "lost_after", "refused"])
@@ -62,7 +63,7 @@ def run(
         if harness.is_dead:
             harness.restart()
             harness.assert_no_double_orders()
-    harness.fault = lambda decision: None
+    harness.fault = lambda order: None
     harness.crash_at = None
     for _ in range(40):
         harness.resolve()
@@ -84,7 +85,7 @@ def _settings(algorithm: str, is_perpetual: bool) -> Settings:
 @given(
     seed=st.integers(0, 10_000),
     algorithm=st.sampled_from(["market", "limit", "twap"]),
-    crash_at=st.none() | st.integers(0, 400),
+    crash_at=st.none() | st.integers(0, 170),
     fault_rate=st.sampled_from([0.0, 0.1, 0.4]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -110,7 +111,7 @@ def test_books_agree_and_positions_are_protected(
 @given(
     seed=st.integers(0, 10_000),
     algorithm=st.sampled_from(["market", "limit", "twap"]),
-    crash_at=st.none() | st.integers(0, 400),
+    crash_at=st.none() | st.integers(0, 170),
     fault_rate=st.sampled_from([0.0, 0.1, 0.4]),
     is_shared=st.booleans(),
 )

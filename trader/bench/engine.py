@@ -43,7 +43,7 @@ def measure(rounds: int = 30) -> dict[str, float]:
 
 def _single(engine: Engine, events: int = 2_000) -> float:
     """Seconds per book update, positions being guarded or not as they are."""
-    updates = [BookUpdated(book=_book(SYMBOLS[n % len(SYMBOLS)], n), ts_ms=NOW_MS + n) for n in range(events)]
+    updates = [BookUpdated(book=a_book(SYMBOLS[n % len(SYMBOLS)], n), ts_ms=NOW_MS + n) for n in range(events)]
     began = default_timer()
     for update in updates:
         engine.process(update)
@@ -53,10 +53,10 @@ def _single(engine: Engine, events: int = 2_000) -> float:
 def ready_engine() -> Engine:
     """An engine that may trade all `SYMBOLS` and holds nothing."""
     settings = Settings()
-    engine = Engine(settings, EngineState(settings, {s: _instrument(s) for s in SYMBOLS}, ledger_id="bench"))
+    engine = Engine(settings, EngineState(settings, {s: an_instrument(s) for s in SYMBOLS}, ledger_id="bench"))
     for symbol in SYMBOLS:
         engine.process(StreamChanged(symbol=symbol, state=StreamState.LIVE, reason="bench", ts_ms=NOW_MS))
-        engine.process(BookUpdated(book=_book(symbol, 0), ts_ms=NOW_MS))
+        engine.process(BookUpdated(book=a_book(symbol, 0), ts_ms=NOW_MS))
     engine.process(ModelChanged(model=MODEL, ts_ms=NOW_MS))
     engine.process(Reconciled(balances=(Balance("USDT", Decimal(1_000_000)),), is_startup=True, ts_ms=NOW_MS))
     engine.process(Ticked(ts_ms=NOW_MS))
@@ -64,22 +64,24 @@ def ready_engine() -> Engine:
 
 
 def _forecasts(number: int) -> list[ForecastMade]:
-    open_ms = NOW_MS - MINUTE_MS
-    made = [
-        Forecast(s, open_ms, NOW_MS, 0.02 if (n + number) % 3 == 0 else 0.001, 0.7, 0.9, "bench", "hash", _CONTEXT)
-        for n, s in enumerate(SYMBOLS)
-    ]
+    edges = [0.02 if (n + number) % 3 == 0 else 0.001 for n in range(len(SYMBOLS))]
+    made = [a_forecast(symbol, edge, NOW_MS - MINUTE_MS) for symbol, edge in zip(SYMBOLS, edges, strict=True)]
     return [ForecastMade(forecast=forecast, ts_ms=NOW_MS) for forecast in made]
 
 
-def _book(symbol: str, step: int) -> Book:
+def a_forecast(symbol: str, prediction: float, open_ms: int) -> Forecast:
+    """Of the minute that began at `open_ms`; worth a trade if `prediction` is."""
+    return Forecast(symbol, open_ms, open_ms + MINUTE_MS, prediction, 0.7, 0.9, "bench", "hash", _CONTEXT)
+
+
+def a_book(symbol: str, step: int, size: float = 500.0) -> Book:
     mid = 100.0 + 0.01 * (step % 7)
-    bids = tuple((round(mid - 0.01 * (n + 1), 2), 500.0) for n in range(20))
-    asks = tuple((round(mid + 0.01 * (n + 1), 2), 500.0) for n in range(20))
+    bids = tuple((round(mid - 0.01 * (n + 1), 2), size) for n in range(20))
+    asks = tuple((round(mid + 0.01 * (n + 1), 2), size) for n in range(20))
     return Book(symbol, NOW_MS, bids, asks)
 
 
-def _instrument(symbol: str) -> Instrument:
+def an_instrument(symbol: str) -> Instrument:
     return Instrument(
         symbol=symbol,
         base=symbol.partition("/")[0],

@@ -87,6 +87,13 @@ def _engine() -> Measured:
     return measure()
 
 
+def _replay() -> Measured:
+    """Events against the simulated exchange without a loop, as a backtest runs."""
+    from trader.bench.replay import measure
+
+    return measure()
+
+
 def _close() -> Measured:
     from trader.bench.close import measure
 
@@ -139,6 +146,7 @@ def _live() -> Measured:
 PARTS: dict[str, Callable[[], Measured]] = {
     "engine": _engine,
     "close": _close,
+    "replay": _replay,
     "features": _features,
     "models": _models,
     "journal": _journal,

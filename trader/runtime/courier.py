@@ -17,12 +17,9 @@ from trader.domain.errors import Rejected, TraderError, Unavailable
 from trader.domain.events import (
     AccountUnreachable,
     AnyEvent,
-    CancelRefused,
     FillArrived,
     OrderAbsent,
-    OrderRefused,
     OrderReported,
-    OutcomeLost,
     PaymentArrived,
     Reconciled,
 )
@@ -31,6 +28,7 @@ from trader.domain.refusals import RefusalCode
 from trader.domain.units import HOUR_MS
 from trader.engine.scope import ReconcileScope
 from trader.ports import Exchange
+from trader.runtime.outcomes import Outcome, lost, not_canceled, refused
 
 log = structlog.get_logger("courier")
 
@@ -92,20 +90,13 @@ class Courier:
                 for report in await self._exchange.replace(old, order):
                     self._put(OrderReported(report=report))
         except Rejected as error:
-            self._put(OrderRefused(client_id=client_id, code=error.code, reason=str(error)))
-            if old is not None:
-                self._resolve_soon(old, 0.0)
+            self._conclude(refused(decision, error.code, error))
         except Unavailable as error:
             self._failed("order.not_sent", error, client_id=client_id)
-            self._put(OrderRefused(client_id=client_id, code=RefusalCode.NOT_SENT, reason=str(error)))
-            if old is not None:
-                self._resolve_soon(old, 0.0)
+            self._conclude(refused(decision, RefusalCode.NOT_SENT, error))
         except Exception as error:  # edge: whatever went wrong after sending, the order may exist  # noqa: BLE001
             self._failed("order.outcome_lost", error, client_id=client_id)
-            self._put(OutcomeLost(client_id=client_id, reason=f"{type(error).__name__}: {error}"))
-            for ref in (old, OrderRef(order.intent.symbol, client_id, is_stop=order.intent.stop_price is not None)):
-                if ref is not None:
-                    self._resolve_soon(ref, 0.0)
+            self._conclude(lost(decision, error))
         finally:
             self._in_flight -= 1
 
@@ -113,14 +104,17 @@ class Courier:
         try:
             self._put(OrderReported(report=await self._exchange.cancel(ref)))
         except Rejected as error:
-            self._put(CancelRefused(client_id=ref.client_id, reason=str(error)))
-            self._resolve_soon(ref, 0.0)
+            self._conclude(not_canceled(ref, str(error)))
         except Exception as error:  # edge: a cancel without an answer is settled by asking for the order  # noqa: BLE001
             self._failed("cancel.outcome_lost", error, client_id=ref.client_id)
-            self._put(CancelRefused(client_id=ref.client_id, reason=f"no answer: {error}"))
-            self._resolve_soon(ref, 0.0)
+            self._conclude(not_canceled(ref, f"no answer: {error}"))
         finally:
             self._in_flight -= 1
+
+    def _conclude(self, outcome: Outcome) -> None:
+        self._put(outcome.event)
+        for ref in outcome.doubtful:
+            self._resolve_soon(ref, 0.0)
 
     def _resolve_soon(self, ref: OrderRef, after_s: float) -> None:
         if ref.client_id not in self._resolving:

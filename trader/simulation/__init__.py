@@ -1,6 +1,7 @@
-"""The simulated exchange, with an account of its own: serves paper and sandbox. Shares no code with what it checks.
+"""The simulated exchange, with an account of its own: paper, replays, sandbox. Shares no code with what it checks.
 
 exchange     one account and one matching model; `perpetual` with margin and funding
+instant      the exchange in the trader's words, answering at once (`answers`): what a replay trades on
 venue        paper trading: a real feed whose orders meet the simulated exchange
 matching     how displayed liquidity is taken, how a resting order waits; `crossing` what events do to our orders
 candles      matching where only candles exist: pessimistic

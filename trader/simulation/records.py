@@ -1,5 +1,6 @@
 """What the simulated exchange remembers: the seam between matching and storage, and its form in memory."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -13,6 +14,7 @@ from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
 from trader.simulation.sim_orders import SimOrder, SimTrade
 
 _Row = TypeVar("_Row")
+_Stamped = TypeVar("_Stamped", SimTrade, SimIncome)
 # a triggered one still hears of the end of its order
 LIVE_CONDITIONALS = frozenset({ConditionalStatus.NEW, ConditionalStatus.TRIGGERED})
 TakenLevels = dict[float, tuple[float, Decimal]]  # price -> (shown when first taken from, taken since)
@@ -131,7 +133,7 @@ class MemoryRecords:
     def __init__(self) -> None:
         self._orders: dict[int, SimOrder] = {}
         self._by_client: dict[tuple[str, str], int] = {}
-        self._trades: list[SimTrade] = []
+        self._trades: dict[str, list[SimTrade]] = {}  # by symbol; market time never goes back, so by time as well
         self._incomes: list[SimIncome] = []
         self._conditionals: dict[int, Conditional] = {}
 
@@ -145,7 +147,8 @@ class MemoryRecords:
         for exchange_id, order in batch.orders.items():
             self._orders[exchange_id] = order
             self._by_client[order.symbol, order.client_id] = exchange_id
-        self._trades.extend(batch.trades)
+        for trade in batch.trades:
+            self._trades.setdefault(trade.symbol, []).append(trade)
         self._incomes.extend(batch.incomes)
         self._conditionals.update(batch.conditionals)
 
@@ -160,11 +163,13 @@ class MemoryRecords:
         return _limited([each for each in chosen if window.holds(each.created_ms, each.exchange_id)], window)
 
     def trades(self, symbol: str, window: Window, *, exchange_id: int | None) -> list[SimTrade]:
-        chosen = (each for each in self._trades if each.symbol == symbol and exchange_id in (None, each.exchange_id))
+        since = _since(self._trades.get(symbol, []), window)
+        chosen = (each for each in since if exchange_id in (None, each.exchange_id))
         return _limited([each for each in chosen if window.holds(each.ts_ms, each.trade_id)], window)
 
     def incomes(self, window: Window, *, symbol: str | None, kind: IncomeKind | None) -> list[SimIncome]:
-        chosen = (each for each in self._incomes if symbol in (None, each.symbol) and kind in (None, each.kind))
+        since = _since(self._incomes, window)
+        chosen = (each for each in since if symbol in (None, each.symbol) and kind in (None, each.kind))
         return _limited([each for each in chosen if window.holds(each.ts_ms, each.income_id)], window)
 
     def conditional(self, *, client_id: str | None, conditional_id: int | None) -> Conditional | None:
@@ -175,6 +180,13 @@ class MemoryRecords:
     def conditionals(self, symbol: str, window: Window) -> list[Conditional]:
         chosen = (each for each in self._conditionals.values() if each.symbol == symbol)
         return _limited([each for each in chosen if window.holds(each.created_ms, each.conditional_id)], window)
+
+
+def _since(rows: list[_Stamped], window: Window) -> list[_Stamped]:
+    """The rest of `rows` (by time) from the window's beginning on: long runs are asked for their newest minutes."""
+    if window.since_ms is None:
+        return rows
+    return rows[bisect_left(rows, window.since_ms, key=lambda row: row.ts_ms) :]
 
 
 def _limited(rows: list[_Row], window: Window) -> list[_Row]:

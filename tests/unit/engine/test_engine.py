@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.kit.builders import SYMBOL, a_book, a_forecast, a_model
-from tests.kit.harness import Harness
+from tests.kit.harness import Fault, Harness
 from trader.config import Settings
 from trader.domain.decisions import KeepOrder, Level, Notify, RecordDecision, RecordExecution, RecordTrade, SubmitOrder
 from trader.domain.events import (
@@ -225,9 +225,7 @@ def test_a_deposit_is_named_after_it_was_seen_twice() -> None:
 def test_stops_the_exchange_refuses_end_in_closing_the_position() -> None:
     harness = Harness()
     harness.start()
-    harness.fault = lambda decision: (
-        "refused" if isinstance(decision, SubmitOrder) and decision.approved.intent.purpose is Purpose.STOP else None
-    )
+    harness.fault = lambda order: "refused" if order.approved.intent.purpose is Purpose.STOP else None
     harness.forecast()
     for _ in range(2):
         harness.advance(1_000)
@@ -239,18 +237,18 @@ def test_stops_the_exchange_refuses_end_in_closing_the_position() -> None:
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
-def test_an_answer_that_never_came_is_resolved_by_evidence(fault: str) -> None:
+def test_an_answer_that_never_came_is_resolved_by_evidence(fault: Fault) -> None:
     harness = Harness()
     harness.start()
     lost: list[str] = []
 
-    def once(decision: object) -> str | None:
-        if isinstance(decision, SubmitOrder) and not lost:
-            lost.append(decision.approved.intent.client_id)
-            return fault
-        return None
+    def once(order: SubmitOrder) -> Fault | None:
+        if lost:
+            return None
+        lost.append(order.approved.intent.client_id)
+        return fault
 
-    harness.fault = once  # type: ignore[assignment]  # the literal is narrowed by the parametrization
+    harness.fault = once
     harness.forecast()
     order = harness.engine.state.tracker.by_client_id(lost[0])
     assert order is not None

@@ -37,7 +37,7 @@ def test_the_rest_is_sold_in_the_moment_half_of_it_was(entered: Harness) -> None
 
 
 def test_every_slice_of_an_exit_is_sold(entered: Harness) -> None:
-    entered.now_ms += 60_000
+    entered.advance(60_000)
     entered.price(100.0, size=2.0)  # too thin for all at once
     entered.forecast(-0.02)
     for _ in range(4):

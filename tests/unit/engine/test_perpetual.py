@@ -143,7 +143,7 @@ def test_a_liquidation_is_noticed_named_and_booked_to_the_last_digit() -> None:
     harness.trade_by_hand(Side.BUY, "250")
     assert harness.held == 0  # nobody has told us
     harness.exchange.on_book(harness.symbol, harness.now_ms, ((70.0, 5_000.0),), ((70.02, 5_000.0),))
-    assert harness.positions() == ()
+    assert harness.positions() == []
     harness.reconcile()
     assert harness.held == 0
     assert told(harness).count("account.manual_trade") == 2
@@ -175,7 +175,7 @@ def test_a_ledger_begins_with_the_positions_the_account_has() -> None:
     harness = Harness(Settings.model_validate({"exchange": {"market": "perpetual"}}), {instrument.symbol: instrument})
     harness.price(100.0)
     harness.trade_by_hand(Side.SELL, "3")
-    harness.now_ms += 1_000_000  # long ago
+    harness.advance(1_000_000)  # long ago
     harness.start()
     assert "position.unplanned" in told(harness)
     assert harness.held == -3
@@ -226,6 +226,6 @@ def test_a_withdrawal_is_named_and_stops_no_trading() -> None:
 def test_a_refused_exit_asks_for_the_truth() -> None:
     harness = a_harness()
     harness.forecast(-0.02)
-    harness.fault = lambda decision: "refused" if isinstance(decision, SubmitOrder) else None
+    harness.fault = lambda order: "refused"
     harness.command(CommandName.FLATTEN)
     assert any("an exit was refused" in asked.reason for asked in harness.decided(RequestReconcile))

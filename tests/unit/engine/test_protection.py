@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit.builders import SYMBOL
 from tests.kit.harness import Fault, Harness
-from trader.domain.decisions import Decision, Level, Notify, SubmitOrder
+from trader.domain.decisions import Level, Notify, SubmitOrder
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderStatus, Purpose
 
@@ -17,11 +17,9 @@ def with_first_stop_lost(fault: Fault) -> tuple[Harness, str]:
     harness.start()
     lost: list[str] = []
 
-    def once(decision: Decision) -> Fault | None:
-        is_stop = isinstance(decision, SubmitOrder) and decision.approved.intent.purpose is Purpose.STOP
-        if is_stop and not lost:
-            assert isinstance(decision, SubmitOrder)
-            lost.append(decision.approved.intent.client_id)
+    def once(order: SubmitOrder) -> Fault | None:
+        if order.approved.intent.purpose is Purpose.STOP and not lost:
+            lost.append(order.approved.intent.client_id)
             return fault
         return None
 
@@ -72,16 +70,15 @@ def test_a_position_found_without_an_answered_stop_is_protected_as_soon_as_the_a
     harness.assert_ledger_equals_exchange()
 
 
-def unreachable(decision: Decision) -> Fault | None:
-    return "not_sent" if isinstance(decision, SubmitOrder) else None
+def unreachable(order: SubmitOrder) -> Fault | None:
+    del order
+    return "not_sent"
 
 
 def test_a_stop_that_cannot_be_sent_waits_and_costs_no_position() -> None:
     harness = Harness()
     harness.start()
-    harness.fault = lambda decision: (
-        "not_sent" if isinstance(decision, SubmitOrder) and decision.approved.intent.purpose is Purpose.STOP else None
-    )
+    harness.fault = lambda order: "not_sent" if order.approved.intent.purpose is Purpose.STOP else None
     harness.forecast()
     held = harness.held
     for _ in range(60):
@@ -93,7 +90,7 @@ def test_a_stop_that_cannot_be_sent_waits_and_costs_no_position() -> None:
     alerts = [n.event for n in harness.decided(Notify) if n.level is Level.ALERT]
     assert set(alerts) == {"stop.refused"}
     assert len(alerts) <= 4
-    harness.fault = lambda decision: None
+    harness.fault = lambda order: None
     harness.advance(2_000)
     assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
 
@@ -112,7 +109,7 @@ def test_an_exit_outlives_an_exchange_that_cannot_be_asked() -> None:
     tried = [s for s in harness.decided(SubmitOrder) if s.approved.intent.purpose is Purpose.FLATTEN]
     assert len(tried) < 250  # three orders every five seconds
     assert [n.event for n in harness.decided(Notify)].count("exit.waiting") <= 8
-    harness.fault = lambda decision: None
+    harness.fault = lambda order: None
     harness.advance(10_000)
     assert harness.held == 0
     harness.assert_ledger_equals_exchange()
@@ -126,7 +123,7 @@ def test_an_exit_that_waits_is_remembered_over_a_restart() -> None:
     harness.fault = unreachable
     harness.command(CommandName.FLATTEN)
     harness.advance(20_000)
-    harness.fault = lambda decision: None
+    harness.fault = lambda order: None
     harness.restart()
     harness.advance(10_000)
     assert harness.held == 0

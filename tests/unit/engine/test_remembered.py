@@ -6,23 +6,23 @@ import msgspec
 import pytest
 
 from tests.kit.builders import an_instrument
-from tests.kit.harness import Memory
 from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, sent
 from trader.config import Settings
 from trader.domain.decisions import KeepState
 from trader.domain.errors import Misconfigured
-from trader.domain.events import CommandName
+from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.refusals import Refusal, RefusalCode
 from trader.engine.remembered import require_known_symbols
 from trader.engine.state import EngineState
+from trader.runtime.memory import Memory
+from trader.runtime.turn import Turn
 
 
 def restored(scene: Scene, *, without: str = "", **changed: bytes) -> EngineState:
     """The state of a daemon that starts with what `scene` has written down, for the symbols but `without`."""
-    memory = Memory()
-    for decision in scene.seen:
-        memory.keep(decision)
+    memory = Memory("test-ledger")
+    memory.write(Turn(Ticked(), scene.seen))
     for kind, blob in changed.items():
         key = next(key for found, key in memory.state if found == kind)
         memory.state[(kind, key)] = blob
@@ -99,9 +99,8 @@ def test_everything_that_is_under_way_is_named() -> None:
     scene.enter(symbol="XRP/USDT")
     scene.forecast(symbol="BTC/USDT")
     state = EngineState(Settings(), {"LTC/USDT": an_instrument("LTC/USDT")}, ledger_id="test-ledger")
-    memory = Memory()
-    for decision in scene.seen:
-        memory.keep(decision)
+    memory = Memory("test-ledger")
+    memory.write(Turn(Ticked(), scene.seen))
     state.restore(memory)
     with pytest.raises(Misconfigured, match="holds an order in BTC/USDT, a position in XRP/USDT, which"):
         require_known_symbols(state)
@@ -154,6 +153,6 @@ def test_what_cannot_be_read_refuses_the_start_by_name(blob: bytes) -> None:
 
 def test_a_kind_nobody_knows_refuses_the_start_by_name() -> None:
     state = EngineState(Settings(), {"LTC/USDT": an_instrument("LTC/USDT")}, ledger_id="test-ledger")
-    memory = Memory(state={("hedge", "x"): b""})
+    memory = Memory("test-ledger", state={("hedge", "x"): b""})
     with pytest.raises(Misconfigured, match="state of kind 'hedge' \\(key 'x'\\), which this version does not know"):
         state.restore(memory)
