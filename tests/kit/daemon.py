@@ -67,6 +67,7 @@ class Daemon:
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """The configuration of the next start; state directory and log format are set here."""
+        self.config = config
         log = {**config.get("log", {}), "format": "json"}
         asked = {**config, "storage": {"state_dir": str(self.state_dir)}, "log": log}
         self.config_file.write_text(yaml.safe_dump(asked))

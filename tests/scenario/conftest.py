@@ -1,5 +1,7 @@
 """One quick model for all scenarios, and daemons that always end."""
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ PERPETUAL: dict[str, Any] = {
     "sandbox": {"speed": 120.0},
     "model": {"training_candles": 2_000},
 }
+# The market goes on so slowly that no machine is too slow for it. A sandbox keeps its account when its speed changes.
+STANDSTILL: dict[str, Any] = {"sandbox": {"speed": 1.0}}
 
 
 def merged(base: Config, over: Config) -> dict[str, Any]:
@@ -34,28 +38,37 @@ def merged(base: Config, over: Config) -> dict[str, Any]:
     return {**both, **{key: {**base[key], **over[key]} for key in shared}}
 
 
-def prepared(directory: Path, config: Config) -> Path:
-    """A state directory with compiled kernels and a quick model of the market of `config`."""
-    daemon = Daemon(directory, config)
-    try:
-        for command in ("compile", "train"):
-            done = daemon.run_command(command)
-            assert done.returncode == 0, done.stderr
-    finally:
-        daemon.close()
+def prepared(factory: pytest.TempPathFactory, name: str, config: Config) -> Path:
+    """A state directory with compiled kernels and a quick model of the market of `config`.
+
+    Made once for all processes that run the tests side by side.
+    """
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    daemon = Daemon(shared / name, config)
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / f"{name}.done").exists():
+            try:
+                for command in ("compile", "train"):
+                    done = daemon.run_command(command)
+                    assert done.returncode == 0, done.stderr
+            finally:
+                daemon.close()
+            (shared / f"{name}.done").touch()
     return daemon.state_dir
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For the market of `EAGER`."""
-    return prepared(tmp_path_factory.mktemp("trained"), EAGER)
+    return prepared(tmp_path_factory, "trained", EAGER)
 
 
 @pytest.fixture(scope="session")
 def trained_perpetual(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For the market of `PERPETUAL`."""
-    return prepared(tmp_path_factory.mktemp("trained-perpetual"), merged(EAGER, PERPETUAL))
+    return prepared(tmp_path_factory, "trained-perpetual", merged(EAGER, PERPETUAL))
 
 
 @pytest.fixture

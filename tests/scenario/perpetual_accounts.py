@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tests.kit.daemon import Daemon
-from tests.scenario.accounts import MANY, Account, FillRow, OrderRow, assert_equal, of_ledger
+from tests.scenario.accounts import CATCH_UPS, MANY, Account, FillRow, OrderRow, assert_equal, catch_up, of_ledger
 from trader.adapters.sql import SqlLedgerReader
 
 _STATUS = {"NEW": "open", "PARTIALLY_FILLED": "partially_filled"}
@@ -99,24 +99,19 @@ def assert_all_equal(ours: Margined, theirs: Margined) -> None:
     assert ours.positions == theirs.positions
 
 
-def ended_equal(daemon: Daemon, catch_ups: int = 3) -> Margined:
+def ended_equal(daemon: Daemon) -> Margined:
     """After the daemon has ended: its ledger equals the exchange. Returns what the exchange says.
 
-    The exchange goes on without the daemon: where a stop fired or funding was paid since, the daemon is started and
-    ended once more, and must have caught up with it.
+    The exchange goes on without the daemon: where a stop fired or funding was paid since, it must catch up with that.
     """
-    for _ in range(catch_ups):
+    for _ in range(CATCH_UPS):
         theirs = of_exchange(daemon.truth())
         with daemon.ledger() as ledger:
             ours = of_our_ledger(ledger)
         if (len(ours.account.fills), ours.payments) == (len(theirs.account.fills), theirs.payments):
             break
-        daemon.start()
-        daemon.wait_for("daemon.ready")
-        assert daemon.terminate() == 0
-    theirs = of_exchange(daemon.truth())
-    with daemon.ledger() as ledger:
-        assert_all_equal(of_our_ledger(ledger), theirs)
+        catch_up(daemon)
+    assert_all_equal(ours, theirs)
     return theirs
 
 

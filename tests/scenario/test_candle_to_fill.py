@@ -48,20 +48,32 @@ async def listening(daemon: Daemon) -> AsyncIterator[Klines]:
         task.cancel()
 
 
+def entered(daemon: Daemon, heard: Klines) -> dict[str, Any] | None:
+    """A decision to enter on one of the candles that were heard."""
+    rows = daemon.ask("decisions", limit=1_000)["rows"]
+    ours = (row for row in rows if (row["symbol"], row["candle_open_ms"]) in heard)
+    return next((row for row in ours if row["verdict"] == "enter"), None)
+
+
 async def test_every_id_from_the_candle_to_its_fill(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon({"execution": {"algorithm": "market"}, "log": {"level": "debug"}})
     daemon.start()
     await asyncio.to_thread(daemon.wait_for, "sandbox.spawned")
     async with listening(daemon) as klines:
-        [decided] = await asyncio.to_thread(daemon.wait_for, "decision.made", where=lambda x: x["verdict"] == "enter")
+        await asyncio.to_thread(daemon.wait_for, "daemon.ready")
+        while (decided := await asyncio.to_thread(entered, daemon, klines)) is None:
+            assert daemon.runs, daemon.tail()
+            await asyncio.sleep(0.05)
         decision_id, symbol = decided["decision_id"], decided["symbol"]
         [finished] = await asyncio.to_thread(
             daemon.wait_for, "execution.finished", where=lambda x: x["parent_id"] == decision_id
         )
-        [stopped] = await asyncio.to_thread(
-            daemon.wait_for, "order.open", where=lambda x: x["purpose"] == "stop" and x["symbol"] == symbol
+        [sent] = await asyncio.to_thread(
+            daemon.wait_for, "order.submitted", where=lambda x: x["purpose"] == "stop" and x["parent_id"] == decision_id
         )
+        await asyncio.to_thread(daemon.wait_for, "order.open", where=lambda x: x["client_id"] == sent["client_id"])
         assert await asyncio.to_thread(daemon.terminate) == 0
+    said = daemon.lines()
     state = await asyncio.to_thread(ended_equal, daemon)
     with daemon.ledger() as ledger:
         ledger_id = ledger.ledger_id()
@@ -72,14 +84,15 @@ async def test_every_id_from_the_candle_to_its_fill(make_daemon: MakeDaemon) -> 
 
     # socket -> decision
     kline = klines[symbol, decision.candle_open_ms]
-    [seen] = daemon.lines("candle.closed", lambda x: x["symbol"] == symbol and x["open_ms"] == kline["t"])
+    candles = [line for line in said if line["event"] == "candle.closed"]
+    [seen] = [line for line in candles if (line["symbol"], line["open_ms"]) == (symbol, kline["t"])]
     assert seen["close"] == float(kline["c"])
     assert decision_id == decision_id_for(ledger_id, symbol, decision.candle_open_ms)
     assert decision.verdict is Verdict.ENTER
     assert len(decision.feature_hash) == 12
     model_id = ModelFiles(next((daemon.state_dir / "models").iterdir())).champion_id("1m")
     assert decision.model_id == model_id
-    assert [line["model"] for line in daemon.lines("model.active")] == [model_id]
+    assert [line["model"] for line in said if line["event"] == "model.active"] == [model_id]
 
     # decision -> parent -> intents, each derived from the one before
     entries = [o for o in orders if o.intent.purpose is Purpose.ENTRY]
@@ -87,7 +100,8 @@ async def test_every_id_from_the_candle_to_its_fill(make_daemon: MakeDaemon) -> 
     assert {o.intent.parent_id for o in entries} == {parent_id}
     steps = [client_id_for(ledger_id, parent_id, Purpose.ENTRY, step) for step in range(len(entries))]
     assert {o.client_id for o in entries} == set(steps)
-    submitted = daemon.lines("order.submitted", lambda x: x["parent_id"] == parent_id and x["purpose"] == "entry")
+    orders_sent = [line for line in said if line["event"] == "order.submitted"]
+    submitted = [x for x in orders_sent if x["parent_id"] == parent_id and x["purpose"] == "entry"]
     assert [line["client_id"] for line in submitted] == steps
 
     # intent -> the exchange's order -> its fills -> our fills
@@ -99,7 +113,7 @@ async def test_every_id_from_the_candle_to_its_fill(make_daemon: MakeDaemon) -> 
     assert traded
     assert booked.keys() == traded.keys()
     assert all(booked[i].client_id == order_ids[str(traded[i]["orderId"])] for i in traded)
-    told = {line["fill_id"]: line["client_id"] for line in daemon.lines("fill.booked")}
+    told = {line["fill_id"]: line["client_id"] for line in said if line["event"] == "fill.booked"}
     assert {i: f.client_id for i, f in booked.items()}.items() <= told.items()
 
     # fills -> cost analysis
@@ -111,7 +125,7 @@ async def test_every_id_from_the_candle_to_its_fill(make_daemon: MakeDaemon) -> 
     assert finished["filled"].startswith(f"{quantity}/")
 
     # and the stop that protects what was bought carries the same decision
-    [stop] = [o for o in orders if o.client_id == stopped["client_id"]]
+    [stop] = [o for o in orders if o.client_id == sent["client_id"]]
     assert stop.intent.purpose is Purpose.STOP
     assert stop.intent.parent_id == decision_id
     assert stop.client_id in {o["clientOrderId"] for o in state["orders"] if o["type"] == "STOP_LOSS"}

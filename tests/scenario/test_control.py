@@ -19,7 +19,7 @@ def answer(daemon: Daemon, *arguments: str) -> Any:
 
 
 def test_reading_and_commanding_the_running_daemon(make_daemon: MakeDaemon) -> None:
-    daemon = make_daemon({"execution": {"algorithm": "market"}})
+    daemon = make_daemon({"execution": {"algorithm": "market"}, "sandbox": {"speed": 20.0}})
     daemon.start()
     daemon.wait_for("order.open", where=lambda line: line["purpose"] == "stop")
 

@@ -25,7 +25,7 @@ from trader.simulation.perpetual import PerpetualExchange
 from trader.simulation.records import Window
 from trader.simulation.store import SimulationStore
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.scenario
 
 SPOT, PERPETUAL = FOLDER / "spot-live", FOLDER / "perpetual-paper"
 # where the sandbox kept the books of these markets
@@ -54,7 +54,6 @@ def test_the_daemon_goes_on_with_the_slices_of_the_version_before(make_daemon: M
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_short_on_paper_goes_on(make_daemon: MakeDaemon) -> None:
     daemon: Daemon = make_daemon(yaml.safe_load((PERPETUAL / "config.yaml").read_text()), parts=["kernels"])
     as_file(PERPETUAL / "ledger.sql", ledger_path(daemon.settings))

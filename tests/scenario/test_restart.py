@@ -4,7 +4,7 @@ import pytest
 
 from tests.kit.daemon import Daemon
 from tests.scenario.accounts import MANY, ended_equal, of_exchange, unprotected
-from tests.scenario.conftest import MakeDaemon
+from tests.scenario.conftest import STANDSTILL, MakeDaemon, merged
 
 pytestmark = pytest.mark.scenario
 
@@ -23,12 +23,14 @@ def test_a_second_run_continues_from_the_ledger(make_daemon: MakeDaemon, mode: s
     daemon.wait_for("order.open", where=lambda line: line["purpose"] == "stop")
     first_events = daemon.status()["counters"]["events"]
     assert daemon.terminate() == 0
+    daemon.stop_sandbox()  # the market stands still until the next start
     with daemon.ledger() as ledger:
         ledger_id, positions, orders = ledger.ledger_id(), ledger.positions(), ledger.orders(limit=MANY)
         stops, fills = {o.client_id for o in ledger.orders(limit=MANY, open_only=True)}, ledger.fills(limit=MANY)
         equity, balances = ledger.equity(limit=1)[0], ledger.balances()
     assert len(positions) == len(stops) == 1
 
+    daemon.configure(merged(daemon.config, STANDSTILL))
     daemon.start()
     ready = daemon.wait_for("daemon.ready")[0]
     with daemon.ledger() as ledger:

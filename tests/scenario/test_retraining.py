@@ -44,11 +44,8 @@ def test_the_end_of_the_daemon_is_the_end_of_its_training(make_daemon: MakeDaemo
     daemon.wait_until(lambda: bool(trainings(daemon)), "a training runs")
     assert daemon.status()["model"]["training"]
     getattr(daemon, end)()
-    for _ in range(200):
-        if not trainings(daemon):
-            break
+    while trainings(daemon):  # one that stays hangs this test
         time.sleep(0.05)
-    assert trainings(daemon) == []
     files = registry(daemon)
     assert all(files.load(entry.model_id) for entry in files.list())
     assert files.load_champion("1m") is not None

@@ -108,6 +108,7 @@ async def test_a_silent_or_rude_peer_does_no_harm(tmp_path: Path, monkeypatch: p
             silent.settimeout(300)
             answer = await asyncio.to_thread(silent.recv, 4_096)
             assert b"no request within" in answer
+        monkeypatch.undo()
         for _ in range(5):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as rude:
                 rude.connect(str(path))
