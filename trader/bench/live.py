@@ -1,12 +1,14 @@
-"""A whole daemon on the bundled sandbox, measured from outside: seconds to ready, memory, processor share."""
+"""A whole daemon on the bundled sandbox, measured from outside: start, memory, processor share, naked time."""
 
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +28,7 @@ def measure() -> dict[str, Any]:
             first, second = _run(config), _run(config)
         finally:
             _end_sandbox(Path(folder) / "state")
+    naked_ms = sorted(first["naked_ms"] + second["naked_ms"])
     return {
         "symbols": len(SYMBOLS),
         "ready_first_s": first["ready_s"],
@@ -33,6 +36,9 @@ def measure() -> dict[str, Any]:
         "rss_mb": second["rss_mb"],
         "processor_share": second["processor_share"],
         "decisions": second["decisions"],
+        "entries": len(naked_ms),
+        "naked_median_ms": statistics.median(naked_ms) if naked_ms else None,
+        "naked_longest_ms": max(naked_ms, default=None),
     }
 
 
@@ -54,16 +60,41 @@ def _trader(command: str, config: Path, *more: str) -> subprocess.Popen[str]:
 def _run(config: Path) -> dict[str, Any]:
     process = _trader("run", config, "--duration", f"{_RUN_S}s")
     assert process.stdout is not None
-    found: dict[str, Any] = {"ready_s": None, "decisions": 0}
+    found: dict[str, Any] = {"ready_s": None, "decisions": 0, "naked_ms": []}
+    naked = NakedTime()
     for line in _lines(process.stdout):
         if line.get("event") == "daemon.ready":
             found["ready_s"] = line["after_s"]
         elif line.get("event") == "decision.made":
             found["decisions"] += 1
+        found["naked_ms"] += naked.ends(line)
         if found["ready_s"] is not None and process.poll() is None:
             found.update(_resources(process.pid))
     process.wait()
     return found
+
+
+class NakedTime:
+    """From the first fill of an entry until the stop that protects it rests, by the daemon's own log."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, str] = {}  # client id -> symbol
+        self._since: dict[str, datetime] = {}  # symbol -> when its first fill was booked
+
+    def ends(self, line: dict[str, Any]) -> list[float]:
+        """How long a position was naked, ms, once `line` tells that it is so no more."""
+        match line.get("event"), line.get("purpose"):
+            case "order.submitted", "entry":
+                self._entries[line["client_id"]] = line["symbol"]
+            case "fill.booked", _ if symbol := self._entries.get(line["client_id"]):
+                self._since.setdefault(symbol, datetime.fromisoformat(line["time"]))
+            case "order.open", "stop" if began := self._since.pop(line["symbol"], None):
+                return [(datetime.fromisoformat(line["time"]) - began).total_seconds() * 1e3]
+            case "trade.closed", _:
+                self._since.pop(line["symbol"], None)
+            case _:
+                pass
+        return []
 
 
 def _lines(stream: IO[str]) -> Iterator[dict[str, Any]]:
