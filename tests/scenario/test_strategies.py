@@ -13,7 +13,7 @@ from trader.domain.orders import Purpose
 from trader.domain.reasons import texts
 from trader.domain.signals import Verdict
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.scenario
 
 ENTERED = {"where": lambda line: line["verdict"] == "enter"}
 
