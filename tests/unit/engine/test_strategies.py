@@ -11,10 +11,10 @@ from tests.kit.builders import NOW_MS, a_forecast
 from tests.kit.situations import HOUR_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, of, sent, told
 from trader.domain.account import Position
 from trader.domain.decisions import Level, Notify, RecordTrade
-from trader.domain.events import ForecastMade
+from trader.domain.events import ForecastMade, ModelWatched
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, because
-from trader.domain.signals import Verdict
+from trader.domain.signals import HealthAction, ModelHealth, Verdict
 from trader.risk.stops import NEVER_MS
 from trader.strategy import Enter, Keep, Leave, Pass, Proposal, Strategy, View
 from trader.strategy.view import Holding
@@ -272,3 +272,33 @@ def test_it_sees_the_features_of_this_close_and_of_the_one_before() -> None:
     assert (view.candle_open_ms, view.candle_close_ms) == (NOW_MS - MINUTE_MS, NOW_MS)
     assert (view.context, view.symbol, view.can_short) == (made.context, scene.symbol, False)
     assert view.cost_frac == pytest.approx(0.0022)
+
+
+def test_the_drift_of_a_model_concerns_only_those_who_go_by_it() -> None:
+    proposed = Enter(side=Side.BUY, reasons=BECAUSE, stop_frac=0.02, risk_frac=0.002)
+    usual, drifted = a_scene(strategy=Scripted(proposed)), a_scene(strategy=Scripted(proposed))
+    moved = because(Code.CALIBRATION_DRIFT, t=-4.0, least=-3.0)
+    for action in (HealthAction.SHRINK, HealthAction.OBSERVE):
+        drifted.hear(ModelWatched(health=ModelHealth("model-1", action, (moved,))))
+    first, second = usual.forecast(), drifted.forecast()
+    assert (second.verdict, second.quantity, told(second)) == (Verdict.ENTER, first.quantity, told(first))
+
+
+def test_a_forecast_is_shown_where_there_is_one_of_the_model_in_use() -> None:
+    script = Scripted(Pass(reasons=BECAUSE))
+    scene = a_scene(strategy=script)
+    scene.forecast(0.01)
+    scene.wait(MINUTE_MS)
+    scene.forecast(0.01, missing=("leader",))
+    scene.wait(MINUTE_MS)
+    scene.forecast(0.01, model_id="model-0")
+    assert [view.forecast is not None for view in script.seen] == [True, False, False]
+    assert [view.model is not None for view in script.seen] == [True, False, False]
+
+
+def test_a_restart_keeps_the_exits_a_position_was_opened_with() -> None:
+    scene, _ = entered(target_frac=0.03)
+    before = scene.plan()
+    scene.restart()
+    assert scene.plan() == before
+    assert (before.strategy_id, before.has_ladder) == ("scripted", False)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from tests.kit.seen_rows import SeenRows
 from trader.domain.market import Candle
 from trader.domain.signals import Forecast
 from trader.features import FeatureSet, FeatureStream
@@ -89,3 +90,14 @@ def test_columns_beside_other_symbols_bring_their_group_and_wait_for_it(
 ) -> None:
     scoring = Scoring(None, FEATURES, {"ETH/USDT": (name,)})
     assert (scoring.features.groups, scoring.awaited) == (groups, awaited)
+
+
+def test_strategies_see_their_columns_beside_a_forecast_too() -> None:
+    scoring = Scoring(SeenRows(FEATURES), FEATURES, {"ETH/USDT": ("macd",)})
+    for symbol in SYMBOLS:
+        scoring.learn_history(symbol, candles(symbol, PAST))
+    made = closed(scoring, 0)
+    assert made["ETH/USDT"].missing == made["BTC/USDT"].missing == ()
+    assert made["ETH/USDT"].features == {"macd": expected("ETH/USDT", PAST + 1, "macd")}
+    assert made["ETH/USDT"].features_before == {"macd": expected("ETH/USDT", PAST, "macd")}
+    assert made["BTC/USDT"].features == {}
