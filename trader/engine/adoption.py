@@ -116,7 +116,8 @@ def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tupl
     Without a regime the widest stop of all of them counts. The stop is never beyond a liquidation, nor nearer than
     the grid of prices can tell from the market.
     """
-    rules = desk.settings.strategy.regimes
+    own = desk.settings_of(market.instrument.symbol)
+    rules = own.strategy.regimes
     known = [rules[market.regime]] if market.regime is not None else list(rules.values())
     atr_frac, annual_vol = _volatility(desk, market)
     stop_frac, target_frac = barriers(
@@ -124,11 +125,10 @@ def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tupl
         regime_stop_frac=max(rule.stop_loss_frac for rule in known),
         regime_take_profit_frac=max(rule.take_profit_frac for rule in known),
         horizon_sigma_frac=horizon_sigma_frac(annual_vol, horizon_ms),
-        settings=desk.settings.risk,
+        settings=own.risk,
     )
     is_isolated = desk.settings.exchange.margin_mode == "isolated"
-    survived_frac = desk.settings.risk.liquidation_loss_frac
-    widest = survived_frac / desk.leverage(market.instrument.symbol) if is_isolated else 1.0
+    widest = own.risk.liquidation_loss_frac / desk.leverage(market.instrument.symbol) if is_isolated else 1.0
     least = _LEAST_TICKS * float(market.instrument.price_tick) / price
     return max(least, min(stop_frac, widest, _WIDEST_FRAC)), target_frac
 
@@ -142,6 +142,6 @@ def _volatility(desk: Desk, market: Market) -> tuple[float, float]:
         return context.atr_14 / context.close, context.hist_vol_20
     moves = [math.log(later / before) for (_, before), (_, later) in pairwise(market.closes)]
     if len(moves) < _LEAST_CLOSES:
-        return 0.0, desk.settings.strategy.high_volatility
+        return 0.0, desk.settings_of(market.instrument.symbol).strategy.high_volatility
     candles_a_year = YEAR_MS / timeframe_ms(desk.settings.market.timeframe)
     return sum(map(abs, moves)) / len(moves), pstdev(moves) * math.sqrt(candles_a_year)

@@ -1,11 +1,14 @@
 """Settings of one symbol: what differs for it, and that the others stay as they are."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.kit.builders import NOW_MS
 from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, quantity, sent, told
+from trader.domain.account import Position
 from trader.domain.decisions import Notify
 from trader.domain.orders import OrderType, Purpose
 from trader.domain.signals import DecisionRecord, Verdict
@@ -96,6 +99,19 @@ def test_the_review_is_by_its_own_limits() -> None:
     refused = [notice for notice in of(scene.seen, Notify) if notice.event == "order.refused"]
     assert [notice.symbol for notice in refused] == [OWN]
     assert refused[0].message.startswith("order ")
+
+
+def test_the_stop_of_a_position_that_is_adopted_is_by_its_own_rules() -> None:
+    own, other = "SOL/USDT:USDT", "ETH/USDT:USDT"
+    scene = a_scene(
+        {"exchange": {"symbols": [other, own]}, "symbols": {own: {"risk": {"stop_sigma": 12.0}}}},
+        instruments=coins("ETH", "SOL", perpetual=True),
+        perpetual=True,
+    )
+    for _ in range(2):
+        scene.reconcile(positions=[Position(symbol, Decimal(1), Decimal(100), NOW_MS) for symbol in (own, other)])
+    a_sigma = 0.6 * (16 / 525_600) ** 0.5  # of 16 minutes in a market that just counts as volatile
+    assert [scene.plan(symbol).r_frac for symbol in (own, other)] == pytest.approx([12 * a_sigma, 0.02])
 
 
 def test_its_strategy_is_its_own() -> None:
