@@ -10,9 +10,10 @@ from tests.unit.features.candles import Candles, random_candles
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.market import Book, Trade
 from trader.domain.observation import Observation
-from trader.features import GROUPS, WARM_UP, column_names, compute_features, compute_market
+from trader.features import WARM_UP, column_names, compute_features, compute_market
 
 COUNT, CUT, MINUTE = 2_060, 2_030, 60_000
+GROUPS = ("leader", "funding", "books", "peers")
 SYMBOLS = ("BTC", "ETH", "SOL")
 
 
