@@ -37,7 +37,7 @@ def test_a_market_has_the_groups_it_can_have(count: int, market: str, groups: tu
 def test_groups_are_chosen_and_come_in_catalogue_order() -> None:
     assert of(*THREE, feature_groups=("peers", "books", "leader")).groups == ("leader", "books", "peers")
     assert of(*THREE, feature_groups=()).groups == ()
-    with pytest.raises(ValidationError, match="'leader', 'funding', 'books'.* or 'peers'"):
+    with pytest.raises(ValidationError, match=r"'leader', 'funding', 'books'.* or 'peers'"):
         of(*THREE, feature_groups=("moon",))
 
 

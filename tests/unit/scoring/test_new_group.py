@@ -159,7 +159,7 @@ def test_a_data_frame_has_its_columns_where_its_values_are_given() -> None:
     assert rows["mood"].iloc[-1] == newest[-1].value
     assert rows["mood_change"].iloc[-1] == newest[-1].value - newest[-2].value
     assert "mood" not in compute_features(candles, "1m").columns
-    with pytest.raises(ValueError, match="has the columns moon; features are made from the sources .*mood"):
+    with pytest.raises(ValueError, match=r"has the columns moon; features are made from the sources .*mood"):
         compute_features(candles, "1m", enrichment=spoken.rename(columns={"mood": "moon"}))
 
 
