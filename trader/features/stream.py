@@ -45,7 +45,6 @@ class FeatureStream:
         self.columns = column_names(self.higher_timeframes, self.groups)
         self.warm_up = warm_up(timeframe, self.higher_timeframes)
         self._hash = feature_set_hash(self.higher_timeframes, self.groups)
-        self._stepped = stepped(self.groups)
         self._state = new_state(timeframe, self.higher_timeframes)
         self._candle_ms = timeframe_ms(timeframe)
         self._told: dict[str, GroupStream] = {}
@@ -61,6 +60,7 @@ class FeatureStream:
         self._leading = np.empty((1 if made(Beside, self.groups) else 0, 2))
         self._matrix = np.empty((1, ROW_WIDTH))
         self._rows = as_rows(self._matrix)
+        self._own = self._matrix[0, : stepped(self.groups)]  # a view of what the step writes
 
     @property
     def candles_seen(self) -> int:
@@ -111,11 +111,10 @@ class FeatureStream:
         _, reason = run(self._state, self._open_ms, self._candle, self._leading, self._rows)
         if reason != FINE:
             raise ValueError(f"candle {open_time} ({open}, {high}, {low}, {close}, {volume}) {REFUSALS[reason]}")
+        if not self._told:
+            return self._own.copy() if self.candles_seen > self.warm_up else None
         told = [stream.row(open_time + self._candle_ms) for stream in self._told.values()]
-        if self.candles_seen <= self.warm_up:
-            return None
-        own = self._matrix[0, : self._stepped]
-        return np.concatenate((own, *told)) if told else own.copy()
+        return np.concatenate((self._own, *told)) if self.candles_seen > self.warm_up else None
 
     def mark(self) -> "_Mark":
         """Where the stream stands, for `rewind`; cheaper than a snapshot, and good in this process only."""

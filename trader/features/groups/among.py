@@ -21,8 +21,9 @@ class Comparison:
 
     def at(self, values: Floats) -> Floats:
         """(closes, symbols, looked_at), NaN where a symbol has no row -> (closes, symbols, width)."""
-        parts = [compare(values[:, :, columns]) for columns, compare in self._parts]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        if len(self._parts) == 1:
+            return self._parts[0][1](values)
+        return np.concatenate([compare(values[:, :, columns]) for columns, compare in self._parts], axis=2)
 
     def over(self, symbols: Sequence[tuple[Times, Floats]]) -> list[Floats]:
         """The columns of each symbol on its own rows, from (open times (n,), (n, looked_at)) of each."""
