@@ -25,8 +25,7 @@ def on_price(
     closed at (a long's bid, a short's ask). The partial exit marks itself done; the others are returned at every
     call until the position is gone, so whoever acts on them must know of an exit under way.
     """
-    sign = 1.0 if plan.side is Side.BUY else -1.0
-    price = bid if sign > 0 else ask
+    sign, price = (1, bid) if plan.side is Side.BUY else (-1, ask)
     if (price - plan.best_price) * sign > 0:
         plan = msgspec.structs.replace(plan, best_price=price)
     if (price - plan.stop_price) * sign <= 0:
@@ -63,7 +62,7 @@ def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
 
 
-def _own_exit(plan: PositionPlan, price: float, sign: float, now_ms: int) -> Exit | None:
+def _own_exit(plan: PositionPlan, price: float, sign: int, now_ms: int) -> Exit | None:
     """Of a plan without a ladder: its target, then its horizon."""
     target = plan.take_profit_price
     if target is not None and (price - target) * sign >= 0:

@@ -128,3 +128,23 @@ def test_money_that_leaves_the_account_is_no_loss() -> None:
     moved = transferred(state, -4_000.0)
     assert (moved.day_start, moved.peak) == (6_000.0, 8_000.0)
     assert transferred(BreakerState(), -1.0) == BreakerState()
+
+
+@pytest.mark.parametrize(("profit", "row"), [(-0.01, 3), (0.0, 0), (0.01, 0)])
+def test_only_a_loss_is_one(profit: float, row: int) -> None:
+    assert trade_closed(BreakerState(losses_in_a_row=2), profit).losses_in_a_row == row
+
+
+@pytest.mark.parametrize("equity", [750.0, None])
+def test_resume_forgets_all_but_the_day(equity: float | None) -> None:
+    tripped = halt(pause(msgspec.structs.replace(looked(START, 890.0), losses_in_a_row=4)), because(Code.KILLED))
+    resumed = resume(tripped, equity)
+    assert (resumed.is_paused, resumed.halt, resumed.losses_in_a_row) == (False, None, 0)
+    assert (resumed.day_start, resumed.peak, resumed.day) == (equity, equity, START.day)
+
+
+@pytest.mark.parametrize(("amount", "left"), [(-400.0, 600.0), (-999.5, 0.5), (-1_000.5, 0.0), (250.0, 1_250.0)])
+def test_what_losses_are_measured_from_moves_with_a_transfer_but_not_below_nothing(amount: float, left: float) -> None:
+    moved = transferred(START, amount)
+    assert (moved.day_start, moved.peak) == (left, left)
+    assert transferred(BreakerState(), amount) == BreakerState()

@@ -69,6 +69,28 @@ def test_without_data_the_static_groups_hold(one: str, other: str, correlation: 
         assert rolling_correlations(closes, 240).of(one, other) == correlation
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.001])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_moves_exactly_alike_or_exactly_against_each_other(sign: float, scale: float) -> None:
+    """Also where a coin is worth less than one. Never beyond 1, whatever the rounding."""
+    for seed in range(20):
+        returns = np.random.default_rng(seed).normal(0, 0.01, 100)
+        closes = {
+            "A/USDT": [(at, scale * close) for at, close in prices(returns)],
+            "B/USDT": prices(sign * returns),
+        }
+        [measured] = rolling_correlations(closes, 240).pairs.values()
+        assert measured == pytest.approx(sign, abs=1e-12)
+        assert abs(measured) <= 1.0
+
+
+def test_a_coin_that_does_not_move_is_measured_against_nothing() -> None:
+    moving, flat = prices(RANDOM.normal(0, 0.01, 100)), [(60_000 * i, 100.0) for i in range(100)]
+    steady = prices(np.full(100, 0.01))  # the same return every time: no spread but rounding
+    assert rolling_correlations({"A/USDT": moving, "B/USDT": flat, "C/USDT": steady}, 240).pairs == {}
+    assert rolling_correlations({}, 240).pairs == {}
+
+
 def test_gross_exposure_of_everything_correlated_and_itself() -> None:
     correlations = Correlations({("A/USDT", "B/USDT"): 0.8, ("A/USDT", "C/USDT"): 0.6, ("A/USDT", "D/USDT"): -0.9})
     exposures = {"A/USDT": 100.0, "B/USDT": -50.0, "C/USDT": 1000.0, "D/USDT": 1000.0}

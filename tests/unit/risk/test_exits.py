@@ -121,3 +121,23 @@ def test_a_stop_of_the_initial_width_follows_closes_and_only_tightens() -> None:
     assert plan.stop_price == pytest.approx(101.0 * 0.98)
     assert on_candle(plan, 99.0, SETTINGS) == plan
     assert on_candle(a_plan(Side.SELL), 99.0, SETTINGS).stop_price == pytest.approx(99.0 * 1.02)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_position_at_its_entry_is_not_losing(side: Side) -> None:
+    plan = msgspec.structs.replace(a_plan(side), horizon_end_ms=NOW_MS + 100 * HOUR)
+    late_ms = NOW_MS + 24 * HOUR
+    assert at(plan, 100.0, late_ms)[1] is None
+    assert at(plan, 100.0 - 0.001 * side.sign, late_ms)[1] == Exit(CloseReason.TIME)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_without_the_ladder_the_target_closes_all_of_it_where_it_is(side: Side) -> None:
+    plan = msgspec.structs.replace(a_plan(side), has_ladder=False)
+    target = plan.take_profit_price
+    assert target is not None
+    assert at(plan, target - 0.001 * side.sign)[1] is None
+    assert at(plan, target)[1] == Exit(CloseReason.TAKE_PROFIT)
+    assert at(plan, target, plan.horizon_end_ms)[1] == Exit(CloseReason.TAKE_PROFIT)
+    assert at(plan, 100.0, plan.horizon_end_ms)[1] == Exit(CloseReason.HORIZON)
+    assert at(plan, 100.0, plan.horizon_end_ms - 1)[1] is None

@@ -102,3 +102,12 @@ def test_the_resting_stop_is_on_the_tick_and_never_wider_than_the_plan() -> None
     instrument = an_instrument(tick="0.5")
     assert resting_stop_price(a_plan(stop=0.0173), instrument) == Decimal("98.5")
     assert resting_stop_price(a_plan(Side.SELL, stop=0.0173), instrument) == Decimal("101.5")
+
+
+def test_coins_worth_less_than_one_have_plans_too() -> None:
+    plan = a_plan(entry=0.5)
+    moved = with_entry(plan, 0.4)
+    assert moved.entry_price == 0.4
+    assert moved.stop_price == pytest.approx(0.49)
+    with pytest.raises(ValueError, match="must be above 0"):
+        with_entry(plan, 0.0)
