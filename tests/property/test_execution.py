@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.kit.builders import a_book
 from tests.unit.execution.driver import Run
-from trader.domain.orders import Order, OrderStatus, Purpose, Side
+from trader.domain.orders import AlgorithmName, Order, OrderStatus, Purpose, Side
 from trader.execution.algorithms import (
     Action,
     AlgorithmInput,
@@ -108,7 +108,7 @@ def is_sound(run: Run, seen: int) -> None:
         assert run.state.finished
 
 
-@pytest.mark.parametrize("algorithm", ["market", "limit", "twap"])
+@pytest.mark.parametrize("algorithm", AlgorithmName)
 @given(
     quantity=QUANTITIES, side=st.sampled_from(Side), purpose=st.sampled_from([Purpose.ENTRY, Purpose.EXIT]), story=STEPS
 )
@@ -126,7 +126,7 @@ def test_any_story_is_sound(
             assert len(run.placed) == seen
 
 
-@pytest.mark.parametrize("algorithm", ["market", "limit", "twap"])
+@pytest.mark.parametrize("algorithm", AlgorithmName)
 @given(quantity=QUANTITIES, purpose=st.sampled_from([Purpose.ENTRY, Purpose.EXIT]), story=STEPS)
 @settings(max_examples=60, deadline=None)
 def test_every_story_comes_to_an_end(
@@ -149,7 +149,7 @@ def test_every_story_comes_to_an_end(
     assert len(run.placed) - before <= 25
 
 
-@pytest.mark.parametrize("algorithm", ["market", "limit", "twap"])
+@pytest.mark.parametrize("algorithm", AlgorithmName)
 @given(story=STEPS)
 @settings(max_examples=60, deadline=None)
 def test_being_told_twice_changes_nothing(algorithm: str, story: list[tuple[str, int]]) -> None:

@@ -8,7 +8,8 @@ exits       closing positions; `protection` the stop that rests at the exchange
 order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for
 algorithms  runs execution algorithms
-control     commands, breakers, what the account is worth
+control     people's commands
+guard       the breakers, and what the account is worth
 in_use      the model in use, and what its drift does to new positions
 
 Begin with `engine`, then `decide`.

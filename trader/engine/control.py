@@ -1,5 +1,7 @@
 """People's commands."""
 
+from typing import assert_never
+
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import AnswerCommand, Level
 from trader.domain.events import CommandName, CommandReceived
@@ -27,6 +29,8 @@ def on_command(desk: Desk, command: CommandReceived) -> None:
             desk.state.is_stopping = True
             _abort_entries(desk, "shutting down")
             answer = "stopping"
+        case never:
+            assert_never(never)
     desk.notify(Level.INFO, f"command.{command.name.value}", f"{answer} (asked by {command.origin})")
     desk.emit(AnswerCommand(command.command_id, answer))
 

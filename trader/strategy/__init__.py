@@ -1,8 +1,11 @@
 """What to do with a symbol at a candle close: strategies, what they see, what they may propose.
 
-base      the shape of a strategy; `view` what it sees; `proposal` what it may say
-ensemble  the model's own strategy: calibrated edge after costs, in the regime's bias
-regime    the market's regime; `signals` from a forecast to a signal
+base        the shape of a strategy; `view` what it sees; `proposal` what it may say; `parameters` what it is given
+registry    those that are built in, by name: a new one is a line there
+ema_cross   the simplest of them
+ensemble    the model's own: calibrated edge after costs, in the regime's bias (`regime`, `signals`)
+loading     the configured one, built in or a person's own; `checking` and `trial` what is tried at start
+indicators  moving averages for strategies
 
 Begin with `base`.
 """
