@@ -347,13 +347,14 @@ def test_the_edge_is_asked_again_with_the_impact_of_the_quantity(
 
 
 def test_a_resting_order_pays_the_makers_fee_and_at_most_the_impact_that_would_be_split() -> None:
-    """Perpetual: 2 + 5 bp of fees, 2 bp of spread, 0.03 bp of funding; impact 86 bp counts as 50, half on average."""
-    scene = a_scene({"execution": {"algorithm": "limit"}}, perpetual=True)
+    """Perpetual: 2 + 5 bp of fees, 2 bp of spread, 2 bp of funding; impact 86 bp counts as 50, half on average."""
+    hourly = a_model(timeframe="1h", horizon_candles=16)
+    scene = a_scene({"execution": {"algorithm": "limit"}}, perpetual=True, model=hourly)
     scene.price(100.0, size=2.0, tick=0.15)
     record = scene.forecast(-0.0058)
-    assert told(record) == ("edge 58.0bp < 59.0bp with impact",)
+    assert told(record) == ("edge 58.0bp < 61.0bp with impact",)
     scene.wait(MINUTE_MS)
-    assert scene.forecast(-0.0060).verdict is Verdict.ENTER
+    assert scene.forecast(-0.0062).verdict is Verdict.ENTER
 
 
 def correlated(limit: float = 0.5, *bases: str) -> Scene:
