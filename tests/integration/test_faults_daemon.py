@@ -40,7 +40,7 @@ async def is_guarded(daemon: SmallDaemon) -> None:
 async def trades_again(daemon: SmallDaemon, symbol: str = ETH) -> None:
     """The next forecast is taken, and everything agrees afterwards."""
     await daemon.has_recovered()
-    await eventually(lambda: daemon.state.breakers.trading_state is TradingState.ACTIVE)
+    await eventually(lambda: daemon.state.guard.breakers.trading_state is TradingState.ACTIVE)
     await daemon.next_candle()
     daemon.forecast(symbol)
     await daemon.is_entered(symbol)
@@ -98,11 +98,11 @@ async def test_what_happens_while_the_account_stream_is_away_is_found(
         daemon.forecast()
         await daemon.is_entered()
         await daemon.is_settled()
-        stop = daemon.state.tracker.open_orders(BTC)[0]
+        stop = daemon.state.orders.tracker.open_orders(BTC)[0]
         await daemon.faults.begin("account_gap", next=0)
         await daemon.faults.begin(kind, **parameters)
         await raw_orders(daemon.bench.exchange).cancel_order(stop.exchange_id, BTC)
-        await eventually(lambda: not daemon.state.account_is_live or len(daemon.orders(Purpose.STOP)) > 1)
+        await eventually(lambda: not daemon.state.account.is_live or len(daemon.orders(Purpose.STOP)) > 1)
         await eventually(lambda: len(daemon.orders(Purpose.STOP)) > 1 and daemon.is_protected())
         await daemon.faults.clear()
         await trades_again(daemon)
@@ -113,7 +113,7 @@ async def test_a_port_that_refuses_leaves_the_position_to_its_stop_and_opens_not
         daemon.forecast()
         await daemon.is_entered()
         await daemon.faults.begin("refuse_connections", for_s=2.5)
-        await eventually(lambda: daemon.state.breakers.trading_state is TradingState.REDUCING)
+        await eventually(lambda: daemon.state.guard.breakers.trading_state is TradingState.REDUCING)
         orders = len(daemon.orders())
         await opens_nothing(daemon, "account stream is not live")
         await is_guarded(daemon)
@@ -129,7 +129,7 @@ async def test_a_clock_that_is_wrong_reduces_until_it_is_right_again(
         daemon.forecast()
         await daemon.is_entered()
         await daemon.faults.begin("clock_skew", skew_ms=1_800)
-        await eventually(lambda: any("clock +" in str(reason) for reason in daemon.state.breakers.reasons))
+        await eventually(lambda: any("clock +" in str(reason) for reason in daemon.state.guard.breakers.reasons))
         await opens_nothing(daemon, "clock +")
         await is_guarded(daemon)
         await daemon.faults.clear()

@@ -98,8 +98,8 @@ async def test_maintenance_leaves_a_position_protected_and_trading_goes_on(tmp_p
         daemon.forecast()
         await daemon.is_entered()
         await daemon.faults.begin("maintenance", for_s=1.5)
-        await eventually(lambda: not daemon.state.account_is_live)
-        await eventually(lambda: daemon.state.account_is_live)
+        await eventually(lambda: not daemon.state.account.is_live)
+        await eventually(lambda: daemon.state.account.is_live)
         await daemon.assert_agrees_with_exchange()
         assert daemon.is_protected()
 
@@ -113,7 +113,7 @@ async def test_a_stop_cancelled_by_hand_during_a_silent_gap_is_found_and_replace
         await daemon.is_entered()
         await daemon.is_settled()
         await daemon.faults.begin("account_gap", next=0)
-        stop = daemon.state.tracker.open_orders(BTC)[0]
+        stop = daemon.state.orders.tracker.open_orders(BTC)[0]
         await raw_orders(daemon.bench.exchange).cancel_order(stop.exchange_id, BTC)
         await eventually(lambda: len(daemon.orders(Purpose.STOP)) == 2 and daemon.is_protected())
         await daemon.faults.clear()

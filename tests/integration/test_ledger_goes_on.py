@@ -23,7 +23,7 @@ def trades_of(engine: Resumed) -> list[ClosedTrade]:
 
 def is_protected(engine: Resumed, symbol: str) -> bool:
     """Resting stops cover the whole of it."""
-    held = engine.engine.state.ledger.quantity(symbol)
+    held = engine.engine.state.account.ledger.quantity(symbol)
     wanted = engine.instruments[symbol].round_quantity(abs(held))
     return sum((quantity for quantity, _ in engine.stops(symbol)), Decimal(0)) == wanted > 0
 
@@ -38,18 +38,18 @@ def agrees_with_itself(engine: Resumed) -> None:
     again = EngineState(engine.settings, engine.instruments, ledger_id=found.ledger_id)
     again.restore(found)
     assert again.ledger_id == state.ledger_id
-    assert again.plans == state.plans
-    assert again.algorithms == state.algorithms
-    assert again.tickets == state.tickets
-    assert again.exits == state.exits
-    assert dict(again.ledger.balances) == dict(state.ledger.balances)
-    assert dict(again.ledger.dust) == dict(state.ledger.dust)
-    assert {s: p for s, p in again.ledger.positions.items() if not p.is_flat} == {
-        s: p for s, p in state.ledger.positions.items() if not p.is_flat
+    assert again.positions.plans == state.positions.plans
+    assert again.orders.algorithms == state.orders.algorithms
+    assert again.positions.tickets == state.positions.tickets
+    assert again.positions.exits == state.positions.exits
+    assert dict(again.account.ledger.balances) == dict(state.account.ledger.balances)
+    assert dict(again.account.ledger.dust) == dict(state.account.ledger.dust)
+    assert {s: p for s, p in again.account.ledger.positions.items() if not p.is_flat} == {
+        s: p for s, p in state.account.ledger.positions.items() if not p.is_flat
     }
-    assert (again.breakers.trading_state, again.breakers.reasons) == (
-        state.breakers.trading_state,
-        state.breakers.reasons,
+    assert (again.guard.breakers.trading_state, again.guard.breakers.reasons) == (
+        state.guard.breakers.trading_state,
+        state.guard.breakers.reasons,
     )
     assert found.last_seq == engine.memory.last_seq
 
@@ -68,12 +68,12 @@ def entries(tmp_path: Path) -> Resumed:
 def test_orders_in_doubt_are_found_or_known_to_be_absent(entries: Resumed) -> None:
     stored = {order.client_id: order.status for order in entries.remembered.orders}
     doubted = {name for name, status in stored.items() if status in (OrderStatus.PENDING, OrderStatus.UNKNOWN)}
-    known = [entries.engine.state.tracker.by_client_id(name) for name in doubted]
+    known = [entries.engine.state.orders.tracker.by_client_id(name) for name in doubted]
     assert {(order.symbol, stored[order.client_id], order.status) for order in known if order is not None} == {
         (BNB, OrderStatus.UNKNOWN, OrderStatus.FILLED),
         (ETH, OrderStatus.PENDING, OrderStatus.NOT_PLACED),
     }
-    assert entries.engine.state.ledger.quantity(BNB) == Decimal("5.97302100")
+    assert entries.engine.state.account.ledger.quantity(BNB) == Decimal("5.97302100")
     agrees_with_itself(entries)
 
 
@@ -81,7 +81,7 @@ def test_every_position_is_protected_at_once(entries: Resumed) -> None:
     for symbol in (BTC, ETH, SOL, BNB):
         assert is_protected(entries, symbol), symbol
     assert entries.stops(BTC) == [(Decimal("5.956"), Decimal("101.85"))]
-    plan = entries.engine.state.plans[BNB]  # from the ticket that was kept
+    plan = entries.engine.state.positions.plans[BNB]  # from the ticket that was kept
     assert plan.stop_price == pytest.approx(99.0099)
     assert plan.take_profit_price == pytest.approx(104.0104)
 
@@ -96,8 +96,8 @@ def test_a_candle_that_was_decided_on_is_not_decided_on_again(entries: Resumed) 
 
 
 def test_a_pause_and_a_drifted_model_hold_until_a_person_resumes(entries: Resumed) -> None:
-    assert entries.engine.state.breakers.trading_state == "reducing"
-    assert [str(reason) for reason in entries.engine.state.breakers.reasons] == ["paused by command"]
+    assert entries.engine.state.guard.breakers.trading_state == "reducing"
+    assert [str(reason) for reason in entries.engine.state.guard.breakers.reasons] == ["paused by command"]
     entries.forecast(symbol=ADA)
     record = entries.last_record()
     assert (record.symbol, record.verdict) == (ADA, Verdict.SKIP)
@@ -116,9 +116,9 @@ def test_the_slices_of_an_entry_go_on(entries: Resumed) -> None:
     for _ in range(30):
         entries.advance(10_000)
         entries.price(100.0, ETH)
-    assert entries.engine.state.algorithms == {}
-    assert entries.engine.state.tickets == {}
-    assert entries.engine.state.ledger.quantity(ETH) == Decimal("5.97302100")
+    assert entries.engine.state.orders.algorithms == {}
+    assert entries.engine.state.positions.tickets == {}
+    assert entries.engine.state.account.ledger.quantity(ETH) == Decimal("5.97302100")
     assert is_protected(entries, ETH)
     agrees_with_itself(entries)
 
@@ -127,7 +127,7 @@ def test_an_exit_in_slices_goes_on(entries: Resumed) -> None:
     for _ in range(12):
         entries.advance(10_000)
         entries.price(100.0, XRP)
-    assert entries.engine.state.exits == {}
+    assert entries.engine.state.positions.exits == {}
     [trade] = [trade for trade in trades_of(entries) if trade.symbol == XRP]
     assert (str(trade.reason), trade.closed_ms > 1_700_000_300_000) == ("signal turned", True)
     assert trade.profit_quote == Decimal("-1.195420040000000000")  # with what the version before had sold
@@ -135,13 +135,13 @@ def test_an_exit_in_slices_goes_on(entries: Resumed) -> None:
 
 
 def test_a_stop_that_trails_closes_the_position(entries: Resumed) -> None:
-    assert entries.engine.state.breakers.losses_in_a_row == 1
+    assert entries.engine.state.guard.breakers.losses_in_a_row == 1
     entries.price(101.8, BTC)
     [trade] = [trade for trade in trades_of(entries) if trade.symbol == BTC]
     assert trade.profit_quote > 0
     assert trade.opened_ms == 1_700_000_061_000
-    assert BTC not in entries.engine.state.plans
-    assert entries.engine.state.breakers.losses_in_a_row == 0
+    assert BTC not in entries.engine.state.positions.plans
+    assert entries.engine.state.guard.breakers.losses_in_a_row == 0
     agrees_with_itself(entries)
 
 
@@ -150,8 +150,8 @@ def test_a_resting_entry_is_repriced_and_given_up_in_time(entries: Resumed) -> N
     for _ in range(20):
         entries.advance(10_000)
         entries.price(100.0, SOL)
-    assert not [a for a in entries.engine.state.algorithms.values() if a.symbol == SOL]
-    assert SOL not in entries.engine.state.tickets
+    assert not [a for a in entries.engine.state.orders.algorithms.values() if a.symbol == SOL]
+    assert SOL not in entries.engine.state.positions.tickets
     assert is_protected(entries, SOL)
     agrees_with_itself(entries)
 
@@ -185,9 +185,13 @@ def test_a_kill_goes_on_until_everything_is_closed(halted: Resumed) -> None:
     assert {(trade.symbol, str(trade.reason)) for trade in trades_of(halted)} == {(long, "kill"), (short, "kill")}
     assert halted.positions() == []
     assert halted.exchange.open_orders() == []
-    assert (halted.engine.state.exits, halted.engine.state.plans, halted.engine.state.algorithms) == ({}, {}, {})
-    assert halted.engine.state.breakers.trading_state == "halted"
-    assert [str(reason) for reason in halted.engine.state.breakers.reasons] == ["killed by command"]
+    assert (
+        halted.engine.state.positions.exits,
+        halted.engine.state.positions.plans,
+        halted.engine.state.orders.algorithms,
+    ) == ({}, {}, {})
+    assert halted.engine.state.guard.breakers.trading_state == "halted"
+    assert [str(reason) for reason in halted.engine.state.guard.breakers.reasons] == ["killed by command"]
     agrees_with_itself(halted)
 
 
@@ -200,15 +204,15 @@ def test_it_stays_halted_until_a_person_resumes(halted: Resumed) -> None:
         "model drifted: feature_drift 41%>30%, wins t=-3.4<-3.0",
     ]
     halted.command(CommandName.RESUME)
-    assert halted.engine.state.breakers.trading_state == "active"
+    assert halted.engine.state.guard.breakers.trading_state == "active"
     agrees_with_itself(halted)
 
 
 def test_funding_that_was_booked_is_not_booked_again(halted: Resumed) -> None:
-    before = halted.engine.state.ledger.total("USDT")
+    before = halted.engine.state.account.ledger.total("USDT")
     halted.reconcile()
     halted.reconcile()
-    assert halted.engine.state.ledger.total("USDT") == before
+    assert halted.engine.state.account.ledger.total("USDT") == before
     assert [n for n in halted.decided(Notify) if n.event.startswith("account.")] == []
     agrees_with_itself(halted)
 
@@ -229,8 +233,8 @@ def test_every_exit_goes_on_with_its_reason(tmp_path: Path) -> None:
     partial = "PART/USDT:USDT"
     closed = {trade.symbol: str(trade.reason) for trade in trades_of(engine)}
     assert closed == {symbol: reason for symbol, reason in wanted.items() if symbol != partial}
-    assert engine.engine.state.exits == {}
-    assert engine.engine.state.ledger.quantity(partial) == Decimal("3.001")
+    assert engine.engine.state.positions.exits == {}
+    assert engine.engine.state.account.ledger.quantity(partial) == Decimal("3.001")
     assert is_protected(engine, partial)
     agrees_with_itself(engine)
 
@@ -246,7 +250,7 @@ def test_an_exit_that_never_left_is_not_counted_as_a_try(tmp_path: Path) -> None
         engine.price(100.0, symbol)
     engine.fault = lambda order: "not_sent"
     engine.restart()
-    kept = engine.engine.state.exits[bare]
+    kept = engine.engine.state.positions.exits[bare]
     assert (kept.attempt, kept.waits) == (0, stored.kept["exit"][bare]["waits"] + 1)
 
 
@@ -271,14 +275,14 @@ def test_a_daemons_slices_and_stops_go_on(tmp_path: Path) -> None:
     assert (doubtful.symbol, doubtful.intent.purpose, doubtful.intent.side) == (ETH, Purpose.STOP, Side.SELL)
     assert is_protected(engine, BTC)
     assert is_protected(engine, ETH)
-    bought = {symbol: engine.engine.state.ledger.quantity(symbol) for symbol in (BTC, ETH)}
+    bought = {symbol: engine.engine.state.account.ledger.quantity(symbol) for symbol in (BTC, ETH)}
     for _ in range(60):
         engine.advance(10_000)
         for symbol in (BTC, ETH):
             engine.price(prices[symbol], symbol)
-    assert engine.engine.state.algorithms == {}
+    assert engine.engine.state.orders.algorithms == {}
     for symbol in (BTC, ETH):
-        assert engine.engine.state.ledger.quantity(symbol) > bought[symbol]
+        assert engine.engine.state.account.ledger.quantity(symbol) > bought[symbol]
         assert is_protected(engine, symbol)
     agrees_with_itself(engine)
 
@@ -290,7 +294,7 @@ def test_a_daemons_short_is_guarded_and_its_order_in_doubt_goes_on(tmp_path: Pat
         (short, Purpose.STOP),
         (entry, Purpose.ENTRY),
     }
-    assert engine.engine.state.ledger.quantity(short) == Decimal("-0.028")
+    assert engine.engine.state.account.ledger.quantity(short) == Decimal("-0.028")
     assert is_protected(engine, short)
     [(_, stop_price)] = engine.stops(short)
     assert stop_price is not None
@@ -298,6 +302,6 @@ def test_a_daemons_short_is_guarded_and_its_order_in_doubt_goes_on(tmp_path: Pat
     [trade] = trades_of(engine)
     assert (trade.symbol, trade.side, str(trade.reason)) == (short, "sell", "stop")
     engine.advance(700_000)
-    assert engine.engine.state.algorithms == {}
-    assert engine.engine.state.tickets == {}
+    assert engine.engine.state.orders.algorithms == {}
+    assert engine.engine.state.positions.tickets == {}
     agrees_with_itself(engine)

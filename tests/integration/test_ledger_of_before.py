@@ -14,7 +14,8 @@ from trader.adapters.sql import SqlLedgerReader
 from trader.cli import main
 from trader.domain.orders import Order
 from trader.engine.engine import Engine
-from trader.engine.state import KEPT_TYPES, EngineState
+from trader.engine.kept import KEPT_TYPES
+from trader.engine.state import EngineState
 
 NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances")
@@ -68,7 +69,7 @@ def test_every_row_is_remembered(stored: StoredLedger) -> None:
     reader = SqlLedgerReader(stored.path)
     trading_state, reasons = reader.trading_state()
     reader.close()
-    assert trading_state == told["status"]["trading_state"] == restored(stored)[0].breakers.trading_state
+    assert trading_state == told["status"]["trading_state"] == restored(stored)[0].guard.breakers.trading_state
     same(reasons, told["status"]["trading_reasons"])
     same(remembered.equity, {name: told["status"]["money"][name] for name in ("equity", "cash", "peak", "day_start")})
     newest: dict[str, int] = {}
@@ -81,27 +82,30 @@ def test_the_engine_has_every_part_as_it_was_kept(stored: StoredLedger) -> None:
     state, in_doubt = restored(stored)
     kept = stored.kept
     parts: dict[str, Mapping[str, object]] = {
-        "plan": state.plans, "algorithm": state.algorithms, "ticket": state.tickets, "exit": state.exits
-    }  # fmt: skip
+        "plan": state.positions.plans,
+        "algorithm": state.orders.algorithms,
+        "ticket": state.positions.tickets,
+        "exit": state.positions.exits,
+    }
     for kind, values in parts.items():
         assert values.keys() == kept.get(kind, {}).keys(), kind
         same(values, kept.get(kind, {}), kind)
     same(
         {s: m.regime for s, m in state.markets.items() if m.regime}, {s: r["regime"] for s, r in kept["regime"].items()}
     )
-    same(state.breakers, kept["breakers"][""], "breakers")
-    same(state.health, kept["health"][""] if "health" in kept else None, "health")
-    same(state.ledger.dust, kept.get("dust", {"": {"amounts": {}}})[""]["amounts"], "dust")
+    same(state.guard.breakers, kept["breakers"][""], "breakers")
+    same(state.model.health, kept["health"][""] if "health" in kept else None, "health")
+    same(state.account.ledger.dust, kept.get("dust", {"": {"amounts": {}}})[""]["amounts"], "dust")
     since = Engine(stored.settings, state).reconcile_scope().fills_since_ms
     for symbol in {row["symbol"] for row in stored.told["fills"]}:  # not from the beginning
         newest_ms = max(row["ts_ms"] for row in stored.told["fills"] if row["symbol"] == symbol)
         assert newest_ms - DAY_MS <= since[symbol] < newest_ms
-    assert (state.is_opened, state.opened_ms) == (True, kept["opened"][""]["opened_ms"])
+    assert (state.account.is_opened, state.account.opened_ms) == (True, kept["opened"][""]["opened_ms"])
     rows = {row["client_id"]: row for row in stored.told["orders"]}
     unsure = {name for name, row in rows.items() if row["status"] in ("pending", "unknown")}
     assert {order.client_id for order in in_doubt} == {n for n in unsure if rows[n]["status"] == "pending"}
-    assert {order.client_id for order in state.tracker.unknown()} == unsure
-    assert {o.client_id for o in state.tracker.open_orders()} == unsure | {
+    assert {order.client_id for order in state.orders.tracker.unknown()} == unsure
+    assert {o.client_id for o in state.orders.tracker.open_orders()} == unsure | {
         name for name, row in rows.items() if row["status"] in OPEN
     }
 
@@ -118,11 +122,11 @@ def test_whatever_that_version_may_have_kept_is_read(kind: str, tmp_path: Path) 
         blob = {(kind, other["key"]): bytes.fromhex(other["hex"])}
         state.restore(msgspec.structs.replace(remembered, state={**remembered.state, **blob}))
         found: dict[str, Mapping[str, object]] = {
-            "algorithm": state.algorithms,
-            "exit": state.exits,
-            "ticket": state.tickets,
-            "breakers": {"": state.breakers},
-            "health": {"": state.health},
+            "algorithm": state.orders.algorithms,
+            "exit": state.positions.exits,
+            "ticket": state.positions.tickets,
+            "breakers": {"": state.guard.breakers},
+            "health": {"": state.model.health},
             "regime": {symbol: {"regime": market.regime} for symbol, market in state.markets.items()},
         }
         same(found[kind][other["key"]], msgspec.msgpack.decode(bytes.fromhex(other["hex"])), kind)

@@ -85,4 +85,6 @@ def test_it_decides_as_the_version_before_did(name: str, tmp_path: Path) -> None
     for number, (now, then) in enumerate(zip(did, told["did"], strict=False)):
         assert now == then, number
     assert len(did) == len(told["did"])
-    assert {c: str(total) for c, total in sorted(engine.engine.state.ledger.balances.items())} == told["balances"]
+    assert {c: str(total) for c, total in sorted(engine.engine.state.account.ledger.balances.items())} == told[
+        "balances"
+    ]

@@ -274,6 +274,6 @@ def test_a_symbol_that_is_done_with_may_go(stored: StoredLedger) -> None:
         engine.price(103.0 if symbol == "BTC/USDT" else 100.0, symbol)
     engine.restart()
     theirs = {balance.currency: balance.total for balance in engine.exchange.balances()}
-    assert engine.engine.state.ledger.total("ADA") == theirs["ADA"] > 0
+    assert engine.engine.state.account.ledger.total("ADA") == theirs["ADA"] > 0
     assert "ADA/USDT" not in engine.engine.state.markets
     assert {row.symbol for row in SqlLedgerReader(stored.path).trades(limit=10)} == {"ADA/USDT"}

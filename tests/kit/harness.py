@@ -219,7 +219,7 @@ class Harness:
 
     @property
     def held(self) -> Decimal:
-        return self.engine.state.ledger.quantity(self.symbol)
+        return self.engine.state.account.ledger.quantity(self.symbol)
 
     def stops(self, symbol: str = "") -> list[tuple[Decimal, Decimal | None]]:
         """(remaining, stop price) of the stops resting at the exchange."""
@@ -242,15 +242,15 @@ class Harness:
 
     def assert_ledger_equals_exchange(self) -> None:
         theirs = {balance.currency: balance.total for balance in self.venue.balances()}
-        ours = {currency: total for currency, total in self.engine.state.ledger.balances.items() if total}
+        ours = {currency: total for currency, total in self.engine.state.account.ledger.balances.items() if total}
         assert ours == theirs
-        held = {symbol: position.quantity for symbol, position in self.engine.state.ledger.positions.items()}
+        held = {symbol: position.quantity for symbol, position in self.engine.state.account.ledger.positions.items()}
         if self.instruments[self.symbol].can_short:
             assert held == {position.symbol: position.quantity for position in self.positions()}
             return
         for symbol, quantity in held.items():
             base = self.instruments[symbol].base
-            assert quantity + self.engine.state.ledger.dust.get(base, Decimal(0)) <= ours.get(base, Decimal(0))
+            assert quantity + self.engine.state.account.ledger.dust.get(base, Decimal(0)) <= ours.get(base, Decimal(0))
 
     def assert_no_double_orders(self) -> None:
         """Every order at the exchange is one that was written down before, and each exactly once."""

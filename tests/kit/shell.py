@@ -90,7 +90,7 @@ class Shell:
         self.feed.push(BookUpdated(book=a_book(size=50.0)))
         self.inbox.put(ModelChanged(model=a_model()))
         await self.runner.ready.wait()
-        await eventually(lambda: self.state.equity is not None)
+        await eventually(lambda: self.state.guard.equity is not None)
 
     def forecast(self) -> None:
         """One that is worth a trade."""

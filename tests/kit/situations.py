@@ -150,8 +150,8 @@ class Scene:
     ) -> list[d.Decision]:
         """The exchange states the whole account: what our ledger says, but for what is given."""
         told = {currency: Decimal(total) for currency, total in balances.items()}
-        told = {**self.engine.state.ledger.balances, **told}
-        open_ids = tuple(order.client_id for order in self.engine.state.tracker.open_orders())
+        told = {**self.engine.state.account.ledger.balances, **told}
+        open_ids = tuple(order.client_id for order in self.engine.state.orders.tracker.open_orders())
         listed = tuple(self._margined()) if positions is None else tuple(positions)
         return self.hear(
             Reconciled(
@@ -276,7 +276,7 @@ class Scene:
     def restart(self) -> None:
         """The process ends and starts again: only what was written down is left, and nothing is reconciled yet."""
         books = {symbol: market.book for symbol, market in self.engine.state.markets.items()}
-        model = self.engine.state.model
+        model = self.engine.state.model.in_use
         self._unanswered.clear()
         self.timers.clear()
         self.engine = self._boot()
@@ -292,50 +292,50 @@ class Scene:
     # --- what is ------------------------------------------------------------------------------------------
 
     def order(self, client_id: str) -> Order:
-        order = self.engine.state.tracker.by_client_id(client_id)
+        order = self.engine.state.orders.tracker.by_client_id(client_id)
         assert order is not None, f"no order {client_id}"
         return order
 
     def resting(self, symbol: str = "") -> list[OrderIntent]:
         """Protective stops that have not ended, as they were wanted."""
-        orders = self.engine.state.tracker.open_orders(symbol or self.symbol)
+        orders = self.engine.state.orders.tracker.open_orders(symbol or self.symbol)
         return [order.intent for order in orders if order.intent.purpose is Purpose.STOP]
 
     def held(self, symbol: str = "") -> Decimal:
         """Base units, below 0 short."""
-        return self.engine.state.ledger.quantity(symbol or self.symbol)
+        return self.engine.state.account.ledger.quantity(symbol or self.symbol)
 
     def cash(self, currency: str = "USDT") -> Decimal:
-        return self.engine.state.ledger.total(currency)
+        return self.engine.state.account.ledger.total(currency)
 
     def plan(self, symbol: str = "") -> PositionPlan:
-        return self.engine.state.plans[symbol or self.symbol]
+        return self.engine.state.positions.plans[symbol or self.symbol]
 
     def position(self, symbol: str = "") -> Position:
-        return self.engine.state.ledger.positions[symbol or self.symbol]
+        return self.engine.state.account.ledger.positions[symbol or self.symbol]
 
     @property
     def opened_ms(self) -> int:
         """When the ledger began."""
-        return self.engine.state.opened_ms
+        return self.engine.state.account.opened_ms
 
     def has_plan(self, symbol: str = "") -> bool:
-        return (symbol or self.symbol) in self.engine.state.plans
+        return (symbol or self.symbol) in self.engine.state.positions.plans
 
     def is_leaving(self, symbol: str = "") -> bool:
         """Whether an exit is under way."""
-        return (symbol or self.symbol) in self.engine.state.exits
+        return (symbol or self.symbol) in self.engine.state.positions.exits
 
     @property
     def equity(self) -> d.EquitySnapshot:
-        snapshot = self.engine.state.equity
+        snapshot = self.engine.state.guard.equity
         assert snapshot is not None, "equity is not known"
         return snapshot
 
     def trading(self) -> tuple[d.TradingState, tuple[str, ...]]:
         """The trading state and why."""
         state = self.engine.state
-        return state.breakers.trading_state, tuple(str(reason) for reason in state.breakers.reasons)
+        return state.guard.breakers.trading_state, tuple(str(reason) for reason in state.guard.breakers.reasons)
 
     def counted(self, *names: str) -> tuple[int, ...]:
         """What the engine has counted since its start, for the status."""
@@ -343,7 +343,7 @@ class Scene:
 
     def stops(self, symbol: str = "") -> list[tuple[Decimal, Decimal | None]]:
         """(remaining, stop price) of the protective stops that have not ended."""
-        orders = self.engine.state.tracker.open_orders(symbol or self.symbol)
+        orders = self.engine.state.orders.tracker.open_orders(symbol or self.symbol)
         return [(o.remaining, o.intent.stop_price) for o in orders if o.intent.purpose is Purpose.STOP]
 
     def _boot(self) -> Engine:
@@ -361,7 +361,7 @@ class Scene:
         return self.order(client_id)
 
     def _margined(self) -> list[Position]:
-        held = self.engine.state.ledger.positions.values()
+        held = self.engine.state.account.ledger.positions.values()
         return [position for position in held if self.instruments[position.symbol].can_short]
 
     def _touch(self, order: Order) -> Decimal:

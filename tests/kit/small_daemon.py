@@ -149,7 +149,7 @@ class SmallDaemon:
         return [order for order in self.journal.memory.orders if purpose in (None, order.intent.purpose)]
 
     def held(self, symbol: str = BTC) -> Decimal:
-        return self.state.ledger.quantity(symbol)
+        return self.state.account.ledger.quantity(symbol)
 
     def is_protected(self, symbol: str = BTC) -> bool:
         """There is a position, and resting stops cover all of it that can be sold."""
@@ -158,7 +158,7 @@ class SmallDaemon:
 
     def guarded(self, symbol: str = BTC) -> Decimal:
         """How much resting stops would sell."""
-        open_orders = self.state.tracker.open_orders(symbol)
+        open_orders = self.state.orders.tracker.open_orders(symbol)
         resting = [o for o in open_orders if o.intent.purpose is Purpose.STOP and o.status is OrderStatus.OPEN]
         return sum((order.remaining for order in resting), Decimal(0))
 
@@ -175,10 +175,10 @@ class SmallDaemon:
         """Nothing is under way, and every order is in a known state."""
         await eventually(
             lambda: (
-                self.state.is_ready
-                and self.state.account_is_live
+                self.state.account.is_reconciled
+                and self.state.account.is_live
                 and self.runner.engine.is_settled()
-                and not self.state.algorithms
+                and not self.state.orders.algorithms
             )
         )
 
@@ -194,8 +194,8 @@ class SmallDaemon:
         await eventually(
             lambda: (
                 all(market.stream == "live" for market in self.state.markets.values())
-                and self.state.account_is_live
-                and not self.state.tracker.unsettled()
+                and self.state.account.is_live
+                and not self.state.orders.tracker.unsettled()
                 and all(self.is_protected(s) or not self.held(s) or self.is_dust(s) for s in SYMBOLS)
             )
         )
@@ -205,13 +205,13 @@ class SmallDaemon:
         await self.is_settled()
         truth = await self.bench.truth()
         theirs = {currency: Decimal(b["free"]) + Decimal(b["locked"]) for currency, b in truth["balances"].items()}
-        ours = dict(self.state.ledger.balances)
+        ours = dict(self.state.account.ledger.balances)
         assert {c: total for c, total in ours.items() if total} == {c: total for c, total in theirs.items() if total}
         placed = [order["clientOrderId"] for order in truth["orders"]]
         assert len(placed) == len(set(placed))
         assert set(placed) <= {order.client_id for order in self.orders()}
         open_there = {o["clientOrderId"] for o in truth["orders"] if o["status"] in ("NEW", "PARTIALLY_FILLED")}
-        assert open_there == {order.client_id for order in self.state.tracker.open_orders()}
+        assert open_there == {order.client_id for order in self.state.orders.tracker.open_orders()}
 
 
 @asynccontextmanager
@@ -245,7 +245,7 @@ async def small_daemon(
         try:
             inbox.put(ModelChanged(model=a_model()))
             await asyncio.wait_for(runner.ready.wait(), 20)
-            await eventually(lambda: len(state.prices()) == len(SYMBOLS) and state.equity is not None)
+            await eventually(lambda: len(state.prices()) == len(SYMBOLS) and state.guard.equity is not None)
             await eventually(lambda: all(market.stream == "live" for market in state.markets.values()))
             yield daemon
         finally:

@@ -96,16 +96,16 @@ def test_books_agree_and_positions_are_protected(
     harness.assert_ledger_equals_exchange()
     harness.assert_no_double_orders()
     state = harness.engine.state
-    assert not state.tracker.unknown()
-    assert not state.tracker.unsettled()
+    assert not state.orders.tracker.unknown()
+    assert not state.orders.tracker.unsettled()
     held = harness.instruments[SYMBOL].round_quantity(harness.held)
     resting = sum(quantity for quantity, _ in harness.stops())
-    if SYMBOL in state.exits or SYMBOL in state.tickets:
+    if SYMBOL in state.positions.exits or SYMBOL in state.positions.tickets:
         assert resting <= held
     else:
-        assert resting == held, (harness.held, harness.stops(), state.plans.get(SYMBOL))
+        assert resting == held, (harness.held, harness.stops(), state.positions.plans.get(SYMBOL))
     if held:
-        assert SYMBOL in state.plans
+        assert SYMBOL in state.positions.plans
 
 
 @given(
@@ -123,15 +123,15 @@ def test_perpetuals_agree_to_the_last_digit_with_funding_and_others_trading(
     harness.assert_ledger_equals_exchange()
     harness.assert_no_double_orders()
     state, held = harness.engine.state, harness.held
-    assert not state.tracker.unknown()
-    assert not state.tracker.unsettled()
-    assert state.payment_ids.keys() >= {payment.payment_id for payment in harness.payments()}
+    assert not state.orders.tracker.unknown()
+    assert not state.orders.tracker.unsettled()
+    assert state.account.payment_ids.keys() >= {payment.payment_id for payment in harness.payments()}
     unexplained = {"account.transfer", "account.position", "order.anomaly", "invariant.broken"}
     assert not unexplained & {notice.event for notice in harness.decided(Notify)}
-    if harness.symbol not in state.exits and harness.symbol not in state.tickets:
+    if harness.symbol not in state.positions.exits and harness.symbol not in state.positions.tickets:
         assert [quantity for quantity, _ in harness.stops()] == ([abs(held)] if held else [])
     if held:
-        assert harness.symbol in state.plans or harness.symbol in state.exits
+        assert harness.symbol in state.positions.plans or harness.symbol in state.positions.exits
 
 
 def test_perpetuals_are_traded_in_both_directions_and_pay_funding() -> None:

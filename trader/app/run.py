@@ -146,7 +146,7 @@ async def _trade(
         symbols=len(instruments),
         strategy=", ".join(sorted({one.strategy_id for one in strategies.values()})),
         model="none" if model is None else model.info.model_id,
-        positions=len(state.plans),
+        positions=len(state.positions.plans),
         orders_in_doubt=len(doubtful),
     )
     exchange_settings = settings.exchange

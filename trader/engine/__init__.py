@@ -1,7 +1,7 @@
 """The synchronous core. `Engine.process(event) -> list[Decision]` decides; it does no I/O and reads no clock.
 
 engine      the one place where decisions are made: which event goes to which handler
-state       all changing state, each part with one writer; `remembered` and `older` what a restart takes from it
+state       all changing state in named parts; `kept` what of it is journalled, `remembered` and `older` its way back
 desk        what handlers share while one event is processed
 decide      a candle close: the strategy is asked, `admission` and `opening` have their say
 exits       closing positions; `protection` the stop that rests at the exchange

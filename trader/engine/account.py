@@ -11,8 +11,8 @@ from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
 from trader.engine import adoption, algorithms, exits, guard, opening, order_news
 from trader.engine.desk import Desk
+from trader.engine.kept import OpenedKept
 from trader.engine.protection import protect
-from trader.engine.state import OpenedKept
 from trader.execution.reconcile import Discrepancy, DiscrepancyKind, compare
 
 # beyond so many ids those older than a week go: only the last day is asked for again (`engine._PAYMENT_MARGIN_MS`)
@@ -22,16 +22,16 @@ _REMEMBERED_PAYMENTS, _PAYMENTS_KEPT_MS = 5_000, WEEK_MS
 def on_reconciled(desk: Desk, event: Reconciled) -> None:
     """Open the gate the first time; afterwards name every difference that was seen twice."""
     state = desk.state
-    state.last_reconciled_ms = desk.now_ms
-    if not state.is_opened:
+    state.account.last_reconciled_ms = desk.now_ms
+    if not state.account.is_opened:
         _open_ledger(desk, event)
     elif not _is_moving(desk):
         for symbol, market in state.markets.items():
             if market.instrument.can_short:
                 order_news.book_foreign(desk, symbol)
         _compare(desk, event)
-    if not state.is_ready:
-        state.is_ready = True
+    if not state.account.is_reconciled:
+        state.account.is_reconciled = True
         _resume(desk)
     adoption.answer(desk, is_asked_again=True)
     for symbol in state.markets:
@@ -41,15 +41,19 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
 def on_payment(desk: Desk, payment: Payment) -> None:
     """Money moved without a fill: booked once, as what it is."""
     state = desk.state
-    if not state.is_opened or payment.payment_id in state.payment_ids or payment.ts_ms < state.opened_ms:
+    if (
+        not state.account.is_opened
+        or payment.payment_id in state.account.payment_ids
+        or payment.ts_ms < state.account.opened_ms
+    ):
         return
-    state.payment_ids[payment.payment_id] = payment.ts_ms
-    state.last_payment_ms = max(state.last_payment_ms, payment.ts_ms)
-    if len(state.payment_ids) > _REMEMBERED_PAYMENTS:
-        horizon_ms = state.last_payment_ms - _PAYMENTS_KEPT_MS
-        state.payment_ids = {name: ts for name, ts in state.payment_ids.items() if ts >= horizon_ms}
+    state.account.payment_ids[payment.payment_id] = payment.ts_ms
+    state.account.last_payment_ms = max(state.account.last_payment_ms, payment.ts_ms)
+    if len(state.account.payment_ids) > _REMEMBERED_PAYMENTS:
+        horizon_ms = state.account.last_payment_ms - _PAYMENTS_KEPT_MS
+        state.account.payment_ids = {name: ts for name, ts in state.account.payment_ids.items() if ts >= horizon_ms}
     desk.emit(KeepPayment(payment))
-    change = state.ledger.pay(payment)
+    change = state.account.ledger.pay(payment)
     if change.position is not None:
         desk.emit(KeepPosition(change.position))
     for balance in change.balances:
@@ -61,25 +65,25 @@ def on_payment(desk: Desk, payment: Payment) -> None:
 
 def on_balances(desk: Desk, event: BalancesReported) -> None:
     """Balances as they change: looked at now, or once nothing is under way any more."""
-    desk.state.told_balances.update({balance.currency: balance.total for balance in event.balances})
+    desk.state.account.told_balances.update({balance.currency: balance.total for balance in event.balances})
     check_told(desk)
 
 
 def check_told(desk: Desk) -> None:
     """A pushed balance that does not fit our ledger while nothing is under way deserves a full look."""
     state = desk.state
-    if not state.told_balances or not state.is_opened or _is_moving(desk):
+    if not state.account.told_balances or not state.account.is_opened or _is_moving(desk):
         return
-    if any(state.ledger.total(currency) != total for currency, total in state.told_balances.items()):
+    if any(state.account.ledger.total(currency) != total for currency, total in state.account.told_balances.items()):
         desk.emit(RequestReconcile("a balance changed without a fill of ours"))
-    state.told_balances.clear()
+    state.account.told_balances.clear()
 
 
 def _open_ledger(desk: Desk, event: Reconciled) -> None:
     balances = event.balances
-    desk.state.ledger.open_with(balances)
-    desk.state.is_opened = True
-    desk.state.opened_ms = desk.now_ms
+    desk.state.account.ledger.open_with(balances)
+    desk.state.account.is_opened = True
+    desk.state.account.opened_ms = desk.now_ms
     desk.keep("opened", "", OpenedKept(desk.now_ms))
     for balance in balances:
         desk.emit(KeepBalance(Balance(balance.currency, balance.total)))
@@ -91,7 +95,7 @@ def _open_ledger(desk: Desk, event: Reconciled) -> None:
 
 def _is_moving(desk: Desk) -> bool:
     """Whether fills may be on their way: a comparison would only see them half."""
-    tracker = desk.state.tracker
+    tracker = desk.state.orders.tracker
     return any(order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN) for order in tracker.open_orders()) or bool(
         tracker.unsettled()
     )
@@ -100,9 +104,9 @@ def _is_moving(desk: Desk) -> bool:
 def _compare(desk: Desk, event: Reconciled) -> None:
     state = desk.state
     found = compare(
-        balances=state.ledger.balances,
-        positions=state.ledger.positions,
-        orders=state.tracker.open_orders(),
+        balances=state.account.ledger.balances,
+        positions=state.account.ledger.positions,
+        orders=state.orders.tracker.open_orders(),
         reported_balances=event.balances,
         reported_positions=event.positions,
         open_client_ids=event.open_client_ids,
@@ -110,8 +114,8 @@ def _compare(desk: Desk, event: Reconciled) -> None:
         prices=state.prices(),
     )
     suspects = {discrepancy.key: discrepancy for discrepancy in found}
-    confirmed = [discrepancy for key, discrepancy in suspects.items() if key in state.suspects]
-    state.suspects = frozenset(suspects)
+    confirmed = [discrepancy for key, discrepancy in suspects.items() if key in state.account.suspects]
+    state.account.suspects = frozenset(suspects)
     if len(confirmed) < len(found):
         desk.emit(RequestReconcile("a difference must be seen twice"))
     for discrepancy in confirmed:
@@ -123,7 +127,7 @@ def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
     state = desk.state
     desk.notify(Level.ALERT, f"account.{discrepancy.kind.value}", discrepancy.text, ref=discrepancy.subject)
     if discrepancy.kind in (DiscrepancyKind.TRANSFER, DiscrepancyKind.MANUAL_TRADE):
-        change = state.ledger.adjust(discrepancy.subject, discrepancy.difference)
+        change = state.account.ledger.adjust(discrepancy.subject, discrepancy.difference)
         if discrepancy.kind is DiscrepancyKind.TRANSFER:
             guard.transferred(desk, discrepancy.subject, discrepancy.difference)
         for balance in change.balances:
@@ -138,11 +142,11 @@ def _accept(desk: Desk, discrepancy: Discrepancy, event: Reconciled) -> None:
 def _follow(desk: Desk, position: Position) -> None:
     """Take a margined position over as the exchange states it. A plan for the other side guards nothing any more."""
     state, symbol = desk.state, position.symbol
-    known = state.ledger.positions.get(symbol)
+    known = state.account.ledger.positions.get(symbol)
     opened_ms = known.opened_ms if known is not None else position.opened_ms or desk.now_ms
     position = msgspec.structs.replace(position, opened_ms=opened_ms)
-    desk.emit(KeepPosition(state.ledger.adopt(position).position or position))
-    plan = state.plans.get(symbol)
+    desk.emit(KeepPosition(state.account.ledger.adopt(position).position or position))
+    plan = state.positions.plans.get(symbol)
     if plan is not None and position.quantity * plan.side.sign <= 0:
         opening.forget_plan(desk, symbol)
 
@@ -150,15 +154,15 @@ def _follow(desk: Desk, position: Position) -> None:
 def _resume(desk: Desk) -> None:
     """After the first reconciliation: algorithms, exits and protection go on from what they remember."""
     state = desk.state
-    for parent_id in list(state.algorithms):
+    for parent_id in list(state.orders.algorithms):
         algorithms.resume_algorithm(desk, parent_id)
-    for symbol, ticket in list(state.tickets.items()):
-        if ticket.parent_id not in state.algorithms:
-            del state.tickets[symbol]
+    for symbol, ticket in list(state.positions.tickets.items()):
+        if ticket.parent_id not in state.orders.algorithms:
+            del state.positions.tickets[symbol]
             desk.keep("ticket", symbol, None)
-    for symbol, wanted in list(state.exits.items()):
-        if wanted.parent_id and wanted.parent_id not in state.algorithms:
+    for symbol, wanted in list(state.positions.exits.items()):
+        if wanted.parent_id and wanted.parent_id not in state.orders.algorithms:
             wanted = msgspec.structs.replace(wanted, parent_id="", asked_ms=desk.now_ms)
-            state.exits[symbol] = wanted
+            state.positions.exits[symbol] = wanted
         desk.wake(TimerId(TimerKind.EXIT, symbol), wanted.not_before_ms)
         exits.drive(desk, symbol)

@@ -17,11 +17,11 @@ def blocked(desk: Desk, market: Market, forecast: Forecast, strategy: Strategy) 
 
 def _account_reasons(desk: Desk) -> list[Reason]:
     state, reasons = desk.state, list[Reason]()
-    if not state.is_ready:
+    if not state.account.is_reconciled:
         reasons.append(because(Code.NOT_RECONCILED))
     if state.is_stopping:
         reasons.append(because(Code.SHUTTING_DOWN))
-    trading = state.breakers
+    trading = state.guard.breakers
     if trading.trading_state is not TradingState.ACTIVE:
         code = Code.HALTED if trading.trading_state is TradingState.HALTED else Code.REDUCING
         reasons.append(because(code, causes=trading.reasons))
@@ -36,16 +36,16 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
     age_ms, candle_ms = desk.now_ms - forecast.candle_close_ms, forecast.candle_close_ms - forecast.candle_open_ms
     if age_ms > desk.settings_of(symbol).strategy.max_forecast_age_candles * candle_ms:
         reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
-    if symbol in desk.state.tickets:
+    if symbol in desk.state.positions.tickets:
         reasons.append(because(Code.ENTRY_UNDER_WAY))
-    if desk.state.tracker.unknown_in(symbol):
+    if desk.state.orders.tracker.unknown_in(symbol):
         reasons.append(because(Code.ORDER_UNKNOWN))
     return reasons
 
 
 def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
     """Real money needs evidence: a model's is its test, a rule's would be a record, which nobody keeps yet."""
-    is_enforced, model, reasons = desk.settings.model.gate == "enforce", desk.state.model, list[Reason]()
+    is_enforced, model, reasons = desk.settings.model.gate == "enforce", desk.state.model.in_use, list[Reason]()
     if not strategy.needs_forecast:
         return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy.strategy_id)] if is_enforced else []
     if is_enforced and model is not None and model.verdict is not ModelVerdict.TRADE:
@@ -65,9 +65,9 @@ def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | No
 
 def too_correlated(desk: Desk, symbol: str, notional_quote: float) -> Reason | None:
     """More exposure than may move together, were `notional_quote` opened too."""
-    assert desk.state.worth is not None
+    assert desk.state.guard.worth is not None
     together = desk.correlated_quote(symbol) + notional_quote
-    most = desk.settings.risk.correlated_exposure_frac * desk.state.worth.equity
+    most = desk.settings.risk.correlated_exposure_frac * desk.state.guard.worth.equity
     if together <= most:
         return None
     quote = desk.market(symbol).instrument.quote

@@ -32,13 +32,13 @@ def answer(desk: Desk, *, is_asked_again: bool) -> None:
     not be closed is tried again.
     """
     state = desk.state
-    found = [position for position in state.ledger.positions.values() if _is_unplanned(desk, position.symbol)]
-    state.unplanned &= {position.symbol for position in found}
+    found = [position for position in state.account.ledger.positions.values() if _is_unplanned(desk, position.symbol)]
+    state.positions.unplanned &= {position.symbol for position in found}
     for position in found:
         symbol = position.symbol
-        if symbol in state.exits:
+        if symbol in state.positions.exits:
             continue
-        is_new = symbol not in state.unplanned
+        is_new = symbol not in state.positions.unplanned
         if is_new:
             _name(desk, position)
         if desk.settings.risk.startup_policy is not StartupPolicy.FLATTEN:
@@ -50,11 +50,15 @@ def answer(desk: Desk, *, is_asked_again: bool) -> None:
 
 def _is_unplanned(desk: Desk, symbol: str) -> bool:
     """Held, and neither guarded nor being bought."""
-    return bool(desk.held(symbol)) and symbol not in desk.state.plans and symbol not in desk.state.tickets
+    return (
+        bool(desk.held(symbol))
+        and symbol not in desk.state.positions.plans
+        and symbol not in desk.state.positions.tickets
+    )
 
 
 def _name(desk: Desk, position: Position) -> None:
-    desk.state.unplanned.add(position.symbol)
+    desk.state.positions.unplanned.add(position.symbol)
     policy = desk.settings.risk.startup_policy
     text = f"{position.quantity} {position.symbol} has no plan; policy {policy.value}"
     desk.notify(Level.ALERT, "position.unplanned", text, symbol=position.symbol)
@@ -104,7 +108,7 @@ def _plan(desk: Desk, position: Position, market: Market, book: Book) -> Positio
 
 def _horizon_ms(desk: Desk) -> int:
     """That of the model in use, or of the one that will be trained."""
-    model, settings = desk.state.model, desk.settings
+    model, settings = desk.state.model.in_use, desk.settings
     if model is not None:
         return model.horizon_candles * timeframe_ms(model.timeframe)
     return settings.model.horizon_candles * timeframe_ms(settings.market.timeframe)

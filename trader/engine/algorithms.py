@@ -54,9 +54,9 @@ def wake_algorithm(desk: Desk, parent_id: str) -> None:
 
 def resume_algorithm(desk: Desk, parent_id: str) -> None:
     """After a restart: what is known of the children, then its timers again."""
-    state = desk.state.algorithms[parent_id]
+    state = desk.state.orders.algorithms[parent_id]
     for child in state.children:
-        order = desk.state.tracker.by_client_id(child.client_id)
+        order = desk.state.orders.tracker.by_client_id(child.client_id)
         if order is not None and not child.is_over:
             child_changed(desk, order)
     _step(desk, parent_id, Started())
@@ -74,7 +74,7 @@ def abort(desk: Desk, parent_id: str, reason: str) -> None:
 
 def _step(desk: Desk, parent_id: str, event: AlgorithmInput) -> None:
     state = desk.algorithm_of(parent_id)
-    if state is None or not desk.state.is_ready:
+    if state is None or not desk.state.account.is_reconciled:
         return  # before the account is reconciled nothing is sent; `resume_algorithm` tells it all again
     changed, actions = step(state, event, _view(desk, state.symbol))
     if changed is not state or actions:
@@ -92,7 +92,7 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                     _step(desk, state.parent_id, ChildRefused(intent.client_id, reasons[0]))
                     return
             case Cancel(ref=ref):
-                order = desk.state.tracker.by_client_id(ref.client_id)
+                order = desk.state.orders.tracker.by_client_id(ref.client_id)
                 if order is not None:
                     desk.cancel(order)
             case Wake(due_ms=due_ms):
@@ -104,15 +104,15 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
 
 def _finish(desk: Desk, parent_id: str) -> None:
     """Write the cost analysis; what the parent was for is told to the engine through `desk.finished`."""
-    state = desk.state.algorithms.pop(parent_id)
+    state = desk.state.orders.algorithms.pop(parent_id)
     desk.keep("algorithm", parent_id, None)
-    orders = [o for c in state.children if (o := desk.state.tracker.by_client_id(c.client_id)) is not None]
+    orders = [o for c in state.children if (o := desk.state.orders.tracker.by_client_id(c.client_id)) is not None]
     desk.emit(RecordExecution(execution_report(state, orders, desk.market(state.symbol).instrument, desk.now_ms)))
     desk.finished.append(state)
 
 
 def _put(desk: Desk, state: AlgorithmState) -> None:
-    desk.state.algorithms[state.parent_id] = state
+    desk.state.orders.algorithms[state.parent_id] = state
     desk.keep("algorithm", state.parent_id, state)
 
 

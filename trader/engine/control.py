@@ -36,7 +36,7 @@ def on_command(desk: Desk, command: CommandReceived) -> None:
 
 
 def _abort_entries(desk: Desk, reason: str) -> None:
-    for algorithm in list(desk.state.algorithms.values()):
+    for algorithm in list(desk.state.orders.algorithms.values()):
         if not algorithm.purpose.reduces:
             algorithms.abort(desk, algorithm.parent_id, reason)
 
@@ -45,7 +45,7 @@ def _flatten(desk: Desk, reason: CloseReason) -> int:
     """Stop opening, then close everything. Returns how many positions are being closed."""
     _abort_entries(desk, reason.value)
     count = 0
-    for position in desk.state.ledger.positions.values():
+    for position in desk.state.account.ledger.positions.values():
         held = desk.market(position.symbol).instrument.round_quantity(abs(desk.held(position.symbol)))
         if held:
             exits.ask_exit(desk, position.symbol, held, reason, Purpose.FLATTEN, is_urgent=True)

@@ -15,9 +15,10 @@ from trader.engine import in_use
 from trader.engine.admission import blocked
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit
+from trader.engine.kept import RegimeKept
 from trader.engine.opening import Opening, enter, put_plan
 from trader.engine.protection import protect
-from trader.engine.state import Market, RegimeKept
+from trader.engine.state import Market
 from trader.execution.costs import round_trip_cost_frac
 from trader.risk.exits import extend
 from trader.risk.stops import NEVER_MS, PositionPlan, tighten
@@ -33,9 +34,9 @@ def on_forecast(desk: Desk, forecast: Forecast) -> None:
     """Decide on one symbol at one candle close; once, also when a restart brings the candle again."""
     market = desk.market(forecast.symbol)
     market.context = forecast.context
-    if forecast.candle_open_ms <= desk.state.decided_ms.get(forecast.symbol, -1):
+    if forecast.candle_open_ms <= desk.market(forecast.symbol).decided_ms:
         return
-    desk.state.decided_ms[forecast.symbol] = forecast.candle_open_ms
+    desk.market(forecast.symbol).decided_ms = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
     desk.emit(RecordDecision(_decide(desk, market, forecast)))
@@ -70,7 +71,9 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return _skip(record, *reasons, *proposal.reasons)
     if reasons:
         return _skip(record, *reasons)
-    return enter(desk, Opening(view, market, strategy, proposal, _funding_frac(desk, market, desk.state.model)), record)
+    return enter(
+        desk, Opening(view, market, strategy, proposal, _funding_frac(desk, market, desk.state.model.in_use)), record
+    )
 
 
 def _not_asked(
@@ -78,7 +81,7 @@ def _not_asked(
 ) -> DecisionRecord | None:
     """The row of a close at which the strategy has too little to go by."""
     waits = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
-    model = desk.state.model
+    model = desk.state.model.in_use
     if strategy.needs_forecast and model is None:
         return _skip(record, because(Code.NO_MODEL))
     if market.book is None:
@@ -130,7 +133,7 @@ def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
 
 def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: tuple[Candle, ...]) -> View:
     assert market.regime is not None
-    model = desk.state.model
+    model = desk.state.model.in_use
     is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
     return View(
         symbol=forecast.symbol,
@@ -163,7 +166,7 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
     held = desk.held(symbol)
     if not held:
         return None
-    plan, position = desk.state.plans.get(symbol), desk.state.ledger.positions.get(symbol)
+    plan, position = desk.state.positions.plans.get(symbol), desk.state.account.ledger.positions.get(symbol)
     entry_price, opened_ms = (float(position.entry_price), position.opened_ms) if position else (0.0, 0)
     if plan is None:
         return Holding(Side.BUY if held > 0 else Side.SELL, abs(held), entry_price, opened_ms)
@@ -174,9 +177,9 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
 def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord) -> DecisionRecord:
     """What comes of a proposal for a position that is held; while it is being built or closed, nothing."""
     symbol = record.symbol
-    plan = desk.state.plans.get(symbol)
-    if plan is None or symbol in desk.state.exits:
-        code = Code.EXIT_UNDER_WAY if symbol in desk.state.exits else Code.ENTRY_UNDER_WAY
+    plan = desk.state.positions.plans.get(symbol)
+    if plan is None or symbol in desk.state.positions.exits:
+        code = Code.EXIT_UNDER_WAY if symbol in desk.state.positions.exits else Code.ENTRY_UNDER_WAY
         return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(because(code),))
     if isinstance(proposal, Leave):
         ask_exit(desk, symbol, held.quantity, CloseReason.SIGNAL_TURNED, Purpose.EXIT)

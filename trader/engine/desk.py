@@ -21,7 +21,8 @@ from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purp
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
-from trader.engine.state import EngineState, Market, kept
+from trader.engine.kept import kept
+from trader.engine.state import EngineState, Market
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.correlation import correlated_exposure
 from trader.risk.review import Refused, ReviewView, review
@@ -81,9 +82,11 @@ class Desk:
             self.notify(Level.WARNING, "order.refused", text, symbol=intent.symbol, ref=intent.client_id)
             return verdict.reasons
         replaced = replaces.client_id if replaces is not None else ""
-        self.keep_order(state.tracker.intend(intent, self.now_ms, replaces=replaced, stands_in_for=stands_in_for))
+        self.keep_order(
+            state.orders.tracker.intend(intent, self.now_ms, replaces=replaced, stands_in_for=stands_in_for)
+        )
         if intent.purpose is not Purpose.STOP:  # protection that follows the price holds no entry back
-            state.submitted_ms.append(self.now_ms)
+            state.orders.submitted_ms.append(self.now_ms)
         state.counters["orders"] += 1
         self.emit(SubmitOrder(verdict, ref_of(replaces) if replaces is not None else None))
         return ()
@@ -92,7 +95,7 @@ class Desk:
         """Ask the exchange to cancel, once."""
         if order.cancel_requested or order.status.is_terminal:
             return
-        self.keep_order(self.state.tracker.cancel_requested(order.client_id, self.now_ms))
+        self.keep_order(self.state.orders.tracker.cancel_requested(order.client_id, self.now_ms))
         self.emit(CancelOrder(ref_of(order)))
 
     def keep_order(self, order: Order | None) -> None:
@@ -102,13 +105,13 @@ class Desk:
 
     def resting_stops(self, symbol: str) -> list[Order]:
         """Protective stops in `symbol` that have not ended."""
-        return [o for o in self.state.tracker.open_orders(symbol) if o.intent.purpose is Purpose.STOP]
+        return [o for o in self.state.orders.tracker.open_orders(symbol) if o.intent.purpose is Purpose.STOP]
 
     # --- the account --------------------------------------------------------------------------------------
 
     def held(self, symbol: str) -> Decimal:
         """Position in base units, signed; dust counts as flat."""
-        return self.state.ledger.quantity(symbol)
+        return self.state.account.ledger.quantity(symbol)
 
     def leverage(self, symbol: str) -> float:
         """Value that one unit of free quote carries: 1 on spot."""
@@ -117,18 +120,18 @@ class Desk:
     def free_quote(self, currency: str) -> float:
         """Quote currency that nothing held or under way needs; of a margined account the margin that is free."""
         state, tied = self.state, self.reserved_quote(currency)
-        for position in state.ledger.positions.values():
+        for position in state.account.ledger.positions.values():
             market = self.market(position.symbol)
             if market.instrument.can_short and market.instrument.quote == currency:
                 quantity, entry = float(position.quantity), float(position.entry_price)
                 mid = market.mid or entry
                 tied += abs(quantity) * mid / self.leverage(position.symbol) - quantity * (mid - entry)
-        return float(state.ledger.total(currency)) - tied
+        return float(state.account.ledger.total(currency)) - tied
 
     def reserved_quote(self, currency: str) -> float:
         """Quote currency that open, pending and unknown orders may still need: of a margined account their margin."""
         reserved = 0.0
-        for order in self.state.tracker.open_orders():
+        for order in self.state.orders.tracker.open_orders():
             intent, instrument = order.intent, self.market(order.symbol).instrument
             needs = not intent.purpose.reduces if instrument.can_short else intent.side.sign > 0
             if needs and instrument.quote == currency:
@@ -139,7 +142,7 @@ class Desk:
     def opening(self, *, but: str = "") -> dict[str, float]:
         """Symbol -> value that entries under way may still add to the exposure (quote), the parent `but` left out."""
         found: dict[str, float] = {}
-        for algorithm in self.state.algorithms.values():
+        for algorithm in self.state.orders.algorithms.values():
             if not algorithm.purpose.reduces and algorithm.parent_id != but:
                 price = self.market(algorithm.symbol).mid or algorithm.arrival_mid
                 found[algorithm.symbol] = found.get(algorithm.symbol, 0.0) + float(algorithm.remaining) * price
@@ -149,25 +152,25 @@ class Desk:
         """Exposure in symbols that move with `symbol`, itself and entries under way included, quote."""
         state = self.state
         exposures = self.opening(but=but)
-        for position in state.ledger.positions.values():
+        for position in state.account.ledger.positions.values():
             mid = self.market(position.symbol).mid or float(position.entry_price)
             exposures[position.symbol] = exposures.get(position.symbol, 0.0) + abs(float(position.quantity)) * mid
         return correlated_exposure(symbol, exposures, state.correlations, self.settings.risk.correlation_limit)
 
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
         """The parent order, or None once it has ended."""
-        return self.state.algorithms.get(parent_id)
+        return self.state.orders.algorithms.get(parent_id)
 
     def _review_view(self, intent: OrderIntent) -> ReviewView:
         state = self.state
-        market, worth = self.market(intent.symbol), state.worth
+        market, worth = self.market(intent.symbol), state.guard.worth
         minute_ago = self.now_ms - MINUTE_MS * state.speed
-        while state.submitted_ms and state.submitted_ms[0] < minute_ago:
-            state.submitted_ms.popleft()
+        while state.orders.submitted_ms and state.orders.submitted_ms[0] < minute_ago:
+            state.orders.submitted_ms.popleft()
         reducing = sum(
             (
                 order.remaining
-                for order in state.tracker.open_orders(intent.symbol)
+                for order in state.orders.tracker.open_orders(intent.symbol)
                 if order.intent.purpose.reduces and order.intent.purpose is not Purpose.STOP
             ),
             ZERO,
@@ -181,11 +184,11 @@ class Desk:
             + sum(self.opening(but=intent.parent_id).values()),
             free_quote=self.free_quote(market.instrument.quote),
             position_quantity=self.held(intent.symbol),
-            trading_state=state.breakers.trading_state,
+            trading_state=state.guard.breakers.trading_state,
             stream_is_live=market.stream is StreamState.LIVE,
-            unknown_in_symbol=state.tracker.unknown_in(intent.symbol),
-            orders_last_minute=len(state.submitted_ms),
-            is_known_client_id=state.tracker.is_known,
+            unknown_in_symbol=state.orders.tracker.unknown_in(intent.symbol),
+            orders_last_minute=len(state.orders.submitted_ms),
+            is_known_client_id=state.orders.tracker.is_known,
             open_reducing_quantity=reducing,
             correlated_quote=self.correlated_quote(intent.symbol, but=intent.parent_id),
             leverage=self.leverage(intent.symbol),

@@ -98,7 +98,7 @@ class Engine:
                 if ended.purpose.reduces:
                     order_news.write_off_rest(desk, ended.symbol)
                 opening.on_entry_finished(desk, ended)
-            for text in self.state.tracker.take_anomalies():
+            for text in self.state.orders.tracker.take_anomalies():
                 desk.notify(Level.ALERT, "order.anomaly", text)
         except InvariantBroken as error:
             self._halt(error)
@@ -108,24 +108,36 @@ class Engine:
         """What the shell must ask the exchange for to know the whole account."""
         state = self.state
         since = {
-            symbol: max(0, state.last_fill_ms.get(symbol, state.opened_ms) - self._fill_margin_ms(market))
+            symbol: max(
+                0, state.account.last_fill_ms.get(symbol, state.account.opened_ms) - self._fill_margin_ms(market)
+            )
             for symbol, market in state.markets.items()
         }
-        paid_since = max(state.opened_ms, max(state.last_payment_ms, state.last_reconciled_ms) - _PAYMENT_MARGIN_MS)
-        unended = (*state.tracker.open_orders(), *state.tracker.unsettled())
+        paid_since = max(
+            state.account.opened_ms,
+            max(state.account.last_payment_ms, state.account.last_reconciled_ms) - _PAYMENT_MARGIN_MS,
+        )
+        unended = (*state.orders.tracker.open_orders(), *state.orders.tracker.unsettled())
         refs = tuple(ref_of(order) for order in unended)
-        return ReconcileScope(refs, since, paid_since) if state.is_opened else ReconcileScope(refs, {})
+        return ReconcileScope(refs, since, paid_since) if state.account.is_opened else ReconcileScope(refs, {})
 
     def _fill_margin_ms(self, market: Market) -> int:
         """After a restart trades of others, heard of before and not yet booked, must be heard of again."""
-        return _FILL_MARGIN_MS if self.state.is_ready or not market.instrument.can_short else _RESTART_MARGIN_MS
+        return (
+            _FILL_MARGIN_MS
+            if self.state.account.is_reconciled or not market.instrument.can_short
+            else _RESTART_MARGIN_MS
+        )
 
     def is_settled(self) -> bool:
         """No order without a known state, no stop that still has to be placed."""
-        orders_open = self.state.tracker.open_orders()
-        if any(order.status in ("pending", "unknown") for order in orders_open) or self.state.tracker.unsettled():
+        orders_open = self.state.orders.tracker.open_orders()
+        if (
+            any(order.status in ("pending", "unknown") for order in orders_open)
+            or self.state.orders.tracker.unsettled()
+        ):
             return False
-        return not any(not algorithm.purpose.reduces for algorithm in self.state.algorithms.values())
+        return not any(not algorithm.purpose.reduces for algorithm in self.state.orders.algorithms.values())
 
     def _halt(self, error: InvariantBroken) -> None:
         """Our own records disagree: open nothing, keep protecting, tell a person."""
@@ -140,7 +152,7 @@ class Engine:
         if isinstance(event, BookUpdated):
             symbol = event.book.symbol
             self.state.markets[symbol].book = event.book
-            if symbol in self.state.plans:
+            if symbol in self.state.positions.plans:
                 exits.judge(self._desk, symbol)
             return
         match event:
@@ -184,7 +196,7 @@ class Engine:
             case OrderAbsent():
                 order_news.on_absent(desk, event.client_id, event.evidence)
             case CancelRefused():
-                desk.keep_order(self.state.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms))
+                desk.keep_order(self.state.orders.tracker.cancel_refused(event.client_id, event.reason, event.ts_ms))
             case PaymentArrived():
                 account.on_payment(desk, event.payment)
             case Reconciled():
@@ -199,9 +211,9 @@ class Engine:
     def _on_tick(self, event: Ticked) -> None:
         guard.on_tick(self._desk, event)
         account.check_told(self._desk)
-        if self.state.is_ready:
+        if self.state.account.is_reconciled:
             adoption.answer(self._desk, is_asked_again=False)
-        for symbol in list(self.state.plans):
+        for symbol in list(self.state.positions.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)
 
@@ -209,11 +221,11 @@ class Engine:
         candle = event.candle
         market = self.state.markets[candle.symbol]
         market.remember(candle)
-        plan = self.state.plans.get(candle.symbol)
+        plan = self.state.positions.plans.get(candle.symbol)
         if plan is not None and candle.open_ms >= plan.opened_ms:
             moved = on_candle(plan, candle.close, self._desk.settings_of(candle.symbol).risk)
             if moved is not plan:
-                self.state.plans[candle.symbol] = moved
+                self.state.positions.plans[candle.symbol] = moved
                 self._desk.keep("plan", candle.symbol, moved)
                 protect(self._desk, candle.symbol)
         if candle.symbol == next(iter(self.state.markets)):
@@ -233,18 +245,18 @@ class Engine:
             f"and {now.min_notional} {now.quote}"
         )
         self._desk.notify(Level.WARNING, "instrument.changed", text, symbol=symbol)
-        if symbol in self.state.plans:
+        if symbol in self.state.positions.plans:
             protect(self._desk, symbol)
 
     # --- account and time ---------------------------------------------------------------------------------
 
     def _on_reconciled(self, event: Reconciled) -> None:
-        self.state.account_is_live = True
+        self.state.account.is_live = True
         account.on_reconciled(self._desk, event)
         guard.revalue(self._desk)
 
     def _on_unreachable(self, event: AccountUnreachable) -> None:
-        self.state.account_is_live = False
+        self.state.account.is_live = False
         self._desk.notify(Level.WARNING, "account.unreachable", event.reason)
 
     def _on_timer(self, event: TimerFired) -> None:

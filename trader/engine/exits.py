@@ -18,8 +18,9 @@ from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, is_resting
+from trader.engine.kept import PendingExit
 from trader.engine.protection import note_trouble, protect
-from trader.engine.state import Market, PendingExit
+from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
@@ -36,17 +37,17 @@ _MAX_STOP_REFUSALS = (
 
 def judge(desk: Desk, symbol: str) -> None:
     """Check the plan of `symbol` against the newest price; ask for an exit if one is due."""
-    plan = desk.state.plans.get(symbol)
+    plan = desk.state.positions.plans.get(symbol)
     book = desk.market(symbol).book
-    if plan is None or book is None or not desk.state.is_ready:
+    if plan is None or book is None or not desk.state.account.is_reconciled:
         return
-    leaving = desk.state.exits.get(symbol)
+    leaving = desk.state.positions.exits.get(symbol)
     if leaving is not None and (leaving.is_urgent or not leaving.slices):
         drive(desk, symbol)
         return
     changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, desk.settings_of(symbol).risk)
     if changed is not plan:
-        desk.state.plans[symbol] = changed
+        desk.state.positions.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
     held = abs(desk.held(symbol))
     if leaving is not None and (wanted is None or not wanted.reason.is_urgent):
@@ -62,7 +63,7 @@ def ask_exit(
     desk: Desk, symbol: str, quantity: Decimal, reason: CloseReason, purpose: Purpose, *, is_urgent: bool = False
 ) -> None:
     """Want `quantity` of the position closed: at once if urgent, else in slices where one order moves the price."""
-    old = desk.state.exits.get(symbol)
+    old = desk.state.positions.exits.get(symbol)
     if quantity <= 0 or (old is not None and (old.is_urgent or (not is_urgent and old.total >= quantity))):
         return
     abort_entries(desk, symbol, reason.value)
@@ -106,24 +107,24 @@ def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
 
 def abort_entries(desk: Desk, symbol: str, reason: str) -> None:
     """Whoever leaves a position does not go on buying it."""
-    for algorithm in list(desk.state.algorithms.values()):
+    for algorithm in list(desk.state.orders.algorithms.values()):
         if algorithm.symbol == symbol and not algorithm.purpose.reduces:
             abort(desk, algorithm.parent_id, reason)
 
 
 def drive(desk: Desk, symbol: str) -> None:
     """Start selling as soon as the quantity is free to be sold."""
-    wanted = desk.state.exits.get(symbol)
+    wanted = desk.state.positions.exits.get(symbol)
     held = abs(desk.held(symbol))
     if wanted is not None and desk.now_ms < wanted.not_before_ms:
         return
-    if wanted is None or wanted.parent_id or desk.market(symbol).book is None or not desk.state.is_ready:
+    if wanted is None or wanted.parent_id or desk.market(symbol).book is None or not desk.state.account.is_reconciled:
         return
     if not held:
         forget(desk, symbol)
         return
     stops = [] if desk.market(symbol).instrument.can_short else desk.resting_stops(symbol)
-    if any(not is_resting(stop) or desk.state.tracker.is_being_replaced(stop.client_id) for stop in stops):
+    if any(not is_resting(stop) or desk.state.orders.tracker.is_being_replaced(stop.client_id) for stop in stops):
         return
     sellable = desk.market(symbol).instrument.round_quantity(held)
     quantity = min(wanted.quantity, held)
@@ -139,7 +140,7 @@ def drive(desk: Desk, symbol: str) -> None:
 
 def on_finished(desk: Desk, algorithm: AlgorithmState) -> None:
     """An exit's algorithm is over: done, or try again for what is left."""
-    wanted = desk.state.exits.get(algorithm.symbol)
+    wanted = desk.state.positions.exits.get(algorithm.symbol)
     if wanted is None or wanted.parent_id != algorithm.parent_id:
         return
     symbol, market = wanted.symbol, desk.market(wanted.symbol)
@@ -231,7 +232,7 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
     """A stop does not rest: try again soon, and after a few refusals close the position instead."""
     symbol = order.symbol
     trouble = note_trouble(desk, order)
-    if symbol in desk.state.exits:
+    if symbol in desk.state.positions.exits:
         return  # it is being closed already
     if not order.was_judged or trouble.refusals < _MAX_STOP_REFUSALS:
         if trouble.tries & (trouble.tries - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
@@ -251,12 +252,12 @@ def on_stop_refused(desk: Desk, order: Order) -> None:
 
 def forget(desk: Desk, symbol: str) -> None:
     """The exit is over."""
-    if desk.state.exits.pop(symbol, None) is not None:
+    if desk.state.positions.exits.pop(symbol, None) is not None:
         desk.keep("exit", symbol, None)
 
 
 def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
-    plan = desk.state.plans.get(wanted.symbol)
+    plan = desk.state.positions.plans.get(wanted.symbol)
     decision_id = plan.decision_id if plan is not None else wanted.symbol.replace("/", "").lower()
     parent_id = _unused_parent(desk, decision_id, wanted)
     _put(desk, msgspec.structs.replace(wanted, parent_id=parent_id))
@@ -276,14 +277,14 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
 
 def _unused_parent(desk: Desk, decision_id: str, wanted: PendingExit) -> str:
     """Exits of one decision are told apart by when they were asked for; a replay asks twice within a millisecond."""
-    ledger_id, tracker, asked_ms = desk.state.ledger_id, desk.state.tracker, wanted.asked_ms
+    ledger_id, tracker, asked_ms = desk.state.ledger_id, desk.state.orders.tracker, wanted.asked_ms
     while tracker.is_known(client_id_for(ledger_id, f"{decision_id}-x{asked_ms:x}", wanted.purpose, 0)):
         asked_ms += 1
     return f"{decision_id}-x{asked_ms:x}"
 
 
 def _put(desk: Desk, wanted: PendingExit) -> None:
-    desk.state.exits[wanted.symbol] = wanted
+    desk.state.positions.exits[wanted.symbol] = wanted
     desk.keep("exit", wanted.symbol, wanted)
 
 

@@ -27,23 +27,23 @@ def on_tick(desk: Desk, tick: Ticked) -> None:
 
 def pause(desk: Desk) -> None:
     """Open nothing new."""
-    _set(desk, breakers.pause(desk.state.breakers))
+    _set(desk, breakers.pause(desk.state.guard.breakers))
 
 
 def resume(desk: Desk) -> None:
     """Trade again; the limits are measured from what the account is worth now."""
-    worth = desk.state.worth
-    _set(desk, breakers.resume(desk.state.breakers, worth.equity if worth is not None else None))
+    worth = desk.state.guard.worth
+    _set(desk, breakers.resume(desk.state.guard.breakers, worth.equity if worth is not None else None))
 
 
 def halt(desk: Desk, reason: Reason) -> None:
     """Stop opening at once; only a command resumes."""
-    _set(desk, breakers.halt(desk.state.breakers, reason))
+    _set(desk, breakers.halt(desk.state.guard.breakers, reason))
 
 
 def trade_closed(desk: Desk, profit_quote: float) -> None:
     """A row of losses grows or ends."""
-    _put(desk, breakers.trade_closed(desk.state.breakers, profit_quote))
+    _put(desk, breakers.trade_closed(desk.state.guard.breakers, profit_quote))
 
 
 def transferred(desk: Desk, currency: str, amount: Decimal) -> None:
@@ -51,54 +51,54 @@ def transferred(desk: Desk, currency: str, amount: Decimal) -> None:
     state = desk.state
     prices = {market.instrument.quote: 1.0 for market in state.markets.values()}
     prices |= {market.instrument.base: market.mid or 0.0 for market in state.markets.values()}
-    state.equity_recorded_ms = 0
-    _put(desk, breakers.transferred(state.breakers, float(amount) * prices.get(currency, 0.0)))
+    state.guard.equity_recorded_ms = 0
+    _put(desk, breakers.transferred(state.guard.breakers, float(amount) * prices.get(currency, 0.0)))
 
 
 def revalue(desk: Desk) -> None:
     """Mark every position to market; once a minute (market time) the result is recorded."""
     state = desk.state
-    if not state.is_opened:
+    if not state.account.is_opened:
         return
     worth = _worth(desk)
     if worth is None:
         return
-    state.worth = worth
-    _put(desk, breakers.marked(state.breakers, desk.now_ms, worth.equity))
-    snapshot = state.equity
-    if snapshot is not None and desk.now_ms - state.equity_recorded_ms >= _RECORD_EVERY_MS:
-        state.equity_recorded_ms = desk.now_ms
+    state.guard.worth = worth
+    _put(desk, breakers.marked(state.guard.breakers, desk.now_ms, worth.equity))
+    snapshot = state.guard.equity
+    if snapshot is not None and desk.now_ms - state.guard.equity_recorded_ms >= _RECORD_EVERY_MS:
+        state.guard.equity_recorded_ms = desk.now_ms
         desk.emit(RecordEquity(snapshot))
 
 
 def _worth(desk: Desk) -> Worth | None:
     """The account at the prices of now; None while something held has none: it would look like a loss."""
-    state, ledger = desk.state, desk.state.ledger
+    state, ledger = desk.state, desk.state.account.ledger
     instruments = {symbol: market.instrument for symbol, market in state.markets.items()}
     prices = state.prices()
     held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
     if not held <= prices.keys():
         return None
     quote = next(iter(instruments.values())).quote
-    found = value(ledger.balances, ledger.positions, instruments, prices, quote, state.tracker.unknown())
+    found = value(ledger.balances, ledger.positions, instruments, prices, quote, state.orders.tracker.unknown())
     return Worth(desk.now_ms, found.worst_equity, found.cash, found.worst_exposure)
 
 
 def _set(desk: Desk, changed: BreakerState) -> None:
     """What a person, or a broken record, has changed: judged at once, remembered whatever it is."""
-    desk.state.breakers = changed
-    desk.state.equity_recorded_ms = 0
+    desk.state.guard.breakers = changed
+    desk.state.guard.equity_recorded_ms = 0
     _judge(desk)
     _keep(desk)
 
 
 def _judge(desk: Desk, *, is_live: bool = True, tick: Ticked | None = None) -> None:
     """Evaluate the breakers; tell when the trading state or its reasons change."""
-    state, before = desk.state, desk.state.breakers
+    state, before = desk.state, desk.state.guard.breakers
     view = BreakerView(
         now_ms=desk.now_ms,
-        equity=state.worth.equity if state.worth is not None else None,
-        account_is_live=state.account_is_live,
+        equity=state.guard.worth.equity if state.guard.worth is not None else None,
+        account_is_live=state.account.is_live,
         data_is_live=is_live,
         errors_last_minute=tick.errors_last_minute if tick else 0,
         clock_offset_ms=tick.clock_offset_ms if tick else 0.0,
@@ -116,14 +116,14 @@ def _kinds(state: BreakerState) -> list[tuple[str, str]]:
 
 def _put(desk: Desk, after: BreakerState) -> None:
     """Go on with `after`; remember it when it says more than what is remembered."""
-    desk.state.breakers = after
-    if _is_news(desk.state.breakers_kept, after):
+    desk.state.guard.breakers = after
+    if _is_news(desk.state.guard.breakers_kept, after):
         _keep(desk)
 
 
 def _keep(desk: Desk) -> None:
-    desk.state.breakers_kept = desk.state.breakers
-    desk.keep("breakers", "", desk.state.breakers)
+    desk.state.guard.breakers_kept = desk.state.guard.breakers
+    desk.keep("breakers", "", desk.state.guard.breakers)
 
 
 def _is_news(kept: BreakerState, now: BreakerState) -> bool:

@@ -17,20 +17,20 @@ _WORDS = {
 
 def on_model(desk: Desk, model: ModelInfo) -> None:
     """From now on forecasts come from `model`. What was held against another one counts no more."""
-    desk.state.model = model
-    health = desk.state.health
+    desk.state.model.in_use = model
+    health = desk.state.model.health
     if health is not None and health.model_id != model.model_id:
-        desk.state.health = None
+        desk.state.model.health = None
         desk.keep("health", "", None)
 
 
 def on_health(desk: Desk, health: ModelHealth) -> None:
     """Remember it if it is about the model in use, and tell a person when it leads to something else."""
     state = desk.state
-    if state.model is None or health.model_id != state.model.model_id:
+    if state.model.in_use is None or health.model_id != state.model.in_use.model_id:
         return
     before = action_of(desk)
-    state.health = health
+    state.model.health = health
     desk.keep("health", "", health)
     if health.action is not before:
         why = f" ({told(health.reasons, ', ')})" if health.reasons else ""
@@ -39,7 +39,7 @@ def on_health(desk: Desk, health: ModelHealth) -> None:
 
 def action_of(desk: Desk) -> HealthAction:
     """What the drift of the model in use leads to."""
-    model, health = desk.state.model, desk.state.health
+    model, health = desk.state.model.in_use, desk.state.model.health
     if model is None or health is None or health.model_id != model.model_id:
         return HealthAction.NONE
     return health.action
@@ -59,7 +59,7 @@ def size_reasons(desk: Desk) -> tuple[Reason, ...]:
 
 def reasons_of(desk: Desk) -> tuple[Reason, ...]:
     """Why the model in use is not trusted as before."""
-    health = desk.state.health
+    health = desk.state.model.health
     return health.reasons if health is not None else ()
 
 

@@ -12,8 +12,9 @@ from trader.engine import algorithms, in_use
 from trader.engine.admission import beyond_liquidation, too_correlated
 from trader.engine.desk import Desk
 from trader.engine.exits import forget
+from trader.engine.kept import EntryTicket
 from trader.engine.protection import protect
-from trader.engine.state import EntryTicket, Market
+from trader.engine.state import Market
 from trader.execution.algorithms.registry import ALGORITHMS, AlgorithmState
 from trader.execution.costs import round_trip_cost_frac
 from trader.execution.planner import Choice, choose_algorithm
@@ -74,7 +75,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
 
 
 def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName) -> None:
-    desk.state.tickets[ticket.symbol] = ticket
+    desk.state.positions.tickets[ticket.symbol] = ticket
     desk.keep("ticket", ticket.symbol, ticket)
     desk.state.counters["entries"] += 1
     algorithms.start_algorithm(
@@ -116,20 +117,24 @@ def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
 
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
     state, view, instrument = desk.state, opening.view, opening.market.instrument
-    if state.worth is None:
+    if state.guard.worth is None:
         return Unsized(because(Code.EQUITY_UNKNOWN))
     liquidated = beyond_liquidation(desk, view.symbol, stop_frac)
     if liquidated is not None:
         return Unsized(liquidated)
     under_way = desk.opening()
     unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - desk.reserved_quote(instrument.quote)
-    pending = [(value, state.tickets[s].stop_frac) for s, value in under_way.items() if s in state.tickets]
+    pending = [
+        (value, state.positions.tickets[s].stop_frac) for s, value in under_way.items() if s in state.positions.tickets
+    ]
     sizing = SizingView(
-        equity=state.worth.equity,
+        equity=state.guard.worth.equity,
         free_quote=desk.free_quote(instrument.quote) - max(0.0, unplaced),
-        exposure_quote=state.worth.exposure + sum(under_way.values()),
-        open_risk_quote=open_risk_quote(state.plans.values(), state.ledger.positions, pending=pending),
-        position_count=len(state.plans) + len(state.tickets.keys() - state.plans.keys()),
+        exposure_quote=state.guard.worth.exposure + sum(under_way.values()),
+        open_risk_quote=open_risk_quote(
+            state.positions.plans.values(), state.account.ledger.positions, pending=pending
+        ),
+        position_count=len(state.positions.plans) + len(state.positions.tickets.keys() - state.positions.plans.keys()),
         price=_approval_price(desk, view, opening.wanted.side),
         stop_frac=stop_frac,
         atr_frac=view.context.atr_14 / view.context.close,
@@ -172,11 +177,11 @@ def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:
 
 def on_entry_fill(desk: Desk, order: Order) -> None:
     """The position grew: its plan starts from the average entry price so far."""
-    ticket = desk.state.tickets.get(order.symbol)
-    position = desk.state.ledger.positions.get(order.symbol)
+    ticket = desk.state.positions.tickets.get(order.symbol)
+    position = desk.state.account.ledger.positions.get(order.symbol)
     if ticket is None or position is None:
         return
-    plan = desk.state.plans.get(order.symbol)
+    plan = desk.state.positions.plans.get(order.symbol)
     if plan is not None and plan.decision_id == ticket.decision_id:
         put_plan(desk, with_entry(plan, float(position.entry_price)))
         return
@@ -198,24 +203,24 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
 
 def on_entry_finished(desk: Desk, state: AlgorithmState) -> None:
     """Nothing more is bought: the ticket has done its service."""
-    ticket = desk.state.tickets.get(state.symbol)
+    ticket = desk.state.positions.tickets.get(state.symbol)
     if ticket is not None and ticket.parent_id == state.parent_id:
-        del desk.state.tickets[state.symbol]
+        del desk.state.positions.tickets[state.symbol]
         desk.keep("ticket", state.symbol, None)
         protect(desk, state.symbol)
 
 
 def forget_plan(desk: Desk, symbol: str) -> None:
     """The position is closed: nothing is left to plan, to sell or to protect."""
-    if desk.state.plans.pop(symbol, None) is not None:
+    if desk.state.positions.plans.pop(symbol, None) is not None:
         desk.keep("plan", symbol, None)
-    wanted = desk.state.exits.get(symbol)
+    wanted = desk.state.positions.exits.get(symbol)
     if wanted is not None and not wanted.parent_id:
         forget(desk, symbol)
-    desk.state.stop_troubles.pop(symbol, None)
+    desk.state.positions.stop_troubles.pop(symbol, None)
 
 
 def put_plan(desk: Desk, plan: PositionPlan) -> None:
     """From now on `plan` guards its position."""
-    desk.state.plans[plan.symbol] = plan
+    desk.state.positions.plans[plan.symbol] = plan
     desk.keep("plan", plan.symbol, plan)

@@ -20,8 +20,8 @@ from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
 from trader.engine import algorithms, exits, guard, opening
 from trader.engine.desk import Desk, ref_of
+from trader.engine.kept import DustKept
 from trader.engine.protection import protect
-from trader.engine.state import DustKept
 from trader.portfolio.ledger import LedgerChange
 
 # How long fills that an ended order still owes may take over the stream before they are asked for, network seconds.
@@ -30,11 +30,11 @@ _MISSING_FILLS_S = 2.0
 
 def on_report(desk: Desk, report: OrderReport) -> None:
     """An order's state as the exchange states it; its fills count first."""
-    changed = desk.state.tracker.reported(report, desk.now_ms)
-    fills = (*report.fills, *desk.state.tracker.claimable(report.client_id))
+    changed = desk.state.orders.tracker.reported(report, desk.now_ms)
+    fills = (*report.fills, *desk.state.orders.tracker.claimable(report.client_id))
     for fill in fills:
         _book(desk, fill)
-    current = desk.state.tracker.by_client_id(report.client_id)
+    current = desk.state.orders.tracker.by_client_id(report.client_id)
     if current is None:
         return  # not ours; reconciliation names what it did to the account
     if changed is not None:
@@ -55,7 +55,7 @@ def on_fill(desk: Desk, fill: Fill) -> None:
 
 def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
     """The exchange did not take the order. For an exit, perhaps nothing is left to close: everything is asked for."""
-    order = desk.state.tracker.refused(client_id, refusal, desk.now_ms)
+    order = desk.state.orders.tracker.refused(client_id, refusal, desk.now_ms)
     _outcome(desk, order)
     is_exit = order is not None and order.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
     if is_exit and order is not None and order.was_judged:
@@ -64,7 +64,7 @@ def on_refused(desk: Desk, client_id: str, refusal: Refusal) -> None:
 
 def on_lost(desk: Desk, client_id: str, reason: str) -> None:
     """No usable answer came: the order counts as in flight until there is evidence."""
-    order = desk.state.tracker.lost(client_id, reason, desk.now_ms)
+    order = desk.state.orders.tracker.lost(client_id, reason, desk.now_ms)
     desk.keep_order(order)
     if order is not None:
         desk.notify(Level.WARNING, "order.unknown", reason, symbol=order.symbol, ref=client_id)
@@ -73,7 +73,7 @@ def on_lost(desk: Desk, client_id: str, reason: str) -> None:
 
 def on_absent(desk: Desk, client_id: str, evidence: str) -> None:
     """Evidence that the exchange never had the order."""
-    order = desk.state.tracker.absent(client_id, evidence, desk.now_ms)
+    order = desk.state.orders.tracker.absent(client_id, evidence, desk.now_ms)
     _outcome(desk, order)
 
 
@@ -87,9 +87,9 @@ def _outcome(desk: Desk, order: Order | None) -> None:
 def _book(desk: Desk, fill: Fill) -> Order | None:
     """Apply a fill once: the order it belongs to, position, balances. Returns the changed order."""
     state = desk.state
-    if state.tracker.has_fill(fill):
+    if state.orders.tracker.has_fill(fill):
         return None
-    order = state.tracker.filled(fill, desk.now_ms)
+    order = state.orders.tracker.filled(fill, desk.now_ms)
     if order is None:
         desk.emit(RequestReconcile("a trade that is not ours"))
         return None
@@ -103,7 +103,7 @@ def book_foreign(desk: Desk, symbol: str) -> bool:
     On spot they are recognised by the balances. Call it only while no order's outcome is in doubt. Returns whether
     there were any.
     """
-    fills = [fill for fill in desk.state.tracker.disown(symbol) if fill.ts_ms >= desk.state.opened_ms]
+    fills = [fill for fill in desk.state.orders.tracker.disown(symbol) if fill.ts_ms >= desk.state.account.opened_ms]
     for order_id in dict.fromkeys(fill.exchange_order_id for fill in fills):
         _name_foreign(desk, symbol, [fill for fill in fills if fill.exchange_order_id == order_id])
     for fill in fills:
@@ -127,15 +127,15 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     state = desk.state
     desk.emit(KeepFill(fill))
     state.counters["fills"] += 1
-    state.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.last_fill_ms.get(fill.symbol, 0))
-    change = state.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
+    state.account.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.account.last_fill_ms.get(fill.symbol, 0))
+    change = state.account.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
     _remember(desk, change)
     if order is not None and order.intent.purpose is Purpose.ENTRY:
         opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
         exits.abort_entries(desk, order.symbol, "stopped out")
     _note_closed(desk, change)
-    plan = state.plans.get(fill.symbol)
+    plan = state.positions.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)
 
@@ -143,10 +143,10 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
 def write_off_rest(desk: Desk, symbol: str) -> None:
     """A spot position that the exchange is too coarse to sell becomes dust; it would ask for its exit for ever."""
     state, market = desk.state, desk.market(symbol)
-    if market.book is None or symbol in state.exits or state.tracker.open_orders(symbol):
+    if market.book is None or symbol in state.positions.exits or state.orders.tracker.open_orders(symbol):
         return
     price, held = market.instrument.round_price(market.book.bid), desk.held(symbol)
-    change = state.ledger.write_off(symbol, market.instrument, price, desk.now_ms)
+    change = state.account.ledger.write_off(symbol, market.instrument, price, desk.now_ms)
     if change is None:
         return
     _remember(desk, change)
@@ -160,9 +160,9 @@ def _remember(desk: Desk, change: LedgerChange) -> None:
         desk.emit(KeepPosition(change.position))
     for balance in change.balances:
         desk.emit(KeepBalance(balance))
-    if desk.state.ledger.dust != desk.state.dust_kept:
-        desk.state.dust_kept = dict(desk.state.ledger.dust)
-        desk.keep("dust", "", DustKept(desk.state.dust_kept))
+    if desk.state.account.ledger.dust != desk.state.account.dust_kept:
+        desk.state.account.dust_kept = dict(desk.state.account.ledger.dust)
+        desk.keep("dust", "", DustKept(desk.state.account.dust_kept))
 
 
 def _note_closed(desk: Desk, change: LedgerChange) -> None:
@@ -175,7 +175,7 @@ def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:
     """Why `fill` closes the position, should it do so."""
     if order is None:
         return CloseReason.LIQUIDATION if fill.is_forced else CloseReason.BY_HAND
-    wanted = desk.state.exits.get(order.symbol)
+    wanted = desk.state.positions.exits.get(order.symbol)
     if order.intent.purpose is Purpose.STOP or wanted is None:
         return _closed_by(order.intent.purpose)
     return wanted.reason
@@ -202,7 +202,7 @@ def _follow_up(desk: Desk, order: Order) -> None:
     algorithms.child_changed(desk, order)
     if order.intent.purpose is Purpose.STOP:
         if order.status is OrderStatus.OPEN:
-            desk.state.stop_troubles.pop(order.symbol, None)
+            desk.state.positions.stop_troubles.pop(order.symbol, None)
         elif order.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED) and desk.held(order.symbol):
             exits.on_stop_refused(desk, order)
     exits.drive(desk, order.symbol)

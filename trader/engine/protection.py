@@ -18,15 +18,15 @@ _SILENT_AFTER_MS = 1_000  # network time without an answer after which it no lon
 
 def protect(desk: Desk, symbol: str) -> None:
     """Bring the resting stop in line with position and plan. Call after anything that changed one of them."""
-    if not desk.state.is_ready:
+    if not desk.state.account.is_reconciled:
         return
     stops = desk.resting_stops(symbol)
-    plan = desk.state.plans.get(symbol)
+    plan = desk.state.positions.plans.get(symbol)
     quantity = _wanted_quantity(desk, symbol)
     if plan is None or quantity <= 0:
         if not desk.held(symbol):
             for stop in stops:
-                if is_resting(stop) and not desk.state.tracker.is_being_replaced(stop.client_id):
+                if is_resting(stop) and not desk.state.orders.tracker.is_being_replaced(stop.client_id):
                     desk.cancel(stop)
         return
     silent = [stop for stop in stops if _is_silent(desk, stop)]
@@ -41,7 +41,7 @@ def protect(desk: Desk, symbol: str) -> None:
     for extra in answered:
         if extra is not keep:
             desk.cancel(extra)
-    trouble = desk.state.stop_troubles.get(symbol)
+    trouble = desk.state.positions.stop_troubles.get(symbol)
     if trouble is not None and desk.now_ms < trouble.not_before_ms:
         return  # a timer comes back here
     _place_or_move(desk, plan, quantity, keep, unanswered)
@@ -49,11 +49,11 @@ def protect(desk: Desk, symbol: str) -> None:
 
 def note_trouble(desk: Desk, order: Order) -> StopTrouble:
     """A stop was not taken: the next try waits, longer each time, so that nobody is hammered."""
-    before = desk.state.stop_troubles.get(order.symbol, StopTrouble())
+    before = desk.state.positions.stop_troubles.get(order.symbol, StopTrouble())
     was_refused = order.status is OrderStatus.REJECTED  # one that never arrived has cost its time already
     wait_ms = _WAITS_MS[min(before.tries, len(_WAITS_MS) - 1)] * desk.state.speed if was_refused else 0
     trouble = StopTrouble(before.tries + 1, before.refusals + order.was_judged, desk.now_ms + round(wait_ms))
-    desk.state.stop_troubles[order.symbol] = trouble
+    desk.state.positions.stop_troubles[order.symbol] = trouble
     desk.wake(TimerId(TimerKind.STOP, order.symbol), trouble.not_before_ms)
     return trouble
 
@@ -62,7 +62,7 @@ def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
     """What the stop should cover: the position, on spot less what an exit is about to sell."""
     if desk.market(symbol).instrument.can_short:  # both only reduce: the stop guards what an exit has not closed yet
         return desk.market(symbol).instrument.round_quantity(abs(desk.held(symbol)))
-    exiting = desk.state.exits.get(symbol)
+    exiting = desk.state.positions.exits.get(symbol)
     leaving = ZERO
     if exiting is not None and desk.now_ms >= exiting.not_before_ms:
         algorithm = desk.algorithm_of(exiting.parent_id)
@@ -81,11 +81,11 @@ def _may_stand_in(desk: Desk, silent: list[Order]) -> bool:
     Both resting does no harm: on spot the first holds the coins and the other is refused, a reduce-only one never
     exceeds the position; whatever is too much is cancelled once it is known.
     """
-    return len(silent) == 1 and not desk.state.tracker.has_stand_in(silent[0].client_id)
+    return len(silent) == 1 and not desk.state.orders.tracker.has_stand_in(silent[0].client_id)
 
 
 def _is_busy(desk: Desk, stop: Order) -> bool:
-    return not is_resting(stop) or stop.cancel_requested or desk.state.tracker.is_being_replaced(stop.client_id)
+    return not is_resting(stop) or stop.cancel_requested or desk.state.orders.tracker.is_being_replaced(stop.client_id)
 
 
 def _place_or_move(
@@ -125,14 +125,14 @@ def _place_or_move(
 
 def _is_leaving(desk: Desk, symbol: str, resting: Order) -> bool:
     """An exit shrinks the position fill by fill: a stop that only reduces may be larger until it is over."""
-    wanted = desk.state.exits.get(symbol)
+    wanted = desk.state.positions.exits.get(symbol)
     return wanted is not None and bool(wanted.parent_id) and resting.remaining >= abs(desk.held(symbol))
 
 
 def _new_id(desk: Desk, plan: PositionPlan) -> str:
     """A plan has many stops in its life: they are told apart by the time they were wanted."""
     step = desk.now_ms
-    while desk.state.tracker.is_known(
+    while desk.state.orders.tracker.is_known(
         client_id := client_id_for(desk.state.ledger_id, plan.decision_id, Purpose.STOP, step)
     ):
         step += 1

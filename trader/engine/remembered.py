@@ -20,8 +20,10 @@ def require_known_symbols(state: EngineState) -> None:
 
 def _under_way(state: EngineState) -> dict[str, str]:
     """Symbol -> what there is, a position before anything else."""
-    found = {order.symbol: "an order" for order in (*state.tracker.open_orders(), *state.tracker.unsettled())}
-    found |= {algorithm.symbol: "an order" for algorithm in state.algorithms.values()}
-    found |= dict.fromkeys(state.exits, "an exit")
-    found |= dict.fromkeys(state.plans, "a plan")
-    return found | {symbol: "a position" for symbol, held in state.ledger.positions.items() if not held.is_flat}
+    found = {
+        order.symbol: "an order" for order in (*state.orders.tracker.open_orders(), *state.orders.tracker.unsettled())
+    }
+    found |= {algorithm.symbol: "an order" for algorithm in state.orders.algorithms.values()}
+    found |= dict.fromkeys(state.positions.exits, "an exit")
+    found |= dict.fromkeys(state.positions.plans, "a plan")
+    return found | {symbol: "a position" for symbol, held in state.account.ledger.positions.items() if not held.is_flat}

@@ -188,7 +188,7 @@ class Runner:
                     act(decision, self)
             for turn in turns:
                 self.outlets.hear(turn)
-            if self.engine.state.is_ready:
+            if self.engine.state.account.is_reconciled:
                 self._ready.set()
 
     # --- acting (`turn.Hands`) ----------------------------------------------------------------------------

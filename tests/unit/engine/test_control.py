@@ -327,7 +327,7 @@ def test_books_of_ours_that_disagree_halt_and_a_person_is_told(monkeypatch: pyte
     def broken(*_: object, **__: object) -> None:
         raise InvariantBroken("two orders of one name")
 
-    monkeypatch.setattr(scene.engine.state.tracker, "intend", broken)
+    monkeypatch.setattr(scene.engine.state.orders.tracker, "intend", broken)
     decided = scene.heard_forecast()
     assert Notify(Level.ALERT, "invariant.broken", "two orders of one name") in decided
     trading = (HALTED, ("invariant broken: two orders of one name",))
@@ -467,7 +467,7 @@ def test_a_peak_is_written_down_when_it_would_move_a_limit() -> None:
     scene.price(103.0)
     scene.reconcile(is_startup=True)
     scene.tick()
-    assert scene.engine.state.breakers.peak == pytest.approx(5_000 + 50 * 103.0, rel=0.001)
+    assert scene.engine.state.guard.breakers.peak == pytest.approx(5_000 + 50 * 103.0, rel=0.001)
 
 
 def test_peaks_that_creep_up_are_written_down_too() -> None:
@@ -477,7 +477,7 @@ def test_peaks_that_creep_up_are_written_down_too() -> None:
         scene.tick()
     scene.restart()
     scene.reconcile(is_startup=True)
-    assert scene.engine.state.breakers.peak == pytest.approx(10_250, rel=0.001)
+    assert scene.engine.state.guard.breakers.peak == pytest.approx(10_250, rel=0.001)
 
 
 # --- what a person is told --------------------------------------------------------------------------------
@@ -503,7 +503,7 @@ def test_status_and_breakers_measure_from_the_same_after_a_resume() -> None:
     for price in (80.0, 82.0):
         scene.price(price)
         decided = scene.tick()
-        state = scene.engine.state.breakers
+        state = scene.engine.state.guard.breakers
         assert (shown(scene).peak, shown(scene).day_start) == (state.peak, state.day_start)
     assert (state.peak, state.day_start) == pytest.approx((9_100, 9_000))
     assert shown(scene).drawdown_frac == 0

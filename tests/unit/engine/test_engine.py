@@ -87,7 +87,7 @@ def test_nothing_is_opened_before_the_account_is_reconciled() -> None:
     harness = Harness()
     harness.put(StreamChanged(symbol=SYMBOL, state=StreamState.LIVE, reason="test"))
     harness.price(100.0)
-    harness.engine.state.model = a_model()
+    harness.engine.state.model.in_use = a_model()
     harness.forecast()
     assert str(last_record(harness).record.reasons[0]) == "account not reconciled yet"
     assert not harness.decided(SubmitOrder)
@@ -129,20 +129,20 @@ def test_a_falling_price_fills_the_resting_stop_once() -> None:
 def test_half_is_closed_at_two_r_and_the_stop_moves_to_break_even() -> None:
     harness = entered()
     bought = harness.held
-    plan = harness.engine.state.plans[SYMBOL]
+    plan = harness.engine.state.positions.plans[SYMBOL]
     harness.price(plan.entry_price + 2.05 * plan.r_quote)
     assert float(harness.held) == pytest.approx(float(bought) / 2, rel=0.01)
     remaining, stop_price = harness.stops()[0]
     assert remaining == harness.instruments[SYMBOL].round_quantity(harness.held)
     assert stop_price is not None
     assert float(stop_price) >= plan.entry_price
-    assert harness.engine.state.plans[SYMBOL].partial_done
+    assert harness.engine.state.positions.plans[SYMBOL].partial_done
     harness.assert_ledger_equals_exchange()
 
 
 def test_a_stop_is_never_missing_while_it_moves() -> None:
     harness = entered()
-    plan = harness.engine.state.plans[SYMBOL]
+    plan = harness.engine.state.positions.plans[SYMBOL]
     for step in range(1, 40):
         harness.price(plan.entry_price + 0.1 * step * plan.r_quote)
         if harness.held:
@@ -194,17 +194,17 @@ def test_pause_flatten_kill_and_resume() -> None:
     harness = entered()
     harness.command(CommandName.PAUSE)
     assert harness.held > 0
-    assert harness.engine.state.breakers.trading_state == "reducing"
+    assert harness.engine.state.guard.breakers.trading_state == "reducing"
     harness.command(CommandName.FLATTEN)
     assert harness.held == 0
     harness.command(CommandName.KILL)
-    assert harness.engine.state.breakers.trading_state == "halted"
+    assert harness.engine.state.guard.breakers.trading_state == "halted"
     harness.advance(60_000)
     harness.forecast()
     assert last_record(harness).record.verdict is Verdict.SKIP
     harness.command(CommandName.RESUME)
     harness.put(Ticked())
-    assert harness.engine.state.breakers.trading_state == "active"
+    assert harness.engine.state.guard.breakers.trading_state == "active"
     harness.advance(60_000)
     harness.forecast()
     assert last_record(harness).record.verdict is Verdict.ENTER
@@ -212,7 +212,7 @@ def test_pause_flatten_kill_and_resume() -> None:
 
 def test_a_deposit_is_named_after_it_was_seen_twice() -> None:
     harness = entered()
-    harness.engine.state.ledger.adjust("USDT", Decimal(-100))  # as if the exchange had 100 more
+    harness.engine.state.account.ledger.adjust("USDT", Decimal(-100))  # as if the exchange had 100 more
     harness.reconcile()
     assert not [n for n in harness.decided(Notify) if n.event == "account.transfer"]
     harness.reconcile()
@@ -250,14 +250,14 @@ def test_an_answer_that_never_came_is_resolved_by_evidence(fault: Fault) -> None
 
     harness.fault = once
     harness.forecast()
-    order = harness.engine.state.tracker.by_client_id(lost[0])
+    order = harness.engine.state.orders.tracker.by_client_id(lost[0])
     assert order is not None
     assert order.status is OrderStatus.UNKNOWN
     harness.advance(60_000)
     harness.forecast()
     assert not [r for r in harness.decided(RecordDecision)[1:] if r.record.verdict is Verdict.ENTER]
     harness.resolve()
-    order = harness.engine.state.tracker.by_client_id(lost[0])
+    order = harness.engine.state.orders.tracker.by_client_id(lost[0])
     assert order is not None
     assert order.status is (OrderStatus.NOT_PLACED if fault == "lost_before" else OrderStatus.FILLED)
     harness.advance(60_000)
@@ -304,10 +304,10 @@ def test_a_restart_does_not_decide_on_the_same_candle_again() -> None:
 
 def test_candles_older_than_the_position_do_not_move_its_stop() -> None:
     harness = entered()
-    plan = harness.engine.state.plans[SYMBOL]
+    plan = harness.engine.state.positions.plans[SYMBOL]
     old = Candle(SYMBOL, plan.opened_ms - 60_000, plan.opened_ms, 150.0, 150.0, 150.0, 150.0, 1.0)
     harness.put(CandleClosed(candle=old))
-    assert harness.engine.state.plans[SYMBOL].stop_price == plan.stop_price
+    assert harness.engine.state.positions.plans[SYMBOL].stop_price == plan.stop_price
     newer = Candle(SYMBOL, plan.opened_ms, plan.opened_ms + 60_000, 101.0, 101.0, 101.0, 101.0, 1.0)
     harness.put(CandleClosed(candle=newer))
-    assert harness.engine.state.plans[SYMBOL].stop_price > plan.stop_price
+    assert harness.engine.state.positions.plans[SYMBOL].stop_price > plan.stop_price

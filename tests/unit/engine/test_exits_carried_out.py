@@ -448,11 +448,11 @@ def test_a_position_too_small_to_be_sold_becomes_dust_once_its_exit_is_due() -> 
     assert (trade.trade.reason, trade.trade.quantity) == ("dust", Decimal("0.03"))
     assert [text for text in notices(decided) if "dust" in text] != []
     assert (scene.held(), scene.has_plan(), scene.is_leaving(), scene.stops()) == (Decimal(0), False, False, [])
-    assert dict(scene.engine.state.ledger.dust) == {"BTC": Decimal("0.03")}
+    assert dict(scene.engine.state.account.ledger.dust) == {"BTC": Decimal("0.03")}
     scene.wait(MINUTE_MS)
     assert notices(scene.price(97.0)) == []
     scene.restart()
-    assert dict(scene.engine.state.ledger.dust) == {"BTC": Decimal("0.03")}
+    assert dict(scene.engine.state.account.ledger.dust) == {"BTC": Decimal("0.03")}
     assert scene.held() == 0
 
 
@@ -466,4 +466,4 @@ def test_what_may_still_be_bought_is_not_written_off() -> None:
     scene.fill(entry.client_id, "0.07")  # and ends with it
     scene.price(97.9)
     assert scene.is_leaving()
-    assert scene.engine.state.ledger.dust == {}
+    assert scene.engine.state.account.ledger.dust == {}

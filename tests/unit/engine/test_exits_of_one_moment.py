@@ -27,7 +27,7 @@ def warned(harness: Harness) -> list[str]:
 
 
 def test_the_rest_is_sold_in_the_moment_half_of_it_was(entered: Harness) -> None:
-    plan = entered.engine.state.plans[SYMBOL]
+    plan = entered.engine.state.positions.plans[SYMBOL]
     entered.price(plan.entry_price + 2.05 * plan.r_quote)  # two R: half of it, and then the target of the rest
     entered.put(Ticked())
     assert warned(entered) == []

@@ -69,9 +69,9 @@ def test_drift_survives_a_restart_and_ends_with_the_model() -> None:
     assert texts(decided(harness).reasons) == ("model drifted: feature_drift 31%>25%",)
     harness.model = msgspec.structs.replace(a_model(), model_id="model-2")
     harness.restart()
-    assert harness.engine.state.health is None
+    assert harness.engine.state.model.health is None
     watched(harness, HealthAction.OBSERVE, "model-1")  # about a model that is gone
-    assert harness.engine.state.health is None
+    assert harness.engine.state.model.health is None
 
 
 def test_every_decision_carries_its_model_and_none_mixes_two() -> None:

@@ -146,10 +146,10 @@ def test_dust_is_no_position_and_is_remembered(amount: str, is_dust: bool) -> No
     [order] = sent(scene.seen, Purpose.FLATTEN)
     scene.fill(order.client_id, held - Decimal(amount))
     assert (scene.held() == 0) is is_dust
-    dust = dict(scene.engine.state.ledger.dust)
+    dust = dict(scene.engine.state.account.ledger.dust)
     assert dust == ({"BTC": Decimal(amount)} if is_dust else {})
     scene.restart()
-    assert dict(scene.engine.state.ledger.dust) == dust
+    assert dict(scene.engine.state.account.ledger.dust) == dust
 
 
 # --- answers ------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_funding_is_booked_once_as_what_it_is_and_belongs_to_the_trade() -> None
     harness = a_harness(risk={"losing_time_exit_h": 100.0})
     harness.forecast(-0.02)
     short = -harness.held
-    before = harness.engine.state.ledger.total("USDT")
+    before = harness.engine.state.account.ledger.total("USDT")
     harness.advance(8 * HOUR_MS)
     harness.exchange.on_book(harness.symbol, harness.now_ms, ((99.99, 50.0),), ((100.01, 50.0),))
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_funding_is_booked_once_as_what_it_is_and_belongs_to_the_trade() -> None
     assert (payment.kind, payment.symbol) == (PaymentKind.FUNDING, harness.symbol)
     received = (short * 100 * FUNDING_RATE).quantize(payment.amount)  # the rate is positive
     assert payment.amount == received
-    assert harness.engine.state.ledger.total("USDT") == before + payment.amount
+    assert harness.engine.state.account.ledger.total("USDT") == before + payment.amount
     assert "account.transfer" not in told(harness)
     harness.assert_ledger_equals_exchange()
     harness.restart()
@@ -132,7 +132,7 @@ def test_funding_is_booked_once_as_what_it_is_and_belongs_to_the_trade() -> None
     assert len(harness.decided(KeepPayment)) == 1
     harness.command(CommandName.FLATTEN)
     [trade] = [d.trade for d in harness.decided(RecordTrade)]
-    assert trade.profit_quote == harness.engine.state.ledger.total("USDT") - 10_000
+    assert trade.profit_quote == harness.engine.state.account.ledger.total("USDT") - 10_000
     harness.assert_ledger_equals_exchange()
 
 
@@ -164,7 +164,7 @@ def test_a_position_opened_by_hand_is_answered_as_the_policy_says(policy: str, h
     assert "account.manual_trade" in told(harness)
     harness.reconcile()
     assert harness.held == held
-    assert harness.engine.state.breakers.trading_state == state
+    assert harness.engine.state.guard.breakers.trading_state == state
     resting = [(quantity, price is not None and price > 100) for quantity, price in harness.stops()]
     assert resting == ([(Decimal(3), True)] if held else [])
     harness.assert_ledger_equals_exchange()
@@ -205,7 +205,7 @@ def test_what_a_position_may_cost_is_its_margin() -> None:
     harness.forecast(-0.02)
     state = harness.engine.state
     value = float(-harness.held) * 100
-    fees = 10_000 - float(state.ledger.total("USDT"))
+    fees = 10_000 - float(state.account.ledger.total("USDT"))
     assert desk.free_quote("USDT") == pytest.approx(10_000 - fees - value / 5, rel=1e-3)
 
 
@@ -217,9 +217,9 @@ def test_a_withdrawal_is_named_and_stops_no_trading() -> None:
     harness.reconcile()
     harness.put(Ticked())
     assert "account.transfer" in told(harness)
-    assert harness.engine.state.breakers.trading_state == "active"
-    assert harness.engine.state.equity is not None
-    assert harness.engine.state.equity.day_start == pytest.approx(6_000)
+    assert harness.engine.state.guard.breakers.trading_state == "active"
+    assert harness.engine.state.guard.equity is not None
+    assert harness.engine.state.guard.equity.day_start == pytest.approx(6_000)
     harness.assert_ledger_equals_exchange()
 
 

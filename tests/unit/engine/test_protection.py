@@ -41,7 +41,7 @@ def test_a_stop_that_never_arrived_is_replaced_long_before_that_is_proven() -> N
     harness.put(Ticked())
     assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
     harness.resolve()
-    order = harness.engine.state.tracker.by_client_id(lost)
+    order = harness.engine.state.orders.tracker.by_client_id(lost)
     assert order is not None
     assert order.status is OrderStatus.NOT_PLACED
     assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
@@ -57,7 +57,7 @@ def test_a_stop_that_rests_without_our_knowing_is_not_doubled() -> None:
     assert [n.ref for n in harness.decided(Notify) if n.event == "stop.silent"] == [lost]  # tried once
     assert [quantity for quantity, _ in harness.stops()] == [whole_position(harness)]
     harness.resolve()
-    assert [o.client_id for o in harness.engine.state.tracker.open_orders(SYMBOL)] == [lost]
+    assert [o.client_id for o in harness.engine.state.orders.tracker.open_orders(SYMBOL)] == [lost]
     harness.assert_ledger_equals_exchange()
 
 

@@ -126,7 +126,7 @@ def test_an_algorithm_of_a_version_that_kept_the_refusal_in_words(words: str, re
     fields = kept(scene, "algorithm")
     fields.pop("refusal")
     for old in ({**fields, "failure_reason": words}, *([fields] if not words else [])):
-        [algorithm] = restored(scene, algorithm=msgspec.msgpack.encode(old)).algorithms.values()
+        [algorithm] = restored(scene, algorithm=msgspec.msgpack.encode(old)).orders.algorithms.values()
         assert algorithm.refusal == refusal
         assert algorithm.purpose is Purpose.FLATTEN
 
@@ -138,7 +138,7 @@ def test_breakers_of_a_version_that_kept_the_halt_in_words() -> None:
     fields.pop("halt")
     for words in ("killed by command", ""):
         old = {**fields, "halt_reason": words, "reasons": ["killed by command"] if words else []}
-        breakers = restored(scene, breakers=msgspec.msgpack.encode(old)).breakers
+        breakers = restored(scene, breakers=msgspec.msgpack.encode(old)).guard.breakers
         assert (str(breakers.halt) if breakers.halt else "") == words
         assert [str(reason) for reason in breakers.reasons] == ([words] if words else [])
 

@@ -144,7 +144,7 @@ async def test_a_new_outlet_needs_only_to_be_listed() -> None:
     outlet = TradeCount()
     async with shell(outlet) as (desk, _):
         desk.forecast()
-        await eventually(lambda: desk.state.ledger.quantity(desk.symbol) > 0)
+        await eventually(lambda: desk.state.account.ledger.quantity(desk.symbol) > 0)
         await desk.runner.command(CommandName.FLATTEN, "test")
         await eventually(lambda: outlet.trades == 1)
 

@@ -109,7 +109,7 @@ class Stage:
 
     @property
     def held(self) -> Decimal:
-        return self.state.ledger.quantity(self.symbol)
+        return self.state.account.ledger.quantity(self.symbol)
 
     def kinds(self, kind: type[AnyEvent]) -> list[AnyEvent]:
         return [turn.event for turn in self.heard.turns if isinstance(turn.event, kind)]
@@ -162,7 +162,7 @@ def test_an_entry_is_filled_protected_and_leaves_when_its_horizon_ends() -> None
     [trade] = [d.trade for d in stage.heard.decisions if isinstance(d, RecordTrade)]
     assert str(trade.reason) == "horizon"
     theirs = {balance.currency: balance.total for balance in stage.venue.balances()}
-    assert {currency: total for currency, total in stage.state.ledger.balances.items() if total} == theirs
+    assert {currency: total for currency, total in stage.state.account.ledger.balances.items() if total} == theirs
 
 
 def test_an_order_on_its_way_meets_the_market_of_its_arrival() -> None:
@@ -233,7 +233,7 @@ def test_money_that_came_from_outside_makes_it_ask_for_the_account() -> None:
 def test_a_command_is_answered() -> None:
     stage = Stage().ready()
     assert "paused" in stage.replay.command(CommandName.PAUSE, "test")
-    assert stage.state.breakers.trading_state == "reducing"
+    assert stage.state.guard.breakers.trading_state == "reducing"
 
 
 def test_a_replay_goes_on_from_what_another_one_kept() -> None:
@@ -246,10 +246,10 @@ def test_a_replay_goes_on_from_what_another_one_kept() -> None:
     again.on_market(StreamChanged(symbol=stage.symbol, state=StreamState.LIVE, reason="test"))
     again.on_market(stage.book(100.0))
     again.start()
-    assert state.ledger.quantity(stage.symbol) == stage.held > 0
+    assert state.account.ledger.quantity(stage.symbol) == stage.held > 0
     assert len(stage.venue.open_orders()) == 1  # its stop
     assert "closing 1" in again.command(CommandName.FLATTEN, "test")
-    assert state.ledger.quantity(stage.symbol) == 0
+    assert state.account.ledger.quantity(stage.symbol) == 0
     assert stage.held > 0  # the other one hears of nothing any more
     numbers = [turn.seq for turn in stage.heard.turns]
     assert numbers == sorted(set(numbers))

@@ -44,9 +44,9 @@ def snapshot(
         running=True,
         mode=settings.mode,
         exchange=settings.exchange.title,
-        trading_state=state.breakers.trading_state.value,
-        trading_reasons=texts(state.breakers.reasons),
-        phase="stopping" if state.is_stopping else "trading" if state.is_ready else "reconciling",
+        trading_state=state.guard.breakers.trading_state.value,
+        trading_reasons=texts(state.guard.breakers.reasons),
+        phase="stopping" if state.is_stopping else "trading" if state.account.is_reconciled else "reconciling",
         pid=os.getpid(),
         version=__version__,
         timeframe=settings.market.timeframe,
@@ -58,9 +58,9 @@ def snapshot(
         symbols=tuple(
             _symbol(symbol, market, (strategies or {}).get(symbol, "")) for symbol, market in state.markets.items()
         ),
-        positions=tuple(_position(state, position) for position in state.ledger.positions.values()),
-        open_orders=len(state.tracker.open_orders()),
-        algorithms=tuple(_algorithm(algorithm) for algorithm in state.algorithms.values()),
+        positions=tuple(_position(state, position) for position in state.account.ledger.positions.values()),
+        open_orders=len(state.orders.tracker.open_orders()),
+        algorithms=tuple(_algorithm(algorithm) for algorithm in state.orders.algorithms.values()),
         counters=Counters(
             events=events,
             decisions=state.counters["decisions"],
@@ -70,19 +70,19 @@ def snapshot(
         ),
         recorder=recorder,
         outlets=outlets,
-        last_reconciled_ms=state.last_reconciled_ms or None,
+        last_reconciled_ms=state.account.last_reconciled_ms or None,
     )
 
 
 def _model(state: EngineState) -> ModelStatus | None:
-    model = state.model
+    model = state.model.in_use
     if model is None:
         return None
     return ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=texts(model.reasons))
 
 
 def _money(state: EngineState) -> MoneyStatus | None:
-    equity = state.equity
+    equity = state.guard.equity
     if equity is None:
         return None
     return MoneyStatus(
@@ -109,10 +109,10 @@ def _symbol(symbol: str, market: Market, strategy: str) -> SymbolStatus:
 
 def _position(state: EngineState, position: Position) -> PositionStatus:
     mid = state.markets[position.symbol].mid
-    plan = state.plans.get(position.symbol)
+    plan = state.positions.plans.get(position.symbol)
     quantity = float(position.quantity)
     return msgspec.structs.replace(
-        position_status(position, state.tracker.open_orders(position.symbol)),
+        position_status(position, state.orders.tracker.open_orders(position.symbol)),
         last_price=mid,
         value_quote=None if mid is None else quantity * mid,
         unrealised_quote=None if mid is None else quantity * (mid - float(position.entry_price)),

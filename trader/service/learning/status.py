@@ -11,7 +11,7 @@ from trader.service.learning.retraining import Retraining
 
 def model_status(state: EngineState, care: ModelCare, retraining: Retraining) -> ModelStatus | None:
     """None before the first model is in use. The engine's word counts for the model and its health."""
-    model, health = state.model, state.health
+    model, health = state.model.in_use, state.model.health
     if model is None:
         return None
     drift = care.drift
