@@ -16,7 +16,8 @@ def blocked(desk: Desk, market: Market, forecast: Forecast, strategy: Strategy) 
 
 
 def _account_reasons(desk: Desk) -> list[Reason]:
-    state, reasons = desk.state, list[Reason]()
+    state = desk.state
+    reasons: list[Reason] = []
     if not state.account.is_reconciled:
         reasons.append(because(Code.NOT_RECONCILED))
     if state.is_stopping:
@@ -29,7 +30,8 @@ def _account_reasons(desk: Desk) -> list[Reason]:
 
 
 def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reason]:
-    symbol, reasons = forecast.symbol, list[Reason]()
+    symbol = forecast.symbol
+    reasons: list[Reason] = []
     if market.stream is not StreamState.LIVE:
         code = Code.DATA_GAP if market.stream is StreamState.GAP else Code.DATA_STALE
         reasons.append(because(code, market.stream_reason))
@@ -45,9 +47,10 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
 
 def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
     """Real money needs evidence: a model's is its test, a rule's would be a record, which nobody keeps yet."""
-    is_enforced, model, reasons = desk.settings.model.gate == "enforce", desk.state.model.in_use, list[Reason]()
+    is_enforced, model = desk.settings.model.gate == "enforce", desk.state.model.in_use
     if not strategy.needs_forecast:
         return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy.strategy_id)] if is_enforced else []
+    reasons: list[Reason] = []
     if is_enforced and model is not None and model.verdict is not ModelVerdict.TRADE:
         reasons.append(because(Code.MODEL_OBSERVES, causes=model.reasons))
     if in_use.action_of(desk) is HealthAction.OBSERVE:
@@ -66,7 +69,7 @@ def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | No
 def too_correlated(desk: Desk, symbol: str, notional_quote: float) -> Reason | None:
     """More exposure than may move together, were `notional_quote` opened too."""
     assert desk.state.guard.worth is not None
-    together = desk.correlated_quote(symbol) + notional_quote
+    together = desk.correlated_quote(symbol, desk.opening()) + notional_quote
     most = desk.settings.risk.correlated_exposure_frac * desk.state.guard.worth.equity
     if together <= most:
         return None

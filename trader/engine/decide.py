@@ -34,9 +34,9 @@ def on_forecast(desk: Desk, forecast: Forecast) -> None:
     """Decide on one symbol at one candle close; once, also when a restart brings the candle again."""
     market = desk.market(forecast.symbol)
     market.context = forecast.context
-    if forecast.candle_open_ms <= desk.market(forecast.symbol).decided_ms:
+    if forecast.candle_open_ms <= market.decided_ms:
         return
-    desk.market(forecast.symbol).decided_ms = forecast.candle_open_ms
+    market.decided_ms = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
     desk.emit(RecordDecision(_decide(desk, market, forecast)))
@@ -156,7 +156,9 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
 
 def _candles(market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Candle, ...]:
     """The newest candles up to the forecast's own, as many as the strategy asks for; none if its own is not there."""
-    known = tuple(candle for candle in market.candles if candle.open_ms <= forecast.candle_open_ms)
+    known = tuple(market.candles)
+    if known and known[-1].open_ms > forecast.candle_open_ms:  # the forecast is late
+        known = tuple(candle for candle in known if candle.open_ms <= forecast.candle_open_ms)
     is_there = bool(known) and known[-1].open_ms == forecast.candle_open_ms
     return known[-strategy.candles :] if is_there else ()
 

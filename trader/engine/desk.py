@@ -17,7 +17,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
-from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
+from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose, Side
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
@@ -117,9 +117,12 @@ class Desk:
         """Value that one unit of free quote carries: 1 on spot."""
         return float(self.settings.exchange.leverage) if self.market(symbol).instrument.can_short else 1.0
 
-    def free_quote(self, currency: str) -> float:
-        """Quote currency that nothing held or under way needs; of a margined account the margin that is free."""
-        state, tied = self.state, self.reserved_quote(currency)
+    def free_quote(self, currency: str, reserved: float | None = None) -> float:
+        """Quote currency that nothing held or under way needs; of a margined account the margin that is free.
+
+        `reserved`: what `reserved_quote` says, where the caller knows it.
+        """
+        state, tied = self.state, self.reserved_quote(currency) if reserved is None else reserved
         for position in state.account.ledger.positions.values():
             market = self.market(position.symbol)
             if market.instrument.can_short and market.instrument.quote == currency:
@@ -130,13 +133,14 @@ class Desk:
 
     def reserved_quote(self, currency: str) -> float:
         """Quote currency that open, pending and unknown orders may still need: of a margined account their margin."""
-        reserved = 0.0
+        reserved, markets, leverage = 0.0, self.state.markets, float(self.settings.exchange.leverage)
         for order in self.state.orders.tracker.open_orders():
-            intent, instrument = order.intent, self.market(order.symbol).instrument
-            needs = not intent.purpose.reduces if instrument.can_short else intent.side.sign > 0
+            intent, instrument = order.intent, markets[order.symbol].instrument
+            can_short = instrument.can_short
+            needs = not intent.purpose.reduces if can_short else intent.side is Side.BUY
             if needs and instrument.quote == currency:
                 price = float(intent.price or 0) or intent.reference_price
-                reserved += float(order.remaining) * price / self.leverage(order.symbol)
+                reserved += float(order.remaining) * price / (leverage if can_short else 1.0)
         return reserved
 
     def opening(self, *, but: str = "") -> dict[str, float]:
@@ -148,10 +152,10 @@ class Desk:
                 found[algorithm.symbol] = found.get(algorithm.symbol, 0.0) + float(algorithm.remaining) * price
         return found
 
-    def correlated_quote(self, symbol: str, *, but: str = "") -> float:
-        """Exposure in symbols that move with `symbol`, itself and entries under way included, quote."""
+    def correlated_quote(self, symbol: str, opening: Mapping[str, float]) -> float:
+        """Exposure in symbols that move with `symbol`, itself and entries under way (`opening`) included, quote."""
         state = self.state
-        exposures = self.opening(but=but)
+        exposures = dict(opening)
         for position in state.account.ledger.positions.values():
             mid = self.market(position.symbol).mid or float(position.entry_price)
             exposures[position.symbol] = exposures.get(position.symbol, 0.0) + abs(float(position.quantity)) * mid
@@ -162,7 +166,7 @@ class Desk:
         return self.state.orders.algorithms.get(parent_id)
 
     def _review_view(self, intent: OrderIntent) -> ReviewView:
-        state = self.state
+        state, opening = self.state, self.opening(but=intent.parent_id)
         market, worth = self.market(intent.symbol), state.guard.worth
         minute_ago = self.now_ms - MINUTE_MS * state.speed
         while state.orders.submitted_ms and state.orders.submitted_ms[0] < minute_ago:
@@ -180,8 +184,7 @@ class Desk:
             instrument=market.instrument,
             book=market.book,
             equity=worth.equity if worth is not None else 0.0,
-            exposure_quote=(worth.exposure if worth is not None else 0.0)
-            + sum(self.opening(but=intent.parent_id).values()),
+            exposure_quote=(worth.exposure if worth is not None else 0.0) + sum(opening.values()),
             free_quote=self.free_quote(market.instrument.quote),
             position_quantity=self.held(intent.symbol),
             trading_state=state.guard.breakers.trading_state,
@@ -190,7 +193,7 @@ class Desk:
             orders_last_minute=len(state.orders.submitted_ms),
             is_known_client_id=state.orders.tracker.is_known,
             open_reducing_quantity=reducing,
-            correlated_quote=self.correlated_quote(intent.symbol, but=intent.parent_id),
+            correlated_quote=self.correlated_quote(intent.symbol, opening),
             leverage=self.leverage(intent.symbol),
         )
 

@@ -122,14 +122,14 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
     liquidated = beyond_liquidation(desk, view.symbol, stop_frac)
     if liquidated is not None:
         return Unsized(liquidated)
-    under_way = desk.opening()
-    unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - desk.reserved_quote(instrument.quote)
+    under_way, reserved = desk.opening(), desk.reserved_quote(instrument.quote)
+    unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - reserved
     pending = [
         (value, state.positions.tickets[s].stop_frac) for s, value in under_way.items() if s in state.positions.tickets
     ]
     sizing = SizingView(
         equity=state.guard.worth.equity,
-        free_quote=desk.free_quote(instrument.quote) - max(0.0, unplaced),
+        free_quote=desk.free_quote(instrument.quote, reserved) - max(0.0, unplaced),
         exposure_quote=state.guard.worth.exposure + sum(under_way.values()),
         open_risk_quote=open_risk_quote(
             state.positions.plans.values(), state.account.ledger.positions, pending=pending

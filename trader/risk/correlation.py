@@ -1,6 +1,7 @@
 """Which symbols move together, from rolling returns, with static groups where those are missing."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -23,9 +24,7 @@ class Correlations(msgspec.Struct, frozen=True):
         if one == other:
             return 1.0
         measured = self.pairs.get((min(one, other), max(one, other)))
-        if measured is not None:
-            return measured
-        return 1.0 if frozenset((_base(one), _base(other))) in _STATIC_PAIRS or _base(one) == _base(other) else 0.0
+        return _static(one, other) if measured is None else measured
 
 
 def rolling_correlations(closes: Mapping[str, Iterable[tuple[int, float]]], window: int) -> Correlations:
@@ -79,5 +78,8 @@ def _pairwise(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((number < MIN_RETURNS) | is_flat | is_flat.T, np.nan, correlation)
 
 
-def _base(symbol: str) -> str:
-    return symbol.partition("/")[0]
+@cache
+def _static(one: str, other: str) -> float:
+    """What stands in for a pair that was not measured: 1 inside a group, else 0."""
+    bases = frozenset((one.partition("/")[0], other.partition("/")[0]))
+    return 1.0 if len(bases) == 1 or bases in _STATIC_PAIRS else 0.0

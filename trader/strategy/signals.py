@@ -1,6 +1,7 @@
 """From a forecast to a signal: calibrated edge against cost, the regime's bias and its confirmations."""
 
 import math
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -80,17 +81,7 @@ def needed_edge(cost_frac: float, settings: StrategySettings) -> float:
 
 def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[Code, ...]:
     """The regime's confirmations that hold for `side`, in the order of `wanted_confirmations`."""
-    checks = {
-        Code.MA_CROSSOVER: (context.ema_9 - context.ema_21) * side.sign > 0,
-        Code.RSI_DIP: context.rsi_14 < settings.rsi_low,
-        Code.RSI_PEAK: context.rsi_14 > settings.rsi_high,
-        Code.BOLLINGER_EXTREME: _at_band(side, context, settings),
-        Code.ATR_EXPANSION: context.atr_ratio > 1,
-        Code.VOLUME: context.volume_ratio > 1,
-        Code.SQUEEZE: context.bb_width_ratio < 1,
-        Code.VOLUME_SPIKE: context.volume_ratio >= settings.volume_spike,
-    }
-    return tuple(code for code in wanted_confirmations(rule, side)[0] if checks[code])
+    return tuple(code for code in wanted_confirmations(rule, side)[0] if _CHECKS[code](side, context, settings))
 
 
 def wanted_confirmations(rule: RegimeRule, side: Side) -> tuple[tuple[Code, ...], bool]:
@@ -109,6 +100,18 @@ def _at_band(side: Side, context: MarketContext, settings: StrategySettings) -> 
     if side is Side.BUY:
         return context.bb_position <= settings.bollinger_extreme
     return context.bb_position >= 1 - settings.bollinger_extreme
+
+
+_CHECKS: Mapping[Code, Callable[[Side, MarketContext, StrategySettings], bool]] = {
+    Code.MA_CROSSOVER: lambda side, context, _: (context.ema_9 - context.ema_21) * side.sign > 0,
+    Code.RSI_DIP: lambda _, context, settings: context.rsi_14 < settings.rsi_low,
+    Code.RSI_PEAK: lambda _, context, settings: context.rsi_14 > settings.rsi_high,
+    Code.BOLLINGER_EXTREME: _at_band,
+    Code.ATR_EXPANSION: lambda _, context, __: context.atr_ratio > 1,
+    Code.VOLUME: lambda _, context, __: context.volume_ratio > 1,
+    Code.SQUEEZE: lambda _, context, __: context.bb_width_ratio < 1,
+    Code.VOLUME_SPIKE: lambda _, context, settings: context.volume_ratio >= settings.volume_spike,
+}
 
 
 def _side_of(edge: float) -> Side | None:

@@ -71,7 +71,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     @property
     def filled(self) -> Decimal:
         """Base quantity that the children got."""
-        return sum((child.filled for child in self.children), ZERO)
+        return sum((child.filled for child in self.children), ZERO) if self.children else ZERO
 
     @property
     def filled_quote(self) -> Decimal:
