@@ -65,9 +65,15 @@ def _wanted_quantity(desk: Desk, symbol: str) -> Decimal:
     exiting = desk.state.positions.exits.get(symbol)
     leaving = ZERO
     if exiting is not None and desk.now_ms >= exiting.not_before_ms:
-        algorithm = desk.algorithm_of(exiting.parent_id)
-        leaving = exiting.quantity - (algorithm.filled if algorithm is not None else ZERO)
+        leaving = exiting.quantity - _sold(desk, exiting.parent_id)
     return desk.market(symbol).instrument.round_quantity(max(ZERO, abs(desk.held(symbol)) - leaving))
+
+
+def _sold(desk: Desk, parent_id: str) -> Decimal:
+    """What the parent of an exit has got; one that ended in this event counts until the exit is followed up."""
+    ended = (each for each in desk.finished if each.parent_id == parent_id)
+    algorithm = desk.algorithm_of(parent_id) or next(ended, None)
+    return ZERO if algorithm is None else algorithm.filled
 
 
 def _is_silent(desk: Desk, stop: Order) -> bool:

@@ -135,6 +135,42 @@ def test_what_waits_to_be_sold_stays_protected(side: Side) -> None:
     assert [quantity for quantity, _ in scene.stops()] == [abs(scene.held())]
 
 
+def test_each_slice_moves_the_stop_once_to_what_it_leaves() -> None:
+    """Neither the slice's own fill nor its end moves it: it covers what is left already."""
+    scene = holding()
+    scene.price(100.0, size=2.0, tick=0.10)
+    decided = scene.heard_forecast(-0.02)
+    for _ in range(2):
+        [smaller] = of(decided, SubmitOrder)
+        assert smaller.approved.intent.purpose is Purpose.STOP
+        take_off(scene, decided)
+        [piece] = sent(scene.report(smaller.approved.intent.client_id, OrderStatus.OPEN))
+        assert scene.stops() == [(scene.held() - piece.quantity, Decimal("99.01"))]
+        assert sent(scene.fill(piece.client_id)) == []
+        assert [quantity for quantity, _ in scene.stops()] == [scene.held()]
+        decided = [*scene.wait(30_000), *scene.tick()]
+    [last] = of(decided, SubmitOrder)  # the rest takes the place of the stop
+    assert (last.approved.intent.purpose, last.approved.intent.quantity) == (Purpose.EXIT, scene.held())
+    take_off(scene, decided)
+    assert sent(scene.fill(last.approved.intent.client_id)) == []
+    assert scene.held() == 0
+    assert scene.stops() == []
+
+
+@pytest.mark.parametrize("gets", [Decimal(1), Decimal("0.4")])
+def test_the_end_of_a_partial_exit_leaves_the_stop_where_it_shrank_to(gets: Decimal) -> None:
+    """What the exit did not get is covered by its next try, five seconds later, and by the stop until then."""
+    scene = holding(execution={"market_tries": 1}, risk={"partial_frac": 0.3})
+    decided = scene.price(102.2)
+    [smaller] = of(decided, SubmitOrder)
+    take_off(scene, decided)
+    [part] = sent(scene.report(smaller.approved.intent.client_id, OrderStatus.OPEN))
+    decided = scene.fill(part.client_id, scene.instruments[SYMBOL].round_quantity(part.quantity * gets))
+    assert total(sent(decided, Purpose.STOP)) == (0 if gets == 1 else scene.held())
+    scene.oblige()
+    assert [quantity for quantity, _ in scene.stops()] == [scene.held()]
+
+
 def test_between_slices_a_stop_sells_the_rest_at_once() -> None:
     scene = selling_in_slices()
     left = scene.held()
