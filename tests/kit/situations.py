@@ -241,17 +241,19 @@ class Scene:
         """The exchange takes every order and does what it says: stops rest, IOC orders fill, cancels cancel."""
         decided: list[d.Decision] = []
         while self._unanswered:
-            match self._unanswered.pop(0):
-                case d.CancelOrder(ref=ref):
-                    decided += self.report(ref.client_id, OrderStatus.CANCELED)
-                case d.SubmitOrder(approved=approved, replaces=replaces):
-                    if replaces is not None:
-                        decided += self.report(replaces.client_id, OrderStatus.CANCELED)
-                    if approved.intent.time_in_force is TimeInForce.IOC:
-                        decided += self.fill(approved.intent.client_id)
-                    else:
-                        decided += self.report(approved.intent.client_id, OrderStatus.OPEN)
+            decided += self.answer_next()
         return decided
+
+    def answer_next(self) -> list[d.Decision]:
+        """As `oblige`, only what was asked first."""
+        asked = self._unanswered.pop(0)
+        if isinstance(asked, d.CancelOrder):
+            return self.report(asked.ref.client_id, OrderStatus.CANCELED)
+        intent, replaces = asked.approved.intent, asked.replaces
+        decided = [] if replaces is None else self.report(replaces.client_id, OrderStatus.CANCELED)
+        if intent.time_in_force is TimeInForce.IOC:
+            return [*decided, *self.fill(intent.client_id)]
+        return [*decided, *self.report(intent.client_id, OrderStatus.OPEN)]
 
     def live_on(self, ms: int, *, step_ms: int = 1_000) -> list[d.Decision]:
         """Time passes at an exchange that does at once what it is asked for, with a tick every step."""

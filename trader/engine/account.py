@@ -160,8 +160,10 @@ def _resume(desk: Desk) -> None:
         if ticket.parent_id not in state.orders.algorithms:
             del state.positions.tickets[symbol]
             desk.keep("ticket", symbol, None)
+    # what ended just now with something sold is followed up as any exit is; one that got nothing begins anew at once
+    sold = {algorithm.parent_id for algorithm in desk.finished if algorithm.filled}
     for symbol, wanted in list(state.positions.exits.items()):
-        if wanted.parent_id and wanted.parent_id not in state.orders.algorithms:
+        if wanted.parent_id and wanted.parent_id not in state.orders.algorithms and wanted.parent_id not in sold:
             wanted = msgspec.structs.replace(wanted, parent_id="", asked_ms=desk.now_ms)
             state.positions.exits[symbol] = wanted
         desk.wake(TimerId(TimerKind.EXIT, symbol), wanted.not_before_ms)

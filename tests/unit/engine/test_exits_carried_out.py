@@ -432,6 +432,26 @@ def test_an_exit_goes_on_after_a_restart_and_nothing_is_sent_before_the_account_
     assert scene.held() == 0
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("gets", [Decimal(1), Decimal("0.4")])
+def test_what_an_exit_sold_while_nobody_was_there_is_not_sold_again(side: Side, gets: Decimal) -> None:
+    """The daemon ends while a third is on its way; the next start hears of the fill before it may send anything."""
+    scene = holding(side, execution={"market_tries": 1}, risk={"partial_frac": 0.3})
+    held = abs(scene.held())
+    scene.price(100.0 + 2.2 * side.sign)
+    scene.answer_next()  # the stop follows the plan
+    [part] = sent(scene.seen, Purpose.EXIT)
+    scene.restart()
+    scene.price(100.0 + 1.5 * side.sign)  # short of the target of the rest
+    filled = scene.instruments[scene.symbol].round_quantity(part.quantity * gets)
+    scene.fill(part.client_id, filled)
+    scene.reconcile(is_startup=True)
+    scene.live_on(10_000)
+    assert total(sent(scene.seen, Purpose.EXIT)) == part.quantity + (part.quantity - filled)
+    assert abs(scene.held()) == held - part.quantity
+    assert [quantity for quantity, _ in scene.stops()] == [abs(scene.held())]
+
+
 def test_a_sliced_exit_keeps_its_rhythm_over_a_restart() -> None:
     scene = selling_in_slices()
     left = scene.held()
