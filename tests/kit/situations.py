@@ -275,7 +275,7 @@ class Scene:
         self.oblige()
         return record
 
-    def restart(self) -> None:
+    def restart(self, *, has_books: bool = True, has_model: bool = True) -> None:
         """The process ends and starts again: only what was written down is left, and nothing is reconciled yet."""
         books = {symbol: market.book for symbol, market in self.engine.state.markets.items()}
         model = self.engine.state.model.in_use
@@ -283,8 +283,8 @@ class Scene:
         self.timers.clear()
         self.engine = self._boot()
         self.live()
-        self.hear(*(BookUpdated(book=book) for book in books.values() if book is not None))
-        if model is not None:
+        self.hear(*(BookUpdated(book=book) for book in books.values() if book is not None and has_books))
+        if model is not None and has_model:
             self.hear(ModelChanged(model=model))
 
     def lose(self, kind: str, key: str = "") -> None:

@@ -58,9 +58,9 @@ def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
 def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     strategy, book = desk.strategies[forecast.symbol], market.book
     record, candles = _blank(desk, market, forecast), _candles(market, forecast, strategy)
-    not_asked = _not_asked(desk, market, strategy, forecast, len(candles), record)
+    not_asked = _not_asked(desk, market, strategy, forecast, len(candles))
     if not_asked is not None or book is None:
-        return not_asked or _skip(record, because(Code.NO_BOOK))
+        return _unasked(desk, record, not_asked or because(Code.NO_BOOK))
     view = _view(desk, market, book, forecast, candles)
     proposal = _proposal(desk, strategy, view)
     record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * BPS, cost_bps=view.cost_frac * BPS)
@@ -76,26 +76,30 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     )
 
 
-def _not_asked(
-    desk: Desk, market: Market, strategy: Strategy, forecast: Forecast, known: int, record: DecisionRecord
-) -> DecisionRecord | None:
-    """The row of a close at which the strategy has too little to go by."""
-    waits = Verdict.HOLD if desk.held(forecast.symbol) else Verdict.SKIP
+def _not_asked(desk: Desk, market: Market, strategy: Strategy, forecast: Forecast, known: int) -> Reason | None:
+    """Why the strategy has too little to go by at this close, or None."""
     model = desk.state.model.in_use
     if strategy.needs_forecast and model is None:
-        return _skip(record, because(Code.NO_MODEL))
+        return because(Code.NO_MODEL)
     if market.book is None:
-        return _skip(record, because(Code.NO_BOOK))
+        return because(Code.NO_BOOK)
     if strategy.needs_forecast and forecast.missing:
-        reason = because(Code.NO_FORECAST, ", ".join(forecast.missing))
-        return msgspec.structs.replace(record, verdict=waits, reasons=(reason,))
+        return because(Code.NO_FORECAST, ", ".join(forecast.missing))
     if strategy.needs_forecast and model is not None and in_use.is_of_another(forecast, model):
         now = because(Code.MODEL_NOW, model.model_id)
-        return _skip(record, because(Code.FORECAST_OF_ANOTHER, forecast.model_id, (now,)))
+        return because(Code.FORECAST_OF_ANOTHER, forecast.model_id, (now,))
     if strategy.candles > 1 and known < strategy.candles:
-        reason = because(Code.TOO_FEW_CANDLES, known=known, needed=strategy.candles)
-        return msgspec.structs.replace(record, verdict=waits, reasons=(reason,))
+        return because(Code.TOO_FEW_CANDLES, known=known, needed=strategy.candles)
     return None
+
+
+def _unasked(desk: Desk, record: DecisionRecord, reason: Reason) -> DecisionRecord:
+    """The row of a close at which the strategy is not asked: what is held stays held."""
+    held = desk.held(record.symbol)
+    if not held:
+        return _skip(record, reason)
+    side = Side.BUY if held > 0 else Side.SELL
+    return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(reason,), side=side)
 
 
 def _proposal(desk: Desk, strategy: Strategy, view: View) -> Proposal:

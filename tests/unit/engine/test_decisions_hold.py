@@ -1,5 +1,7 @@
 """Forecasts while a position is held: situation -> hold or exit, the reasons, and what becomes of the plan."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.kit.builders import SYMBOL, a_context, a_model
@@ -7,7 +9,7 @@ from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, quantity,
 from trader.domain.decisions import RecordDecision, RecordTrade, SubmitOrder
 from trader.domain.events import AnyEvent, CommandName, CommandReceived, ModelChanged, ModelWatched, StreamState
 from trader.domain.orders import OrderStatus, Purpose, Side
-from trader.domain.signals import HealthAction, ModelHealth, Verdict
+from trader.domain.signals import DecisionRecord, HealthAction, ModelHealth, Verdict
 
 
 def holding(side: Side = Side.BUY, **settings: object) -> Scene:
@@ -172,18 +174,43 @@ def test_what_was_bought_after_all_stays_protected() -> None:
     assert scene.has_plan()
 
 
-@pytest.mark.parametrize(("is_held", "verdict"), [(True, Verdict.HOLD), (False, Verdict.SKIP)])
-def test_without_its_inputs_a_forecast_changes_nothing(is_held: bool, verdict: Verdict) -> None:
-    scene = holding() if is_held else a_scene()
-    record = scene.forecast(-0.02, missing=("leader",))
-    assert (record.verdict, told(record)) == (verdict, ("no forecast: leader missing",))
-    assert not scene.is_leaving()
+def of_another_model(scene: Scene) -> DecisionRecord:
+    return scene.forecast(-0.02, model_id="model-0")
 
 
-def test_a_forecast_of_another_model_closes_nothing() -> None:
-    scene = holding()
-    record = scene.forecast(-0.02, model_id="model-0")
-    assert told(record) == ("forecast of model-0, the model is model-1 now",)
+def without_inputs(scene: Scene) -> DecisionRecord:
+    return scene.forecast(-0.02, missing=("leader",))
+
+
+def before_a_model(scene: Scene) -> DecisionRecord:
+    scene.restart(has_model=False)
+    scene.reconcile(is_startup=True)
+    return scene.forecast(-0.02)
+
+
+def before_a_book(scene: Scene) -> DecisionRecord:
+    scene.restart(has_books=False)
+    scene.reconcile(is_startup=True)
+    return scene.forecast(-0.02)
+
+
+UNUSED: dict[str, tuple[Callable[[Scene], DecisionRecord], str]] = {
+    "its inputs are missing": (without_inputs, "no forecast: leader missing"),
+    "of another model": (of_another_model, "forecast of model-0, the model is model-1 now"),
+    "no model yet": (before_a_model, "no model"),
+    "no book yet": (before_a_book, "no book yet"),
+}
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL, None], ids=["long", "short", "flat"])
+@pytest.mark.parametrize("close", UNUSED)
+def test_a_forecast_that_cannot_be_used_holds_what_is_held(close: str, side: Side | None) -> None:
+    """The row says so, and why it was not used; without a position there is nothing to hold."""
+    scene = a_scene() if side is None else holding(side)
+    forecast, reason = UNUSED[close]
+    record = forecast(scene)
+    assert (record.verdict, told(record)) == (Verdict.SKIP if side is None else Verdict.HOLD, (reason,))
+    assert record.side == side
     assert not scene.is_leaving()
 
 
