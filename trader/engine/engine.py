@@ -213,7 +213,10 @@ class Engine:
         account.check_told(self._desk)
         if self.state.account.is_reconciled:
             adoption.answer(self._desk, is_asked_again=False)
-        for symbol in list(self.state.positions.plans):
+        positions = self.state.positions
+        for symbol in [each for each in positions.exits if each not in positions.plans]:  # no price looks at these
+            exits.drive(self._desk, symbol)
+        for symbol in list(positions.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)
 

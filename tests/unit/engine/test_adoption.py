@@ -255,6 +255,20 @@ def test_a_plan_waits_for_a_price_but_a_person_does_not() -> None:
     assert (notices(decided).count(UNPLANNED), stop_of(scene, decided).stop_price) == (0, Decimal("49.00"))
 
 
+def test_one_that_is_to_be_closed_waits_for_a_price_too() -> None:
+    """No plan has its exit looked at with every price: the next tick after it begins the exit."""
+    scene = Scene({"risk": {"startup_policy": "flatten"}}, perpetual=True)
+    scene.live()
+    listed = [Position(PERPETUAL, Decimal(3), Decimal(100), NOW_MS)]
+    decided = scene.reconcile(is_startup=True, positions=listed, USDT="10000")
+    assert (notices(decided).count(UNPLANNED), sent(decided)) == (1, [])
+    scene.price(50.0)
+    [order] = sent(scene.tick())
+    assert (order.purpose, order.side, order.quantity) == (Purpose.FLATTEN, Side.SELL, Decimal(3))
+    scene.oblige()
+    assert scene.held() == 0
+
+
 def test_what_could_not_be_closed_is_tried_again_with_the_next_look_at_the_account() -> None:
     """Refused again and again: after the last try nothing is sent until the exchange has been asked."""
     scene, decided = found_later("flatten", Side.SELL)
