@@ -181,18 +181,28 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
 
 
 def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord) -> DecisionRecord:
-    """What comes of a proposal for a position that is held; while it is being built or closed, nothing."""
+    """What comes of a proposal for a position that is held; while it is being closed or has no plan, nothing."""
     symbol = record.symbol
+    record = msgspec.structs.replace(record, verdict=Verdict.HOLD, side=held.side)
     plan = desk.state.positions.plans.get(symbol)
     if plan is None or symbol in desk.state.positions.exits:
-        code = Code.EXIT_UNDER_WAY if symbol in desk.state.positions.exits else Code.ENTRY_UNDER_WAY
-        return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=(because(code),))
+        return msgspec.structs.replace(record, reasons=(_unjudged(desk, symbol),))
     if isinstance(proposal, Leave):
         ask_exit(desk, symbol, held.quantity, CloseReason.SIGNAL_TURNED, Purpose.EXIT)
         return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=proposal.reasons, side=plan.side.opposite)
     if isinstance(proposal, Keep):
         _change(desk, plan, proposal)
-    return msgspec.structs.replace(record, verdict=Verdict.HOLD, reasons=proposal.reasons, side=plan.side)
+    return msgspec.structs.replace(record, reasons=proposal.reasons)
+
+
+def _unjudged(desk: Desk, symbol: str) -> Reason:
+    """Why the strategy has no say about a position that is held."""
+    positions = desk.state.positions
+    if symbol in positions.exits:
+        return because(Code.EXIT_UNDER_WAY)
+    if symbol in positions.tickets:
+        return because(Code.ENTRY_UNDER_WAY)
+    return because(Code.HELD_WITHOUT_PLAN, desk.settings.risk.startup_policy.value)
 
 
 def _change(desk: Desk, plan: PositionPlan, kept: Keep) -> None:

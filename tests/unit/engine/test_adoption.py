@@ -7,16 +7,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.kit.builders import NOW_MS, a_context, a_fill, a_perpetual
-from tests.kit.situations import DAY_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, notices, of, sent
+from tests.kit.builders import NOW_MS, a_context, a_fill, a_model, a_perpetual
+from tests.kit.situations import DAY_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, notices, of, sent, told
 from trader.domain.account import Position
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import CancelOrder, Decision, Level, Notify, RecordTrade, TradingState
-from trader.domain.events import CommandName, FillArrived, OrderAbsent, OrderRefused
+from trader.domain.events import CommandName, FillArrived, ModelChanged, OrderAbsent, OrderRefused
 from trader.domain.instrument import Instrument
 from trader.domain.orders import OrderIntent, OrderStatus, OrderType, Purpose, Side
 from trader.domain.refusals import RefusalCode
-from trader.domain.signals import MarketContext
+from trader.domain.signals import MarketContext, Verdict
 from trader.risk.stops import PositionPlan
 from trader.service.control.snapshot import snapshot
 
@@ -269,19 +269,41 @@ def test_one_that_is_to_be_closed_waits_for_a_price_too() -> None:
     assert scene.held() == 0
 
 
+@pytest.mark.parametrize("policy", ["adopt", "halt", "flatten"])
+def test_until_then_its_decision_row_says_that_it_has_no_plan(policy: str) -> None:
+    """Its price has just come and no plan was made yet, or it could not be closed: nothing is being bought."""
+    scene = Scene({"risk": {"startup_policy": policy}}, perpetual=True)
+    scene.live()
+    scene.hear(ModelChanged(model=a_model()))
+    listed = [Position(PERPETUAL, Decimal(3), Decimal(100), NOW_MS)]
+    scene.reconcile(is_startup=True, positions=listed, USDT="10000")
+    scene.price(50.0)
+    if policy == "flatten":
+        assert told(scene.forecast()) == ("exit under way",)
+        scene.tick()
+        refused_until_given_up(scene)
+        scene.wait(MINUTE_MS)
+    record = scene.forecast()
+    assert record.verdict is Verdict.HOLD
+    assert told(record) == (f"the position has no plan; risk.startup_policy is {policy}",)
+
+
+def refused_until_given_up(scene: Scene) -> None:
+    """The exchange takes no order that would close it, as often as one is sent."""
+    answered = 0
+    while orders := sent(scene.seen, Purpose.FLATTEN)[answered:]:
+        answered += len(orders)
+        for order in orders:
+            scene.hear(OrderRefused(client_id=order.client_id, code=RefusalCode.REJECTED, reason="no"))
+        scene.wait(10_000)
+        scene.tick()
+
+
 def test_what_could_not_be_closed_is_tried_again_with_the_next_look_at_the_account() -> None:
     """Refused again and again: after the last try nothing is sent until the exchange has been asked."""
-    scene, decided = found_later("flatten", Side.SELL)
-    tries = 0
-    while orders := sent(decided):
-        tries += len(orders)
-        decided = [
-            each
-            for order in orders
-            for each in scene.hear(OrderRefused(client_id=order.client_id, code=RefusalCode.REJECTED, reason="no"))
-        ]
-        decided += [*scene.wait(10_000), *scene.tick()]
-    assert tries > 8
+    scene, _ = found_later("flatten", Side.SELL)
+    refused_until_given_up(scene)
+    assert len(sent(scene.seen)) > 8
     assert sent([*scene.wait(MINUTE_MS), *scene.tick()]) == []
     assert len(sent(scene.reconcile())) == 1
 

@@ -1,11 +1,13 @@
 """Forecasts while a position is held: situation -> hold or exit, the reasons, and what becomes of the plan."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from tests.kit.builders import SYMBOL, a_context, a_model
-from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, quantity, sent, stream, told
+from tests.kit.situations import MINUTE_MS, PERPETUAL, Scene, a_scene, coins, of, quantity, sent, stream, told
+from trader.domain.account import Position
 from trader.domain.decisions import RecordDecision, RecordTrade, SubmitOrder
 from trader.domain.events import AnyEvent, CommandName, CommandReceived, ModelChanged, ModelWatched, StreamState
 from trader.domain.orders import OrderStatus, Purpose, Side
@@ -158,6 +160,18 @@ def test_a_position_that_is_still_being_bought_is_judged_like_any_other() -> Non
     scene.live_on(5 * MINUTE_MS)
     assert len(sent(scene.seen, Purpose.ENTRY)) == bought
     assert scene.held() == 0
+
+
+def test_what_somebody_else_bought_waits_for_the_entry_to_end() -> None:
+    """A limit order rests as a position turns up that nobody planned: the order's cancel has no answer yet."""
+    scene = a_scene({"execution": {"algorithm": "limit"}}, perpetual=True)
+    scene.forecast()
+    scene.oblige()
+    for _ in range(2):
+        scene.reconcile(positions=[Position(PERPETUAL, Decimal(-3), Decimal(100), scene.now_ms)])
+    scene.wait(MINUTE_MS)
+    record = scene.forecast()
+    assert (record.verdict, told(record), record.side) == (Verdict.HOLD, ("entry under way",), Side.SELL)
 
 
 def test_what_was_bought_after_all_stays_protected() -> None:
