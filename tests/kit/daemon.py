@@ -77,7 +77,7 @@ class Daemon:
 
     def start(self, *, launcher: Sequence[str] = ("-m", "trader"), duration: str = _LONGEST_RUN) -> None:
         """Start it; returns at once."""
-        assert self.process is None or self.process.poll() is not None, "it runs already"
+        assert not self.runs, "it runs already"
         self._starts += 1
         with self.log_file.open("wb") as output:
             self.process = subprocess.Popen(

@@ -25,7 +25,8 @@ from trader.ports import Recovered
 from trader.simulation.store import SimulationStore
 
 FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
-RENAMED = {"failure_reason": "refusal", "halt_reason": "halt"}  # fields of kept state: as they were -> as they are
+RENAMED = {"failure_reason": "refusal", "halt_reason": "halt"}
+"""Fields of kept state: as they were -> as they are. They were texts; where one was empty, there is None now."""
 
 
 class StoredLedger:
@@ -91,14 +92,14 @@ def same(value: object, told: object, where: str = "") -> None:
             if name != "type":  # the tag of a union; `where` names the struct
                 now = RENAMED.get(str(name), str(name))
                 found = value[now] if isinstance(value, Mapping) else getattr(value, now)
-                same(found, wanted, f"{where}.{name}")
+                same(found, None if name in RENAMED and wanted == "" else wanted, f"{where}.{name}")
     elif isinstance(told, list):
         assert isinstance(value, list | tuple), where
         assert len(value) == len(told), where
         for number, (found, wanted) in enumerate(zip(value, told, strict=True)):
             same(found, wanted, f"{where}[{number}]")
     else:
-        assert str(value) == str(told) or (value is None and told == ""), where
+        assert str(value) == str(told), where
 
 
 class Resumed(Harness):

@@ -92,8 +92,7 @@ def is_sound(run: Run, seen: int) -> None:
     assert len({intent.client_id for intent in run.placed}) == len(run.placed)
     assert all(order is not None for order in orders)
     alive = [order for order in orders if order is not None and not order.is_settled]
-    assert len(alive) <= 1
-    assert alive == [] or alive[0] is orders[-1]
+    assert alive == [order for order in alive if order is orders[-1]]
     filled = sum((order.filled for order in orders if order is not None), Decimal(0))
     assert filled == run.state.filled <= run.state.quantity
     assert sum((order.remaining for order in alive), filled) <= run.state.quantity

@@ -1,5 +1,6 @@
 """Whatever the market does, a stop never loosens and a position is always guarded."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +38,8 @@ def test_a_stop_never_loosens(side: Side, stop: float, target: float, path: list
         assert (after.best_price - plan.best_price) * side.sign >= 0
         assert after.partial_done >= plan.partial_done
         assert after.trailing >= plan.trailing
-        assert (after.trailing and after.take_profit_price is None) or not after.trailing
+        at_target = pytest.approx(after.entry_price * (1 + side.sign * target))
+        assert after.take_profit_price == (None if after.trailing else at_target)
         plan = after
 
 
@@ -48,6 +50,8 @@ def test_at_or_beyond_the_stop_there_is_always_an_exit(side: Side, stop: float, 
     for price in prices:
         beyond = (price - plan.stop_price) * side.sign <= 0
         plan, exit = on_price(plan, price, price, NOW_MS, SETTINGS)
-        assert (exit is not None and exit.fraction == 1) or not beyond
+        if beyond:
+            assert exit is not None
+            assert exit.fraction == 1
         halves += exit is not None and exit.reason is CloseReason.PARTIAL
     assert halves <= 1

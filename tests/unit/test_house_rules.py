@@ -42,3 +42,25 @@ def test_only_the_composition_root_asks_for_the_mode() -> None:
     asked = re.compile(r"\.mode\b\s*(==|!=|is |in )|is_paper|dry_run")
     rooms = [path for path in SOURCES if path.relative_to(ROOT).parts[0] not in ("app", "config")]
     assert [str(path) for path in rooms if asked.search(path.read_text())] == []
+
+
+def test_no_assert_is_satisfied_by_either_of_two_things() -> None:
+    """`assert a or b` says nothing about a where b holds; `if not b: assert a`, or two tests, say which."""
+    tests = sorted(Path(__file__).parents[1].rglob("*.py"))
+    assert len(tests) > 100
+    either = [
+        f"{path.name}:{node.lineno}"
+        for path in tests
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert) and _is_either(node.test)
+    ]
+    assert either == []
+
+
+def _is_either(test: ast.expr) -> bool:
+    match test:
+        case ast.BoolOp(op=ast.Or()) | ast.IfExp():
+            return True
+        case ast.BoolOp(values=parts):
+            return any(_is_either(part) for part in parts)
+    return False

@@ -82,7 +82,7 @@ def test_adopt_sends_a_stop_and_nothing_else(found: Found, side: Side) -> None:
     bid, ask = touch(scene)
     assert (order.side, order.quantity) == (side.opposite, abs(scene.held()))
     assert order.stop_price is not None
-    assert order.stop_price < Decimal(str(bid)) if side is Side.BUY else order.stop_price > Decimal(str(ask))
+    assert (float(order.stop_price) - (bid if side is Side.BUY else ask)) * side.sign < 0
     assert order.reduce_only is (side is Side.SELL)
     assert of(decided, CancelOrder) == []
     plan = scene.plan()

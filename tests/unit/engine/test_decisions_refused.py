@@ -20,7 +20,7 @@ from tests.kit.situations import (
 from trader.domain.decisions import SubmitOrder
 from trader.domain.events import CommandName, ModelChanged, ModelWatched, OutcomeLost, StreamState
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import HealthAction, ModelHealth, Verdict
+from trader.domain.signals import DecisionRecord, HealthAction, ModelHealth, Verdict
 
 ENFORCED = {"model": {"gate": "enforce"}}
 WITHOUT_EVIDENCE = msgspec.structs.replace(
@@ -146,15 +146,18 @@ def test_a_model_that_drifted_a_little_still_opens(action: HealthAction) -> None
 @pytest.mark.parametrize(
     ("age_ms", "reasons"),
     [
-        (MINUTE_MS, None),  # one candle: the newest there can be just before the next one closes
         (MINUTE_MS + 1, ("forecast is 60 s old",)),
         (10 * MINUTE_MS, ("forecast is 600 s old",)),
     ],
 )
-def test_a_forecast_is_traded_for_one_candle(age_ms: int, reasons: tuple[str, ...] | None) -> None:
+def test_a_forecast_older_than_one_candle_is_not_traded(age_ms: int, reasons: tuple[str, ...]) -> None:
     record = a_scene().forecast(age_ms=age_ms)
-    assert record.verdict is (Verdict.ENTER if reasons is None else Verdict.SKIP)
-    assert reasons is None or told(record) == reasons
+    assert (record.verdict, told(record)) == (Verdict.SKIP, reasons)
+
+
+def test_a_forecast_is_traded_for_one_candle() -> None:
+    """Exactly so old is the newest there can be just before the next candle closes."""
+    assert a_scene().forecast(age_ms=MINUTE_MS).verdict is Verdict.ENTER
 
 
 def test_how_old_a_forecast_may_be_is_configured() -> None:
@@ -295,19 +298,22 @@ def test_a_position_that_is_still_being_bought_counts_once() -> None:
     assert scene.forecast(symbol="XRP/USDT").verdict is Verdict.ENTER
 
 
-@pytest.mark.parametrize(
-    ("leverage", "mode", "reason"),
-    [
-        (8, "isolated", "at leverage 8 a stop 10.0% away would come after the liquidation"),
-        (7, "isolated", None),
-        (8, "cross", None),
-    ],
-)
-def test_a_stop_that_would_come_after_the_liquidation_is_no_stop(leverage: int, mode: str, reason: str | None) -> None:
+def with_a_stop_ten_percent_away(leverage: int, mode: str) -> DecisionRecord:
     scene = a_scene({"exchange": {"leverage": leverage, "margin_mode": mode}}, perpetual=True)
     wide = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
-    record = scene.forecast(-0.02, context=wide)
-    assert told(record)[0] == reason if reason else record.verdict is Verdict.ENTER, told(record)
+    return scene.forecast(-0.02, context=wide)
+
+
+def test_a_stop_that_would_come_after_the_liquidation_is_no_stop() -> None:
+    record = with_a_stop_ten_percent_away(8, "isolated")
+    assert record.verdict is Verdict.SKIP
+    assert told(record)[0] == "at leverage 8 a stop 10.0% away would come after the liquidation"
+
+
+@pytest.mark.parametrize(("leverage", "mode"), [(7, "isolated"), (8, "cross")])
+def test_a_stop_before_the_liquidation_is_one(leverage: int, mode: str) -> None:
+    record = with_a_stop_ten_percent_away(leverage, mode)
+    assert record.verdict is Verdict.ENTER, told(record)
 
 
 def test_how_near_to_its_liquidation_a_stop_may_be_is_configured() -> None:

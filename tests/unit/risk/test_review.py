@@ -87,7 +87,6 @@ def test_a_sound_entry_is_approved_unchanged() -> None:
         ({"book": None}, "there is no book to price against"),
         ({"equity": 0.0}, "equity 0.0 is not above 0"),
         ({"equity": float("nan")}, "equity nan is not above 0"),
-        ({"equity": 199.0, "free_quote": 1e6}, "order 100.00 above the limit of 99.50 USDT"),
         ({"exposure_quote": 8_950.0}, "exposure 9050.00 above the limit of 9000.00 USDT"),
         ({"correlated_quote": 4_950.0}, "correlated exposure 5050.00 above the limit of 5000.00 USDT"),
         ({"free_quote": 99.0}, "free balance 100.00 above the limit of 99.00 USDT"),
@@ -95,7 +94,14 @@ def test_a_sound_entry_is_approved_unchanged() -> None:
     ],
 )
 def test_each_limit_refuses_an_entry(changes: dict[str, Any], reason: str) -> None:
-    assert refusals(**changes) == (reason,) if changes.get("equity") != 199.0 else reason in refusals(**changes)
+    assert refusals(**changes) == (reason,)
+
+
+def test_an_order_larger_than_the_account_is_worth_breaks_two_limits() -> None:
+    assert refusals(equity=199.0, free_quote=1e6) == (
+        "order 100.00 above the limit of 99.50 USDT",
+        "correlated exposure 100.00 above the limit of 99.50 USDT",
+    )
 
 
 def test_a_price_far_from_the_market_is_refused() -> None:

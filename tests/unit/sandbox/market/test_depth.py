@@ -63,7 +63,7 @@ def test_books_are_ordered_and_never_crossed(
     assert 0 < bids[-1] <= bids[0] < asks[0]
     assert len(asks) == LEVELS
     assert min(*book.bids.steps.tolist(), *book.asks.steps.tolist()) >= 1
-    assert price in (bids[0], asks[0]) or price == 1
+    assert price == (bids[0] if price == 1 or not taker else asks[0])
 
 
 def test_volatile_markets_are_thinner_and_wider() -> None:
