@@ -9,9 +9,10 @@ from trader.domain.orders import OrderType, Side
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.sim_orders import SimRequest
 
-_SYMBOLS = tuple(f"C{n}/USDT" for n in range(5))
+SYMBOLS = tuple(f"C{n}/USDT" for n in range(5))
 _LEVELS = 20
-_NOW_MS = 1_700_000_000_000
+NOW_MS = 1_700_000_000_000
+BOOKS = 200  # then they come again
 
 
 def measure(updates: int = 20_000) -> dict[str, float]:
@@ -23,23 +24,29 @@ def measure(updates: int = 20_000) -> dict[str, float]:
 
 
 def _updates_per_s(updates: int, orders: int) -> float:
-    exchange = SimulatedExchange(
-        {symbol: _instrument(symbol) for symbol in _SYMBOLS}, opening_balances={"USDT": Decimal(10**6)}
-    )
-    books = [_book(number) for number in range(200)]
-    for symbol in _SYMBOLS:
-        exchange.on_book(symbol, _NOW_MS, *books[0])
-        for number in range(orders):  # in the queue at, and behind, the lowest best bid
-            price = Decimal(9_990 - number) / 100
-            exchange.submit(SimRequest(symbol, "", Side.BUY, OrderType.LIMIT, Decimal(1), price), _NOW_MS)
+    exchange = an_exchange(orders)
+    shown = [a_book(number) for number in range(BOOKS)]
     began = process_time()
     for number in range(updates):
-        symbol = _SYMBOLS[number % len(_SYMBOLS)]
-        exchange.on_book(symbol, _NOW_MS + number, *books[number // len(_SYMBOLS) % len(books)])
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        exchange.on_book(symbol, NOW_MS + number, *shown[number // len(SYMBOLS) % BOOKS])
     return updates / (process_time() - began)
 
 
-def _book(number: int) -> tuple[Levels, Levels]:
+def an_exchange(orders: int) -> SimulatedExchange:
+    """What is measured: in every symbol `orders` of ours, in the queue at and behind the lowest best bid."""
+    exchange = SimulatedExchange(
+        {symbol: _instrument(symbol) for symbol in SYMBOLS}, opening_balances={"USDT": Decimal(10**6)}
+    )
+    for symbol in SYMBOLS:
+        exchange.on_book(symbol, NOW_MS, *a_book(0))
+        for number in range(orders):
+            price = Decimal(9_990 - number) / 100
+            exchange.submit(SimRequest(symbol, "", Side.BUY, OrderType.LIMIT, Decimal(1), price), NOW_MS)
+    return exchange
+
+
+def a_book(number: int) -> tuple[Levels, Levels]:
     """(bids, asks): the touch moves up and down, quantities change with every book."""
     bid = 9_990 + abs(number % 20 - 10)
     return (
