@@ -36,6 +36,7 @@ from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderSta
 from trader.domain.signals import DecisionRecord, MarketContext, ModelInfo
 from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
+from trader.engine.kept import kept
 from trader.engine.state import EngineState
 from trader.risk.stops import PositionPlan
 from trader.runtime.memory import Memory
@@ -290,6 +291,12 @@ class Scene:
     def lose(self, kind: str, key: str = "") -> None:
         """The journal forgets one kept part of the state, which the next start then lacks."""
         del self._memory.state[kind, key or self.symbol]
+
+    def remember_ticket(self, **changed: object) -> None:
+        """The entry under way is, here and in the journal, as an older version might have written it."""
+        ticket = msgspec.structs.replace(self.engine.state.positions.tickets[self.symbol], **changed)
+        self.engine.state.positions.tickets[self.symbol] = ticket
+        self._memory.write(Turn(Ticked(ts_ms=self.now_ms, seq=self._seq), [kept("ticket", self.symbol, ticket)]))
 
     # --- what is ------------------------------------------------------------------------------------------
 

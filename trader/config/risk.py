@@ -21,6 +21,8 @@ class RiskSettings(Section):
     """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
     stop_sigma: Positive = 3.0
     """Initial stop distance in standard deviations of the horizon's move."""
+    widest_stop_frac: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """A stop further from the price guards nothing: an entry that would need one is not made."""
     stop_move_frac: Annotated[float, Field(gt=0, le=0.05)] = 0.0005
     """A resting stop is moved only this far or further, share of its price; the daemon watches the exact one."""
     liquidation_loss_frac: Annotated[float, Field(gt=0, le=1)] = 0.8

@@ -105,6 +105,7 @@ class Code(StrEnum):
         "price_or_stop_unusable",
         "price {price_quote} and stop distance {stop_frac} must be above 0",
     )
+    STOP_TOO_WIDE = "stop_too_wide", "stop {stop_frac:.1%} away, at most {most_frac:.1%}"
     ATR_UNAVAILABLE = "atr_unavailable", "ATR {atr_frac} is not available"
     TOO_MANY_POSITIONS = "too_many_positions", "{positions:.0f} positions open, at most {most:.0f}"
     NO_TRACK_RECORD = "no_track_record", "the model has no record of wins and losses"

@@ -20,7 +20,6 @@ from trader.engine.protection import protect
 from trader.engine.state import Market
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, tighten
 
-_WIDEST_FRAC = 0.25  # a stop further away guards nothing
 _LEAST_TICKS = 2  # so that the stop is below the price of a long also once it is rounded towards it
 _LEAST_CLOSES = 20  # before closes say how much a price moves
 
@@ -134,7 +133,7 @@ def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tupl
     is_isolated = desk.settings.exchange.margin_mode == "isolated"
     widest = own.risk.liquidation_loss_frac / desk.leverage(market.instrument.symbol) if is_isolated else 1.0
     least = _LEAST_TICKS * float(market.instrument.price_tick) / price
-    return max(least, min(stop_frac, widest, _WIDEST_FRAC)), target_frac
+    return max(least, min(stop_frac, widest, own.risk.widest_stop_frac)), target_frac
 
 
 def _volatility(desk: Desk, market: Market) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from trader.domain.decisions import Level
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
@@ -42,6 +43,10 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     """Size what is wanted and begin to buy it, or say why not."""
     view, wanted = opening.view, opening.wanted
     stop_frac, target_frac = _barriers(desk, opening)
+    most_frac = desk.settings_of(view.symbol).risk.widest_stop_frac
+    if stop_frac > most_frac:
+        too_wide = because(Code.STOP_TOO_WIDE, stop_frac=stop_frac, most_frac=most_frac)
+        return msgspec.structs.replace(record, reasons=(too_wide,))
     sized = _size(desk, opening, stop_frac)
     if isinstance(sized, Unsized):
         return msgspec.structs.replace(record, reasons=(sized.reason,))
@@ -189,7 +194,7 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
         symbol=order.symbol,
         side=ticket.side,
         entry_price=float(position.entry_price),
-        stop_frac=ticket.stop_frac,
+        stop_frac=_usable_stop_frac(desk, ticket),
         take_profit_frac=ticket.take_profit_frac,
         opened_ms=position.opened_ms,
         horizon_end_ms=ticket.horizon_end_ms,
@@ -199,6 +204,16 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
         has_ladder=ticket.has_ladder,
     )
     put_plan(desk, plan)
+
+
+def _usable_stop_frac(desk: Desk, ticket: EntryTicket) -> float:
+    """The ticket's stop distance; the widest useful one where nothing can be guarded with what the ticket says."""
+    widest = desk.settings_of(ticket.symbol).risk.widest_stop_frac
+    if 0 < ticket.stop_frac <= widest:
+        return ticket.stop_frac
+    text = f"a stop {ticket.stop_frac:.1%} away guards nothing; it is put {widest:.1%} away"
+    desk.notify(Level.ALERT, "stop.unusable", text, symbol=ticket.symbol, ref=ticket.decision_id)
+    return widest
 
 
 def on_entry_finished(desk: Desk, state: AlgorithmState) -> None:

@@ -327,7 +327,7 @@ def test_the_portfolios_risk_is_capped_at_a_fifth_whatever_is_configured() -> No
                 "kelly_fraction": 1.0,
                 "position_notional_cap_frac": 5.0,
             },
-            "risk": {"max_order_notional_frac": 5.0, "correlated_exposure_frac": 1.0},
+            "risk": {"max_order_notional_frac": 5.0, "correlated_exposure_frac": 1.0, "widest_stop_frac": 0.5},
         }
     )
     record = scene.forecast(win=0.99, context=a_context(rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=20.0))
