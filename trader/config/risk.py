@@ -20,7 +20,8 @@ class RiskSettings(Section):
     stop_atr: Positive = 2.0
     """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
     stop_sigma: Positive = 3.0
-    """Initial stop distance in standard deviations of the horizon's move."""
+    """Initial stop distance in standard deviations of the horizon's move, by the volatility of a day and a month
+    (0.7 and 0.3, `vol_blend` in docs/features.md)."""
     widest_stop_frac: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """A stop further from the price guards nothing: an entry that would need one is not made."""
     stop_move_frac: Annotated[float, Field(gt=0, le=0.05)] = 0.0005

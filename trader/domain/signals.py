@@ -38,6 +38,12 @@ class MarketContext(msgspec.Struct, frozen=True):
     bb_width_ratio: float  # bb_width / its 50-candle mean; below 1 = squeeze
     atr_ratio: float  # atr_14 / its 50-candle mean
     volume_ratio: float  # volume / its 20-candle mean
+    vol_blend: float = 0.0  # annualised, of a day and a month; 0 in what versions before have kept
+
+    @property
+    def annual_vol(self) -> float:
+        """The annualised volatility that stops are measured by."""
+        return self.vol_blend or self.hist_vol_20
 
 
 CONTEXT_COLUMNS: tuple[str, ...] = MarketContext.__struct_fields__

@@ -142,7 +142,7 @@ def _volatility(desk: Desk, market: Market) -> tuple[float, float]:
     """
     context = market.context
     if context is not None:
-        return context.atr_14 / context.close, context.hist_vol_20
+        return context.atr_14 / context.close, context.annual_vol
     moves = [math.log(later / before) for (_, before), (_, later) in pairwise(market.closes)]
     if len(moves) < _LEAST_CLOSES:
         return 0.0, desk.settings_of(market.instrument.symbol).strategy.high_volatility

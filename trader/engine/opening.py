@@ -103,7 +103,7 @@ def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
         atr_frac=view.context.atr_14 / view.context.close,
         regime_stop_frac=wanted.stop_frac or 0.0,
         regime_take_profit_frac=wanted.target_frac or 0.0,
-        horizon_sigma_frac=horizon_sigma_frac(view.context.hist_vol_20, horizon_ms),
+        horizon_sigma_frac=horizon_sigma_frac(view.context.annual_vol, horizon_ms),
         settings=desk.settings_of(view.symbol).risk,
     )
     if opening.strategy.has_ladder:

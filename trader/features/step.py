@@ -98,6 +98,8 @@ def new_state(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> np.n
     state["base_ms"] = timeframe_ms(timeframe)
     state["warm_up"] = warm_up(timeframe, (near, far))
     state["variance"]["candles_per_year"] = YEAR_MS / timeframe_ms(timeframe)
+    for period, days in (("day_keep", 1), ("month_keep", 30)):
+        state["variance"][period] = variance.keep_share(timeframe_ms(timeframe), days)
     state["near"]["period_ms"] = timeframe_ms(near)
     state["far"]["period_ms"] = timeframe_ms(far)
     return state

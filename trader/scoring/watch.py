@@ -132,7 +132,7 @@ class Watch:
         regime = classify(context, self._regimes.get(forecast.symbol), settings.strategy)
         self._regimes[forecast.symbol] = regime
         rule = settings.strategy.regimes[regime]
-        sigma = horizon_sigma_frac(context.hist_vol_20, self._horizon_ms)
+        sigma = horizon_sigma_frac(context.annual_vol, self._horizon_ms)
         stop, take = barriers(atr_frac, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk)
         return Promise(
             symbol=forecast.symbol,

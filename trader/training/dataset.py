@@ -190,7 +190,7 @@ def _barriers(
         here = MarketContext(*values)
         previous = classify(here, previous, settings.strategy)
         rule = settings.strategy.regimes[previous]
-        sigma = horizon_sigma_frac(here.hist_vol_20, horizon_ms)
+        sigma = horizon_sigma_frac(here.annual_vol, horizon_ms)
         stops[row], takes[row] = barriers(
             here.atr_14 / here.close, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk
         )

@@ -1,14 +1,30 @@
-"""Estimators of the variance of returns, annualised for a market that never closes (365 days)."""
+"""Estimators of the variance of returns, annualised for a market that never closes (365 days).
+
+`vol_blend` is what stops are measured by. With n candles a period and a = 2 / (n + 1), the volatility of the period is
+
+    sqrt(sum of (1 - a)^i r[i]^2 / sum of (1 - a)^i),  i = 0 for the newest candle .. BLEND_KEPT - 1
+
+and the blend is DAY_SHARE of a day's plus the rest of a month's. A period longer than BLEND_KEPT candles is cut there,
+so that the value is there from the warm-up on and does not depend on where a series began.
+"""
 
 from math import log, pi, sqrt
 
 import numpy as np
 
+from trader.domain.units import DAY_MS
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
 from trader.features.windows import SERIES, Series, deviation, mean, put, ratio, smooth, squares
 
 ANNUAL = "annual fraction"
+
+BLEND_KEPT = 2_000
+"""Candles that `vol_blend` looks at: as many as the warm-up has."""
+DAY_SHARE = 0.7
+"""Of the day in the blend; the month has the rest."""
+LEAST_SPAN = 20
+"""Candles of a period at least: what a candle of 4h or a day leaves of a day says nothing."""
 
 COLUMNS = Family("volatility")
 for _n in (10, 20, 60, 240):
@@ -28,6 +44,14 @@ COLUMNS.model_input(
     ANNUAL,
     0,
     source="RiskMetrics (1996)",
+)
+COLUMNS.published(
+    "vol_blend",
+    f"{DAY_SHARE} * day + {1 - DAY_SHARE:.1f} * month, each sqrt of the exponential mean of squared log returns with "
+    f"the span of 1 or 30 days (at least {LEAST_SPAN} candles), cut at {BLEND_KEPT:,} candles, annualised",
+    BLEND_KEPT,
+    ANNUAL,
+    0,
 )
 COLUMNS.model_input(
     "parkinson_20",
@@ -79,11 +103,21 @@ VARIANCE = np.dtype(
     [
         ("candles_per_year", np.float64),  # set by the driver
         ("ewma", np.float64),  # mean squared log return
+        ("day_keep", np.float64),  # 1 - a of a day; set by the driver, as is the month's
+        ("month_keep", np.float64),
+        ("day", np.float64),  # weighted sum of squared log returns
+        ("month", np.float64),
+        ("squared", np.float64, (BLEND_KEPT,)),  # a ring of what is in the sums
         ("parkinson", *SERIES),  # what each candle adds to an estimator
         ("garman_klass", *SERIES),
         ("rogers_satchell", *SERIES),
     ]
 )
+
+
+def keep_share(base_ms: int, days: int) -> float:
+    """1 - a: what a squared return's weight keeps with each candle of `base_ms`, for a period of `days`."""
+    return 1.0 - 2.0 / (max(LEAST_SPAN, days * DAY_MS // base_ms) + 1.0)
 
 
 @kernel
@@ -96,12 +130,29 @@ def advance(state: Record, history: Record) -> None:
     close = history.close[end - 1]
     moved = history.log_return[end - 1]
     state.ewma = smooth(state.ewma, moved * moved, 0.06, history.count == 1)
+    _advance_blend(state, history.count, moved * moved)
     reach = log(high / low)
     body = log(close / open_)
     put(state.parkinson, end, reach * reach)
     put(state.garman_klass, end, max(0.0, 0.5 * reach * reach - (2.0 * log(2.0) - 1.0) * body * body))
     upper = log(high / close) * log(high / open_)
     put(state.rogers_satchell, end, upper + log(low / close) * log(low / open_))
+
+
+@kernel
+def _advance_blend(state: Record, count: int, squared: float) -> None:
+    """Take in the newest squared return and let go of the one that is too old."""
+    slot = (count - 1) % BLEND_KEPT
+    gone = state.squared[slot]
+    state.squared[slot] = squared
+    state.day = max(0.0, state.day * state.day_keep + squared - gone * state.day_keep**BLEND_KEPT)
+    state.month = max(0.0, state.month * state.month_keep + squared - gone * state.month_keep**BLEND_KEPT)
+
+
+@kernel
+def _mean_of(weighted: float, keep: float) -> float:
+    """A sum of squares with weights keep^i over the sum of the weights."""
+    return weighted * (1.0 - keep) / (1.0 - keep**BLEND_KEPT)
 
 
 @kernel
@@ -116,6 +167,9 @@ def write(state: Record, history: Record, row: Record) -> None:
     row.vol_ratio_10_60 = ratio(row.hist_vol_10, row.hist_vol_60, 1.0)
     row.vol_ratio_60_240 = ratio(row.hist_vol_60, row.hist_vol_240, 1.0)
     row.ewma_vol = annual * sqrt(state.ewma)
+    day = sqrt(_mean_of(state.day, state.day_keep))
+    month = sqrt(_mean_of(state.month, state.month_keep))
+    row.vol_blend = annual * (DAY_SHARE * day + (1.0 - DAY_SHARE) * month)
     row.parkinson_20 = annual * sqrt(mean(state.parkinson, end, 20) / (4.0 * log(2.0)))
     row.garman_klass_20 = annual * sqrt(max(0.0, mean(state.garman_klass, end, 20)))
     row.rogers_satchell_20 = annual * sqrt(max(0.0, mean(state.rogers_satchell, end, 20)))

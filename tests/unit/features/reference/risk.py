@@ -26,6 +26,19 @@ def jump_share(p: Past) -> Any:
     return max(0.0, 1 - share(bipower, (size[1:] ** 2).sum(), 1.0))
 
 
+def blend(p: Past) -> Any:
+    """Weights written out, newest first: 0.7 of a day's span and 0.3 of a month's, over 2,000 candles."""
+    squared = (p.r[-2_000:] ** 2)[::-1]
+    ages = np.arange(2_000)
+
+    def of(days: int) -> Any:
+        span = max(20, days * 1_440 // p.minutes)
+        weights = (1 - 2 / (span + 1)) ** ages
+        return math.sqrt((weights * squared).sum() / weights.sum())
+
+    return p.annual * (0.7 * of(1) + 0.3 * of(30))
+
+
 def historical(p: Past, n: int) -> Any:
     return p.annual * p.r[-n:].std(ddof=1)
 
@@ -51,6 +64,7 @@ VOLATILITY: dict[str, Reference] = {
     "vol_ratio_10_60": lambda p: historical(p, 10) / historical(p, 60),
     "vol_ratio_60_240": lambda p: historical(p, 60) / historical(p, 240),
     "ewma_vol": lambda p: p.annual * math.sqrt(exponential(p.r**2, 0.06)[-1]),
+    "vol_blend": blend,
     "parkinson_20": lambda p: variance_of_ranges(p, lambda o, h, w, c: (h - w) ** 2 / (4 * math.log(2))),
     "garman_klass_20": lambda p: variance_of_ranges(
         p, lambda o, h, w, c: (h - w) ** 2 / 2 - (2 * math.log(2) - 1) * (c - o) ** 2
