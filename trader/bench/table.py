@@ -18,8 +18,12 @@ Measured = dict[str, Any]
 
 
 def run_bench(only: list[str], *, as_json: bool) -> int:
-    """Measure the named parts (by default all but the long ones) and print them as JSON or as a table."""
+    """Measure the named parts (by default all but the long ones) and print them as JSON or as a table.
+
+    `only`: names, or lists of names with commas between.
+    """
     every = {**PARTS, **LONG_PARTS}
+    only = [name.strip() for names in only for name in names.split(",") if name.strip()]
     unknown = sorted(set(only) - every.keys())
     if unknown:
         raise Misconfigured(f"bench has no part {', '.join(unknown)}; allowed: {', '.join(every)}")

@@ -65,7 +65,7 @@ def bench(
         typer.Option(
             "--only",
             metavar="NAME",
-            help="Only these parts; may be repeated. Long ones run only when named: model-rivals, model-fits.",
+            help="Only these parts: a,b or repeated. Long ones run only when named: model-rivals, model-fits.",
         ),
     ] = None,
     json: JsonOption = False,

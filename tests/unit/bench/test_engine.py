@@ -3,6 +3,13 @@
 from trader.bench import close as bench_close
 from trader.bench import engine as bench
 from trader.bench import replay as bench_replay
+from trader.domain.orders import Purpose
+
+
+def test_ten_are_held_with_their_stops_resting() -> None:
+    state = bench.holding_engine().state
+    resting = [order for order in state.orders.tracker.open_orders() if order.intent.purpose is Purpose.STOP]
+    assert sorted(order.symbol for order in resting) == sorted(state.account.ledger.positions) == list(bench.HELD)
 
 
 def test_every_number_is_there() -> None:
