@@ -39,10 +39,11 @@ def outcome(
     model: ModelInfo = MODEL,
     settings: SizingSettings = SETTINGS,
     max_quantity: str = "9000",
+    tick: str = "0.01",
     **changes: float,
 ) -> Sized | Unsized:
     view = msgspec.structs.replace(VIEW, **changes)
-    instrument = an_instrument(max_quantity=max_quantity)
+    instrument = an_instrument(max_quantity=max_quantity, tick=tick)
     return size_position(wish or a_wish(), a_forecast(), model, view, instrument, settings)
 
 
@@ -134,10 +135,15 @@ def test_the_portfolio_cap_is_hard_whatever_is_configured() -> None:
     [
         ({"equity": 0.0}, "equity 0.00 is not above 0"),
         ({"equity": float("nan")}, "equity nan"),
+        ({"equity": 0.5}, "notional 1.13 below minimum 5 USDT"),
         ({"stop_frac": 0.0}, "must be above 0"),
+        ({"price": 0.0}, "must be above 0"),
         ({"atr_frac": float("nan")}, "not available"),
+        ({"atr_frac": float("inf")}, "not available"),
+        ({"atr_frac": -0.01}, "not available"),
         ({"position_count": 8}, "8 positions open, at most 8"),
         ({"model": a_model(average_loss_frac=0.0)}, "no record of wins and losses"),
+        ({"model": a_model(average_win_frac=0.0)}, "no record of wins and losses"),
         ({"model": a_model(base_rate=0.1, average_win_frac=0.01)}, "kelly: no edge"),
         ({"open_risk_quote": 2_000.0}, "below minimum 0.00001 BTC (portfolio_risk)"),
         ({"free_quote": 3.0}, "notional 2.98 below minimum 5 USDT (free_balance)"),
@@ -151,3 +157,24 @@ def test_no_trade_has_a_reason(changes: dict[str, object], reason: str) -> None:
 
 def test_the_quantity_is_on_the_step() -> None:
     assert sized(price=97.31).quantity % Decimal("0.00001") == 0
+
+
+def test_a_coin_worth_less_than_one_is_sized_too() -> None:
+    # 0.4% of 10,000 at a stop of 2% of 0.5
+    assert sized(price=0.5, wish=a_wish(risk_frac=0.004)).quantity == Decimal(4_000)
+
+
+def test_exactly_the_largest_quantity_was_not_capped() -> None:
+    whole = a_wish(risk_frac=0.01)  # 100 of 10,000 at a stop of 2
+    exactly = sized(wish=whole, max_quantity="50")
+    assert (exactly.quantity, texts(exactly.limits)) == (Decimal(50), ())
+    assert texts(sized(wish=whole, max_quantity="49.9").limits) == ("max_quantity",)
+
+
+def test_the_least_value_is_asked_at_the_tick_a_limit_order_would_take() -> None:
+    """A buy rests at the tick below the touch, a sale at the one above; 5 USDT is the least."""
+    bought = outcome(price=10.06, tick="0.1", wish=a_wish(risk_frac=0.00001))  # 0.497 BTC: 4.97 at 10.0, 5.01 at 10.1
+    assert isinstance(bought, Unsized)
+    assert str(bought.reason) == "notional 4.97 below minimum 5 USDT"
+    sold = sized(price=10.04, tick="0.1", wish=a_wish(side=Side.SELL, risk_frac=0.00001))
+    assert sold.quantity == Decimal("0.49800")  # 4.98 at 10.0, 5.02 at 10.1
