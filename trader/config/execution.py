@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trader.config.section import Fraction, Positive, Section
-from trader.domain.orders import AlgorithmName
+from trader.domain.orders import AlgorithmName, Urgency
 
 
 class ExecutionSettings(Section):
@@ -13,8 +13,8 @@ class ExecutionSettings(Section):
     """Impact below which the order goes to market."""
     twap_above_frac: Fraction = 0.005
     """Impact above which the order is split over time."""
-    urgency: Literal["low", "medium", "high"] = "medium"
-    """low halves, high doubles both thresholds."""
+    urgency: Urgency = Urgency.MEDIUM
+    """low halves, high doubles both thresholds. A strategy may say another one for an entry."""
     algorithm: Literal["auto"] | AlgorithmName = "auto"
     """`auto` chooses by impact; anything else always does the same (for trying things out)."""
     limit_offset_frac: Fraction = 0.0005
@@ -29,6 +29,9 @@ class ExecutionSettings(Section):
     """Length of a TWAP, market seconds."""
     twap_jitter_frac: Annotated[float, Field(ge=0, le=0.35)] = 0.25
     """How far a slice of a TWAP is shifted at most, so that it is not foreseen, share of the time between two."""
+    participation_frac: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Most of what the other side of the book shows (20 levels) that one slice of a TWAP takes. So a TWAP carries at
+    most `twap_slices` times that; an order that is larger is made smaller."""
     protected_market_frac: Fraction = 0.003
     """How far through the touch a protected market order (IOC limit) may fill."""
     market_tries: Annotated[int, Field(ge=1, le=50)] = 5

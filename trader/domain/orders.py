@@ -42,6 +42,14 @@ class AlgorithmName(StrEnum):
     TWAP = "twap"
 
 
+class Urgency(StrEnum):
+    """How much an order may cost to be carried soon."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class TimeInForce(StrEnum):
     """How long an order may wait: until it is canceled, or not at all."""
 

@@ -99,6 +99,7 @@ class Code(StrEnum):
     EXTENDED = "extended", "extended by a horizon"
     CORRELATED_EXPOSURE = "correlated_exposure", "correlated exposure {together_quote:.0f} > {most_quote:.0f} {about}"
     IMPACT = "impact", "impact {impact_bps:.1f}bp"
+    BEYOND_BOOK = "beyond_book", "more than the book shows"
 
     # the size
     PRICE_OR_STOP_UNUSABLE = (
@@ -123,6 +124,7 @@ class Code(StrEnum):
     CAP_EXPOSURE = "cap_exposure", "exposure"
     CAP_FREE_BALANCE = "cap_free_balance", "free_balance"
     CAP_MAX_QUANTITY = "cap_max_quantity", "max_quantity"
+    CAP_BOOK = "cap_book", "book_depth"
 
     # what a model lacks to trade real money
     ACTIVE_DAYS = "active_days", "active_days {days:.0f}<{least:.0f}"

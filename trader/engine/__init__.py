@@ -4,6 +4,7 @@ engine      the one place where decisions are made: which event goes to which ha
 state       all changing state in named parts; `kept` what of it is journalled, `remembered` and `older` its way back
 desk        what handlers share while one event is processed
 decide      a candle close: the strategy is asked, `admission` and `opening` have their say
+carrying    which algorithm carries what was sized, how much of it, and whether that pays
 exits       closing positions; `protection` the stop that rests at the exchange
 order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for

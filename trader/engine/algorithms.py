@@ -3,7 +3,10 @@
 from decimal import Decimal
 
 from trader.domain.decisions import RecordExecution
-from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.events import StreamState
+from trader.domain.instrument import ZERO
+from trader.domain.orders import AlgorithmName, Order, OrderIntent, Purpose, Side
+from trader.domain.reasons import Code, Reason
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine.desk import Desk
 from trader.execution.algorithms import (
@@ -19,7 +22,17 @@ from trader.execution.algorithms import (
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.costs import execution_report
-from trader.execution.planner import start
+from trader.execution.planner import most_that_fits, start
+
+_PASSING = frozenset({Code.ORDER_WITHOUT_EVIDENCE, Code.TOO_MANY_ORDERS})
+"""Refusals that are about the moment, not about the order."""
+_MENDING = frozenset(
+    {Code.ALL_DATA_STALE, Code.ACCOUNT_NOT_LIVE, Code.NOT_VALUED, Code.TOO_MANY_ERRORS, Code.CLOCK_OFF}
+)
+"""Why trading reduces until data and account are there again. For anything else a person resumes, and by then what was
+decided is old."""
+_LIMITS = frozenset({Code.ORDER_LIMIT, Code.EXPOSURE_LIMIT, Code.CORRELATED_EXPOSURE_LIMIT, Code.FREE_BALANCE_LIMIT})
+"""Refusals that a smaller order does not meet."""
 
 
 def start_algorithm(
@@ -42,7 +55,7 @@ def start_algorithm(
         side=side,
         purpose=purpose,
         quantity=quantity,
-        view=_view(desk, symbol),
+        view=_view(desk, symbol, purpose),
     )
     _carry_out(desk, state, actions, first_replaces)
 
@@ -76,7 +89,7 @@ def _step(desk: Desk, parent_id: str, event: AlgorithmInput) -> None:
     state = desk.algorithm_of(parent_id)
     if state is None or not desk.state.account.is_reconciled:
         return  # before the account is reconciled nothing is sent; `resume_algorithm` tells it all again
-    changed, actions = step(state, event, _view(desk, state.symbol))
+    changed, actions = step(state, event, _view(desk, state.symbol, state.purpose))
     if changed is not state or actions:
         _carry_out(desk, changed, actions, None)
 
@@ -89,7 +102,7 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                 reasons = desk.submit(intent, replaces=first_replaces)
                 first_replaces = None
                 if reasons:
-                    _step(desk, state.parent_id, ChildRefused(intent.client_id, reasons[0]))
+                    _step(desk, state.parent_id, _refused(desk, intent, reasons))
                     return
             case Cancel(ref=ref):
                 order = desk.state.orders.tracker.by_client_id(ref.client_id)
@@ -116,11 +129,23 @@ def _put(desk: Desk, state: AlgorithmState) -> None:
     desk.keep("algorithm", state.parent_id, state)
 
 
-def _view(desk: Desk, symbol: str) -> AlgorithmView:
-    market = desk.market(symbol)
+def _refused(desk: Desk, intent: OrderIntent, reasons: tuple[Reason, ...]) -> ChildRefused:
+    """What the parent is told of a refusal: whether it passes, or how much would have been approved."""
+    codes = {reason.code for reason in reasons}
+    if codes <= _PASSING:
+        return ChildRefused(intent.client_id, reasons[0], passes=True)
+    fits = most_that_fits(intent, reasons, desk.market(intent.symbol).instrument) if codes <= _LIMITS else ZERO
+    return ChildRefused(intent.client_id, reasons[0], fits=fits)
+
+
+def _view(desk: Desk, symbol: str, purpose: Purpose) -> AlgorithmView:
+    """What an algorithm sees. New risk waits for data and account; a way out takes the book that was known last."""
+    market, breakers = desk.market(symbol), desk.state.guard.breakers
+    waits = breakers.reasons and {reason.code for reason in breakers.reasons} <= _MENDING
+    is_trusted = purpose.reduces or (market.stream is StreamState.LIVE and not waits)
     return AlgorithmView(
         now_ms=desk.now_ms,
-        book=market.book,
+        book=market.book if is_trusted else None,
         instrument=market.instrument,
         settings=desk.settings_of(symbol).execution,
         ledger_id=desk.state.ledger_id,

@@ -8,17 +8,16 @@ from trader.domain.decisions import Level
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
-from trader.domain.units import BPS, DAY_MS
+from trader.domain.units import DAY_MS
 from trader.engine import algorithms, in_use
 from trader.engine.admission import beyond_liquidation, too_correlated
+from trader.engine.carrying import carry, too_dear
 from trader.engine.desk import Desk
 from trader.engine.exits import forget
 from trader.engine.kept import EntryTicket
 from trader.engine.protection import protect
 from trader.engine.state import Market
-from trader.execution.algorithms.registry import ALGORITHMS, AlgorithmState
-from trader.execution.costs import round_trip_cost_frac
-from trader.execution.planner import Choice, choose_algorithm
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.portfolio.valuation import open_risk_quote
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
 from trader.sizing.limits import Sized, SizingView, Unsized, size_position
@@ -50,8 +49,11 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     sized = _size(desk, opening, stop_frac)
     if isinstance(sized, Unsized):
         return msgspec.structs.replace(record, reasons=(sized.reason,))
-    chosen = choose_algorithm(view.book, wanted.side, sized.quantity, desk.settings_of(view.symbol).execution)
-    reason = _too_dear(desk, opening, chosen) or too_correlated(desk, view.symbol, sized.notional)
+    carried = carry(desk, opening.market, view.book, wanted, sized)
+    if isinstance(carried, Unsized):
+        return msgspec.structs.replace(record, reasons=(carried.reason,))
+    sized, dear = carried.sized, too_dear(desk, opening.market, view.book, wanted, carried, opening.funding_frac)
+    reason = dear or too_correlated(desk, view.symbol, sized.notional)
     if reason is not None:
         return msgspec.structs.replace(record, reasons=(reason,))
     ticket = EntryTicket(
@@ -66,15 +68,15 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         strategy_id=opening.strategy.strategy_id,
         has_ladder=opening.strategy.has_ladder,
     )
-    _begin(desk, ticket, sized, chosen.algorithm)
+    _begin(desk, ticket, sized, carried.algorithm)
     reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*reasons, because(Code.IMPACT, impact_bps=chosen.impact_frac * BPS)),
+        reasons=(*reasons, carried.impact),
         side=wanted.side,
         quantity=sized.quantity,
-        algorithm=chosen.algorithm,
+        algorithm=carried.algorithm,
         parent_id=record.decision_id,
     )
 
@@ -154,27 +156,6 @@ def _approval_price(desk: Desk, view: View, side: Side) -> float:
     """The worst price an entry may pay: what fits at it passes the review whatever algorithm sends it."""
     through = desk.settings_of(view.symbol).execution.protected_market_frac
     return view.book.ask * (1 + through) if side is Side.BUY else view.book.bid
-
-
-def _too_dear(desk: Desk, opening: Opening, chosen: Choice) -> Reason | None:
-    """The edge, where one was estimated, must pay for the impact of this quantity too."""
-    edge_frac = opening.wanted.edge_frac
-    cost_frac = _cost_with_impact(desk, opening, chosen)
-    if edge_frac is None or edge_frac >= cost_frac:
-        return None
-    return because(Code.EDGE_BELOW_IMPACT, edge_bps=edge_frac * BPS, cost_bps=cost_frac * BPS)
-
-
-def _cost_with_impact(desk: Desk, opening: Opening, chosen: Choice) -> float:
-    """Round trip with what the algorithm pays of this quantity's impact."""
-    algorithm = ALGORITHMS[chosen.algorithm]
-    return round_trip_cost_frac(
-        opening.market.instrument,
-        opening.view.book,
-        maker_entry=algorithm.rests,
-        impact_frac=algorithm.impact_paid(chosen.impact_frac, desk.settings_of(opening.view.symbol).execution),
-        funding_frac=opening.funding_frac,
-    )
 
 
 # --- what becomes of it ---------------------------------------------------------------------------------------

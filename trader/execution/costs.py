@@ -73,7 +73,7 @@ def execution_report(
         side=state.side,
         algorithm=state.algorithm,
         purpose=state.purpose,
-        quantity=state.quantity,
+        quantity=state.quantity + state.cut,
         filled=filled,
         arrival_mid=state.arrival_mid,
         average_price=average,

@@ -1,12 +1,15 @@
 """Which algorithm carries a quantity to the market, and its first step."""
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from trader.config.execution import ExecutionSettings
+from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book
-from trader.domain.orders import AlgorithmName, Purpose, Side
+from trader.domain.orders import AlgorithmName, OrderIntent, Purpose, Side, Urgency
+from trader.domain.reasons import Reason
 from trader.domain.units import BPS
 from trader.execution.algorithms import (
     ALGORITHMS,
@@ -16,10 +19,10 @@ from trader.execution.algorithms import (
     Started,
     step,
 )
-from trader.execution.impact import estimate_impact, walk
+from trader.execution.impact import estimate_impact, opposite, walk
 
-_BOOK_LEVELS = 20  # the depth that exchanges stream; an order that needs more is too large for any of the three
-_URGENCY = {"low": 0.5, "medium": 1.0, "high": 2.0}  # what `execution.urgency` says it does
+_WITHIN = 1 - 1e-9  # what just fits in floats must not be over it by their rounding
+_SCALES = {Urgency.LOW: 0.5, Urgency.MEDIUM: 1.0, Urgency.HIGH: 2.0}  # what `execution.urgency` says it does
 
 
 class Choice(NamedTuple):
@@ -30,22 +33,63 @@ class Choice(NamedTuple):
 
 
 def choose_algorithm(
-    book: Book, side: Side, quantity: Decimal, settings: ExecutionSettings, purpose: Purpose = Purpose.ENTRY
+    book: Book,
+    side: Side,
+    quantity: Decimal,
+    settings: ExecutionSettings,
+    purpose: Purpose = Purpose.ENTRY,
+    urgency: Urgency | None = None,
 ) -> Choice:
     """By impact: market below `market_below_frac`, TWAP above `twap_above_frac`, limit between.
 
-    Both thresholds scale with `urgency`. What reduces a position always takes the market.
+    Both thresholds scale with the order's `urgency` (None: that of the settings). What reduces a position always takes
+    the market.
     """
-    impact = estimate_impact(_opposite(book, side), float(quantity))
+    impact = estimate_impact(opposite(book, side), float(quantity))
     if purpose.reduces:
         return Choice(AlgorithmName.MARKET, impact)
     if isinstance(settings.algorithm, AlgorithmName):
         return Choice(settings.algorithm, impact)
-    scale = _URGENCY[settings.urgency]
+    scale = _SCALES[urgency or settings.urgency]
     if impact < settings.market_below_frac * scale:
         return Choice(AlgorithmName.MARKET, impact)
     patient = AlgorithmName.LIMIT if impact <= settings.twap_above_frac * scale else AlgorithmName.TWAP
     return Choice(patient, impact)
+
+
+def most_carried(algorithm: AlgorithmName, book: Book, side: Side, settings: ExecutionSettings) -> float:
+    """The most (base) that `algorithm` can carry, going by `book`."""
+    return ALGORITHMS[algorithm].most(opposite(book, side), settings)
+
+
+def impact_paid(
+    algorithm: AlgorithmName, book: Book, side: Side, quantity: Decimal, settings: ExecutionSettings
+) -> float:
+    """What each side of a round trip of `quantity` by `algorithm` pays against the touch, as a fraction."""
+    return ALGORITHMS[algorithm].impact_paid(opposite(book, side), float(quantity), settings)
+
+
+def dearest_price(instrument: Instrument, book: Book, side: Side, settings: ExecutionSettings) -> Decimal:
+    """The highest price at which an entry may be sent or filled while the book is this one, whatever carries it.
+
+    What fits a limit at this price passes the review of its orders.
+    """
+    fixed = settings.algorithm
+    chosen = [ALGORITHMS[fixed]] if isinstance(fixed, AlgorithmName) else list(ALGORITHMS.values())
+    return max(algorithm.dearest_price(instrument, book, side, settings) for algorithm in chosen)
+
+
+def most_that_fits(intent: OrderIntent, reasons: Iterable[Reason], instrument: Instrument) -> Decimal:
+    """How much of `intent` (base) the limits in `reasons` leave room for; 0 where that is too little to be traded.
+
+    `reasons` are those of a review that found it too large: each says what was asked and what is the most.
+    """
+    if intent.price is None:
+        return ZERO
+    notional = float(intent.quantity * intent.price)
+    over = max(float(reason.numbers["asked_quote"]) - float(reason.numbers["most_quote"]) for reason in reasons)
+    fits = instrument.round_quantity(max(0.0, (notional - over) / float(intent.price) * _WITHIN))
+    return ZERO if instrument.refusal(fits, intent.price) is not None else fits
 
 
 def start(
@@ -97,12 +141,7 @@ def _market_order_bps(book: Book | None, side: Side, quantity: Decimal) -> float
     """What taking `quantity` from `book` at once would cost against its mid, in bps; inf when it is too thin."""
     if book is None:
         return math.inf
-    average, filled = walk(_opposite(book, side), float(quantity))
+    average, filled = walk(opposite(book, side), float(quantity))
     if filled < float(quantity):
         return math.inf
     return abs(average / book.mid - 1) * BPS
-
-
-def _opposite(book: Book, side: Side) -> tuple[tuple[float, float], ...]:
-    levels = book.asks if side is Side.BUY else book.bids
-    return levels[:_BOOK_LEVELS]

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from trader.domain.orders import Side
+from trader.domain.orders import Side, Urgency
 from trader.domain.reasons import Code, Reason, because
 
 
@@ -23,6 +23,7 @@ class Enter(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int | None = None  # when it is over; None: never
     size_multiplier: float = 1.0  # of what the sizing rule gives
     risk_frac: float | None = None  # share of equity to lose at the stop, in place of the sizing rule
+    urgency: Urgency | None = None  # how soon it must be bought; None: as `execution.urgency` says
 
     def __post_init__(self) -> None:
         _require(self.stop_frac is None or 0 < self.stop_frac < 1, "stop_frac", self.stop_frac, "between 0 and 1")

@@ -334,8 +334,9 @@ THIN = 2.0  # base per level, 5 bp apart: 24.92 base move the price by 28.70 bp 
         ("auto", 0.0051, None),
         ("market", 0.0079, "edge 79.0bp < 79.4bp with impact"),  # both ways in full
         ("market", 0.0080, None),
-        ("twap", 0.0027, "edge 27.0bp < 27.7bp with impact"),  # a tenth of it both ways: ten slices
-        ("twap", 0.0028, None),
+        # ten slices of 2.49: 0.49 of it 5 bp further, so 1 bp on average, both ways
+        ("twap", 0.00239, "edge 23.9bp < 24.0bp with impact"),
+        ("twap", 0.00240, None),
     ],
 )
 def test_the_edge_is_asked_again_with_the_impact_of_the_quantity(
@@ -350,6 +351,37 @@ def test_the_edge_is_asked_again_with_the_impact_of_the_quantity(
     else:
         assert (record.verdict, told(record)) == (Verdict.SKIP, (reason,))
         assert sent(scene.seen) == []
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "size", "bought", "reasons"),
+    [
+        ("auto", 1.0, 24.92, ("beyond_book", ())),  # 20 are shown: ten slices of 2.49, each less than a fifth of them
+        ("auto", 0.5, 20.0, ("beyond_book", ("book_depth",))),  # ten slices of a fifth of 10
+        ("market", 0.5, 10.0, ("beyond_book", ("book_depth",))),  # all that is shown
+        ("limit", 0.5, 10.0, ("beyond_book", ("book_depth",))),
+    ],
+)
+def test_a_book_thinner_than_the_size_means_slices_or_a_smaller_order(
+    algorithm: str, size: float, bought: float, reasons: tuple[str, tuple[str, ...]]
+) -> None:
+    scene = a_scene({"execution": {"algorithm": algorithm}})
+    scene.price(100.0, size=size)
+    record = scene.forecast(0.02)
+    assert record.verdict is Verdict.ENTER, told(record)
+    assert float(quantity(record)) == pytest.approx(bought, abs=0.01)
+    assert record.algorithm == ("twap" if algorithm == "auto" else algorithm)
+    assert record.reasons[-1].code == reasons[0]
+    assert tuple(text for text in told(record) if text == "book_depth") == reasons[1]
+
+
+def test_a_book_that_holds_next_to_nothing_means_no_order_and_says_so() -> None:
+    """20 levels of 0.001: ten slices of a fifth of 0.02 base are 4 USDT, less than the exchange takes."""
+    scene = a_scene()
+    scene.price(100.0, size=0.001)
+    record = scene.forecast(0.02)
+    assert (record.verdict, sent(scene.seen)) == (Verdict.SKIP, [])
+    assert told(record) == ("notional 4.00 below minimum 5 USDT (position_notional, book_depth)",)
 
 
 def test_a_resting_order_pays_the_makers_fee_and_at_most_the_impact_that_would_be_split() -> None:

@@ -1,5 +1,6 @@
 """Orders and fills as the exchange tells of them, in any order and more than once; and algorithms that go on."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
 
@@ -26,6 +27,7 @@ from trader.domain.decisions import (
     SubmitOrder,
 )
 from trader.domain.events import (
+    AccountUnreachable,
     AnyEvent,
     CancelRefused,
     CommandName,
@@ -243,22 +245,102 @@ def test_an_order_the_review_refuses_is_told_and_not_sent(risk: dict[str, float]
     assert "entry under way" not in told(scene.forecast())
 
 
+def sliced(settings: Mapping[str, object] | None = None) -> Scene:
+    """A TWAP that has been under way for a minute."""
+    scene = a_scene({"execution": {"algorithm": "twap"}, **(settings or {})})
+    scene.forecast()
+    scene.live_on(MINUTE_MS)
+    assert 0 < scene.held() < Decimal(24)
+    return scene
+
+
 def test_a_slice_is_reviewed_when_it_is_sent() -> None:
-    """Data that goes stale, a pause, a halt: what is left of a sliced entry is not bought."""
-    news: list[AnyEvent] = [
-        CommandReceived(command_id="c1", name=CommandName.PAUSE, origin="test"),
-        stream(SYMBOL, StreamState.STALE),
-    ]
-    for event in news:
-        scene = a_scene({"execution": {"algorithm": "twap"}})
-        scene.forecast()
-        scene.live_on(MINUTE_MS)
-        count = len(sent(scene.seen, Purpose.ENTRY))
-        scene.hear(event)
-        decided = scene.live_on(5 * MINUTE_MS)
-        assert sent(decided, Purpose.ENTRY) == []
-        assert "order.refused" in notices(decided)
-        assert len(sent(scene.seen, Purpose.ENTRY)) == count
+    """A person pauses: what is left of a sliced entry is not bought, not even when trading is resumed."""
+    scene = sliced()
+    scene.hear(CommandReceived(command_id="c1", name=CommandName.PAUSE, origin="test"))
+    decided = scene.live_on(MINUTE_MS)
+    assert sent(decided, Purpose.ENTRY) == []
+    assert "order.refused" in notices(decided)
+    scene.hear(CommandReceived(command_id="c2", name=CommandName.RESUME, origin="test"))
+    assert sent(scene.live_on(5 * MINUTE_MS), Purpose.ENTRY) == []
+
+
+@pytest.mark.parametrize("state", [StreamState.STALE, StreamState.GAP])
+def test_a_sliced_entry_waits_for_its_data_and_goes_on(state: StreamState) -> None:
+    scene = sliced()
+    bought = scene.held()
+    scene.hear(stream(SYMBOL, state))
+    decided = scene.live_on(MINUTE_MS)
+    assert (sent(decided), scene.held()) == ([], bought)
+    assert "order.refused" not in notices(decided)
+    scene.hear(stream(SYMBOL, StreamState.LIVE))
+    [late] = sent(scene.live_on(2_000), Purpose.ENTRY)
+    assert late.quantity > bought / 2  # all that the minute without data has missed
+    scene.live_on(4 * MINUTE_MS)
+    [report] = [r.report for r in of(scene.seen, RecordExecution)]
+    assert report.filled == report.quantity == scene.held()
+
+
+def test_a_sliced_entry_whose_data_does_not_come_back_ends_in_its_time() -> None:
+    scene = sliced()
+    bought = scene.held()
+    scene.hear(stream(SYMBOL, StreamState.STALE))
+    scene.live_on(5 * MINUTE_MS)
+    [report] = [r.report for r in of(scene.seen, RecordExecution)]
+    assert report.filled == scene.held() == bought
+    assert (report.ended_ms - report.started_ms) // 1000 == 300
+    assert scene.stops()[0][0] == bought
+
+
+def test_an_account_that_is_away_for_a_while_ends_no_entry() -> None:
+    """Trading reduces as long as the account is not live: that passes, and the slices go on."""
+    scene = sliced()
+    scene.hear(AccountUnreachable(reason="test"))
+    scene.tick()
+    assert sent(scene.live_on(MINUTE_MS), Purpose.ENTRY) == []
+    scene.reconcile()
+    scene.live_on(4 * MINUTE_MS)
+    [report] = [r.report for r in of(scene.seen, RecordExecution)]
+    assert report.filled == report.quantity
+
+
+def test_a_resting_entry_that_waits_for_its_data_is_repriced_after() -> None:
+    scene, entry = ordered(algorithm="limit")
+    scene.oblige()
+    scene.hear(stream(SYMBOL, StreamState.STALE))
+    scene.price(101.0)
+    assert of(scene.wait(45_000), CancelOrder) == []
+    scene.hear(stream(SYMBOL, StreamState.LIVE))
+    scene.wait(2_000)
+    scene.oblige()
+    assert sent(scene.seen, Purpose.ENTRY)[-1].price > entry.price  # type: ignore[operator]  # limits have a price
+
+
+def test_an_exit_does_not_wait_for_data() -> None:
+    scene = a_scene()
+    scene.enter()
+    scene.hear(stream(SYMBOL, StreamState.STALE))
+    scene.hear(CommandReceived(command_id="c1", name=CommandName.FLATTEN, origin="test"))
+    scene.oblige()
+    assert scene.held() == 0
+
+
+def test_an_entry_that_a_limit_has_become_too_small_for_shrinks() -> None:
+    """Nine tenths of 10,000 USDT were to be bought; after three slices the price is up by 1.5 %: 90 % of what the
+    account is worth then are fewer coins."""
+    scene = sliced(
+        {
+            "sizing": {"position_notional_cap_frac": 0.9, "cap_frac": 0.1, "floor_frac": 0.1},
+            "risk": {"correlated_exposure_frac": 1.0, "max_order_notional_frac": 1.0},
+        }
+    )
+    bought = scene.held()
+    scene.price(101.5)
+    scene.live_on(5 * MINUTE_MS)
+    [report] = [r.report for r in of(scene.seen, RecordExecution)]
+    worth = scene.equity.equity
+    assert bought < report.filled == scene.held() < report.quantity
+    assert 0.895 * worth < float(scene.held()) * 101.5 < 0.901 * worth
 
 
 # --- algorithms ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from trader.execution.algorithms import (
     AlgorithmView,
     Cancel,
     ChildChanged,
+    ChildRefused,
     Finished,
     Place,
     Started,
@@ -54,6 +55,7 @@ class Run:
         self.timers: dict[str, int] = {}
         self.finished: str | None = None
         self._fills = 0
+        self.refusals: list[ChildRefused] = []  # what the review says to the next orders, by its own client ids
         self.state: AlgorithmState
         self.state, actions = start(
             AlgorithmName(algorithm),
@@ -151,6 +153,10 @@ class Run:
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
+            if isinstance(action, Place) and self.refusals:
+                refused = msgspec.structs.replace(self.refusals.pop(0), client_id=action.intent.client_id)
+                self.tell(refused)
+                return
             if isinstance(action, Place):
                 self.placed.append(action.intent)
                 self.tracker.intend(action.intent, self.now_ms)

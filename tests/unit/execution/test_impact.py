@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.builders import a_book
+from trader.domain.orders import Side
 from trader.execution import estimate_impact, walk
+from trader.execution.impact import held_quantity, opposite
 
 
 def test_inside_the_best_level_there_is_no_impact() -> None:
@@ -25,6 +28,19 @@ def test_a_book_too_thin_is_infinite_impact() -> None:
     assert estimate_impact([], 1.0) == math.inf
     average, filled = walk([(100.0, 1.0), (110.0, 1.0)], 5.0)
     assert (average, filled) == pytest.approx((105.0, 2.0))
+
+
+def test_no_book_holds_everything_there_is() -> None:
+    assert estimate_impact([(100.0, 1.0)], math.inf) == math.inf
+    assert estimate_impact([(100.0, 1.0), (110.0, 1.0)], math.inf) == math.inf
+    assert walk([(100.0, 1.0), (110.0, 1.0)], math.inf) == pytest.approx((105.0, 2.0))
+
+
+def test_what_an_order_would_take_from() -> None:
+    book = a_book(bid=99.0, ask=101.0, size=2.0, levels=25, tick=1.0)
+    assert opposite(book, Side.BUY)[0] == (101.0, 2.0)
+    assert opposite(book, Side.SELL)[-1] == (80.0, 2.0)  # twenty levels
+    assert held_quantity(opposite(book, Side.BUY)) == 40.0
 
 
 def test_binary_rounding_does_not_make_a_book_thin() -> None:

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kit.builders import a_book
+from tests.kit.builders import a_book, an_instrument, an_intent
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
-from trader.domain.orders import Purpose, Side
+from trader.domain.orders import AlgorithmName, OrderStatus, Purpose, Side, Urgency
+from trader.domain.reasons import Code, Reason, because
 from trader.execution.client_ids import client_id_for, parent_id_for
-from trader.execution.planner import choose_algorithm
+from trader.execution.planner import choose_algorithm, dearest_price, most_that_fits
 
 # 10 base per level, 0.1 apart from 100: 20 base average 100.05 (5 bp), 60 base 100.25 (25 bp), 150: 100.7 (70 bp)
 BOOK = a_book(bid=99.9, ask=100.0, tick=0.1, size=10.0)
@@ -32,6 +33,74 @@ def test_a_book_too_thin_is_split() -> None:
 def test_urgency_moves_the_thresholds(urgency: str, chosen: str) -> None:
     settings = ExecutionSettings.model_validate({"urgency": urgency})
     assert choose_algorithm(BOOK, Side.BUY, Decimal(90), settings).algorithm == chosen
+
+
+def test_an_order_may_be_more_or_less_urgent_than_the_settings_say() -> None:
+    """90 base move the price by 40 bp: TWAP from 25 bp (low), 50 bp (medium) or 100 bp (high) on."""
+    settings = ExecutionSettings(urgency=Urgency.HIGH)
+    assert choose_algorithm(BOOK, Side.BUY, Decimal(90), settings).algorithm == "limit"
+    assert choose_algorithm(BOOK, Side.BUY, Decimal(90), settings, urgency=Urgency.LOW).algorithm == "twap"
+    calm = ExecutionSettings(urgency=Urgency.LOW)
+    assert choose_algorithm(BOOK, Side.BUY, Decimal(60), calm, urgency=Urgency.HIGH).algorithm == "limit"
+    assert choose_algorithm(BOOK, Side.BUY, Decimal(30), calm, urgency=Urgency.HIGH).algorithm == "market"
+
+
+DEAREST = {
+    # bid 99.9, ask 100.0, offset 5 bp, reach 30 bp, tick 0.01
+    ("market", Side.BUY): "100.29",  # 100 x 1.003 is a hair below 100.3 in binary, and rounded down
+    ("market", Side.SELL): "99.9",  # at best the bid
+    ("limit", Side.BUY): "99.95",  # 100 x 0.9995; the bid is below it, so it stays there
+    ("limit", Side.SELL): "99.95",  # 99.9 x 1.0005 = 99.94995, up to the tick
+    ("twap", Side.BUY): "100",
+    ("twap", Side.SELL): "99.9",
+    ("auto", Side.BUY): "100.29",
+    ("auto", Side.SELL): "99.95",
+}
+
+
+@pytest.mark.parametrize(("algorithm", "side"), DEAREST)
+def test_the_dearest_price_an_entry_may_be_sent_at(algorithm: str, side: Side) -> None:
+    settings = ExecutionSettings.model_validate({"algorithm": algorithm})
+    assert dearest_price(an_instrument(), BOOK, side, settings) == Decimal(DEAREST[algorithm, side])
+
+
+def test_a_buying_limit_ends_at_the_bid() -> None:
+    wide = a_book(bid=99.99, ask=100.0)  # 100 x 0.9995 = 99.95, raised to 99.99
+    assert dearest_price(an_instrument(), wide, Side.BUY, ExecutionSettings(algorithm=AlgorithmName.LIMIT)) == Decimal(
+        "99.99"
+    )
+
+
+@pytest.mark.parametrize("algorithm", AlgorithmName)
+@given(side=st.sampled_from(Side), spread=st.integers(1, 400), bid=st.integers(1_000, 100_000))
+def test_no_order_is_sent_above_the_dearest_price(algorithm: str, side: Side, spread: int, bid: int) -> None:
+    book = a_book(bid=bid / 100, ask=(bid + spread) / 100)
+    settings = ExecutionSettings(algorithm=AlgorithmName(algorithm))
+    run = Run(algorithm, "10", side=side, book=book, settings=settings)
+    for _ in range(40):
+        if run.live is not None:
+            run.ack() if not run.live.exchange_id else run.end(OrderStatus.CANCELED)
+        run.advance(10)
+    dearest = dearest_price(run.instrument, book, side, settings)
+    # a sale by market or TWAP is sent below the bid, so that it is filled there
+    assert max(intent.price for intent in run.placed if intent.price is not None) <= dearest
+
+
+def over(code: Code, asked: float, most: float) -> Reason:
+    return because(code, "USDT", asked_quote=asked, most_quote=most)
+
+
+def test_the_most_that_fits_is_what_the_tightest_limit_leaves() -> None:
+    """10 at 100 = 1000; the exposure is 150 over, the order 100: 850 fit."""
+    intent = an_intent(quantity="10")
+    reasons = [over(Code.EXPOSURE_LIMIT, 9_150, 9_000), over(Code.ORDER_LIMIT, 1_000, 900)]
+    fits = most_that_fits(intent, reasons, an_instrument())
+    assert Decimal("8.4999") < fits <= Decimal("8.5")
+
+
+@pytest.mark.parametrize(("asked", "most"), [(1_000, 4), (9_000, 7_000), (9_000, -1)])
+def test_what_is_too_little_to_be_traded_does_not_fit(asked: float, most: float) -> None:
+    assert most_that_fits(an_intent(quantity="10"), [over(Code.EXPOSURE_LIMIT, asked, most)], an_instrument()) == 0
 
 
 def test_a_fixed_algorithm_overrides_but_exits_take_the_market() -> None:

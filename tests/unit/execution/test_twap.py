@@ -7,7 +7,8 @@ from tests.kit.builders import NOW_MS, a_book, an_instrument
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.orders import Purpose, Side, TimeInForce
-from trader.execution.algorithms import Started, TwapState
+from trader.domain.reasons import Code, because
+from trader.execution.algorithms import ChildRefused, Started, TwapState
 from trader.execution.algorithms.twap import due_ms, slice_count
 
 SETTINGS = ExecutionSettings()
@@ -161,3 +162,82 @@ def test_no_slice_without_a_book() -> None:
     run.book = a_book()
     run.advance(2)
     assert len(run.placed) == 2
+
+
+def thin() -> Run:
+    """100 base through a book of 20 levels of 1: a slice takes 4 at most, a fifth of what is shown."""
+    return Run("twap", "100", book=a_book(size=1.0))
+
+
+def test_a_slice_takes_at_most_its_share_of_the_book() -> None:
+    run = thin()
+    assert run.last.quantity == Decimal(4)
+    for _ in range(70):
+        if run.live is not None:
+            run.fill(run.last.quantity)
+        run.advance(5)
+    assert {intent.quantity for intent in run.placed} == {Decimal(4)}
+    assert run.finished == "filled 52.00000 of 100 in 13 slices"
+
+
+def test_the_share_is_that_of_the_book_at_the_slice() -> None:
+    run = thin()
+    run.fill("4")
+    run.book = a_book(size=3.0)
+    run.advance(45)
+    assert run.last.quantity == Decimal(12)  # of 16 it is behind
+
+
+def test_a_slice_too_small_for_the_exchange_is_carried_to_the_next() -> None:
+    run = thin()
+    run.fill("4")
+    run.book = a_book(size=0.005)  # a fifth of 0.1 base is 2 USDT
+    run.advance(45)
+    assert len(run.placed) == 1
+    run.book = a_book(size=2.0)
+    run.advance(30)
+    assert run.last.quantity == Decimal(8)
+
+
+# --- refused by the review --------------------------------------------------------------------------------
+
+
+def test_a_slice_refused_for_the_moment_is_carried_to_the_next() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    run.refusals = [ChildRefused("", because(Code.DATA_NOT_LIVE), passes=True)]
+    while run.refusals:
+        run.advance(1)
+    assert (run.finished, run.state.live, len(run.placed)) == (None, None, 1)
+    run.advance(45)
+    assert run.last.quantity == Decimal(2)
+    assert run.finished is None
+
+
+def test_refused_until_its_time_is_up_it_ends_with_what_it_has() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    run.refusals = [ChildRefused("", because(Code.DATA_NOT_LIVE), passes=True)] * 100
+    run.advance(301)
+    assert (run.finished, len(run.placed)) == ("filled 1 of 10 in 13 slices", 1)
+    assert len(run.refusals) == 100 - 12  # each slice is asked for once
+
+
+def test_what_a_limit_cuts_off_is_not_bought() -> None:
+    run = Run("twap", "10")
+    run.fill("1")
+    run.refusals = [ChildRefused("", because(Code.EXPOSURE_LIMIT), fits=Decimal("0.5"))]
+    while run.refusals:
+        run.advance(1)
+    assert (run.state.quantity, run.state.cut) == (Decimal("1.5"), Decimal("8.5"))
+    for _ in range(60):
+        run.advance(5)
+        if run.live is not None:
+            run.fill(run.last.quantity)
+    assert (run.finished, run.state.filled) == ("filled", Decimal("1.5"))
+
+
+def test_a_refusal_that_neither_passes_nor_shrinks_ends_it() -> None:
+    run = Run("twap", "10")
+    run.tell(ChildRefused(run.last.client_id, because(Code.SPOT_CANNOT_SHORT)))
+    assert run.finished == "refused: spot cannot short"

@@ -1,9 +1,11 @@
 """What an algorithm is told, and what it may look at."""
 
+from decimal import Decimal
+
 import msgspec
 
 from trader.config.execution import ExecutionSettings
-from trader.domain.instrument import Instrument
+from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Order
 from trader.domain.reasons import Reason
@@ -26,10 +28,16 @@ class ChildChanged(msgspec.Struct, frozen=True):
 
 
 class ChildRefused(msgspec.Struct, frozen=True):
-    """The pre-trade review refused the intent: it was never sent. The parent ends."""
+    """The pre-trade review refused the intent: it was never sent. The parent ends, unless it is under way already and
+
+    - `passes`: it was refused for the moment, not for what it is: the parent waits,
+    - `fits`: so much of it no limit forbids: the parent shrinks to that.
+    """
 
     client_id: str
     reason: Reason
+    passes: bool = False
+    fits: Decimal = ZERO
 
 
 class Abort(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.market import MarketState, as_market
 from trader.execution.algorithms.market import advance as advance_market
 from trader.execution.algorithms.state import Child, ParentState
+from trader.execution.impact import Levels, estimate_impact, held_quantity
 
 
 class LimitState(ParentState, frozen=True, kw_only=True, tag="limit"):
@@ -30,9 +31,19 @@ def begin(parent: Mapping[str, Any], view: AlgorithmView) -> LimitState:
     return LimitState(**parent, deadline_ms=view.now_ms + round(view.settings.limit_timeout_s * 1000))
 
 
-def impact_paid(impact_frac: float, settings: ExecutionSettings) -> float:
+def impact_paid(levels: Levels, quantity: float, settings: ExecutionSettings) -> float:
     """Resting pays none: only the way out does, and half of what goes to market there, on average."""
-    return min(impact_frac, settings.twap_above_frac) / 2
+    return min(estimate_impact(levels, quantity), settings.twap_above_frac) / 2
+
+
+def most(levels: Levels, _settings: ExecutionSettings) -> float:
+    """What the other side of the book shows: more than that will hardly come to it."""
+    return held_quantity(levels)
+
+
+def dearest_price(instrument: Instrument, book: Book, side: Side, settings: ExecutionSettings) -> Decimal:
+    """The last price of a buy, which is raised towards the bid; the first of a sale, which is lowered to the ask."""
+    return passive_price(instrument, book, side, 1.0 if side is Side.BUY else 0.0, settings)
 
 
 def advance(state: LimitState, view: AlgorithmView) -> tuple[LimitState | MarketState, list[Action]]:

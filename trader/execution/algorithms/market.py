@@ -14,6 +14,7 @@ from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, finish, finish_done, place, wake
 from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.state import ParentState
+from trader.execution.impact import Levels, estimate_impact, held_quantity
 
 
 class MarketState(ParentState, frozen=True, kw_only=True, tag="market"):
@@ -27,9 +28,21 @@ def begin(parent: Mapping[str, Any], view: AlgorithmView) -> MarketState:
     return MarketState(**parent, deadline_ms=deadline_ms(view.now_ms, view.settings))
 
 
-def impact_paid(impact_frac: float, _settings: ExecutionSettings) -> float:
-    """What of the impact of a whole order a round trip by market orders pays: all of it."""
-    return impact_frac
+def impact_paid(levels: Levels, quantity: float, _settings: ExecutionSettings) -> float:
+    """The impact of the whole order."""
+    return estimate_impact(levels, quantity)
+
+
+def most(levels: Levels, _settings: ExecutionSettings) -> float:
+    """What the book shows."""
+    return held_quantity(levels)
+
+
+def dearest_price(instrument: Instrument, book: Book, side: Side, settings: ExecutionSettings) -> Decimal:
+    """What a buy may pay at worst; a sale is filled at the bid at best."""
+    if side is Side.BUY:
+        return protected_price(instrument, book, side, settings.protected_market_frac)
+    return instrument.round_price(book.bid, Rounding.UP)
 
 
 def advance(state: MarketState, view: AlgorithmView) -> tuple[MarketState, list[Action]]:

@@ -57,6 +57,7 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     wake_ms: int | None = None  # when the armed timer is due
     abort_reason: str = ""
     finished: bool = False
+    cut: Decimal = ZERO  # base that `quantity` lost to a limit of the review on the way
 
     @property
     def arrival_mid(self) -> float:

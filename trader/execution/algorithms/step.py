@@ -3,7 +3,7 @@
 import msgspec
 
 from trader.execution.algorithms.actions import Action
-from trader.execution.algorithms.children import cancel_live, finish, hear
+from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, hear, wake
 from trader.execution.algorithms.inputs import (
     Abort,
     AlgorithmInput,
@@ -26,10 +26,25 @@ def step(state: AlgorithmState, news: AlgorithmInput, view: AlgorithmView) -> tu
     state = _told(state, news, view.now_ms)
     if state.finished:
         return state, []
-    if isinstance(news, ChildRefused) and state is not before:
+    is_refused = isinstance(news, ChildRefused) and state is not before
+    if isinstance(news, ChildRefused) and is_refused and not (state.children and (news.passes or news.fits)):
         return finish(state, f"refused: {news.reason}")
     if state.abort_reason:
         return cancel_live(state, view) if state.live is not None else finish(state, state.abort_reason)
+    if isinstance(news, ChildRefused) and is_refused:
+        return _after_refusal(state, news, view)
+    return BY_STATE[type(state)].advance(state, view)
+
+
+def _after_refusal(
+    state: AlgorithmState, news: ChildRefused, view: AlgorithmView
+) -> tuple[AlgorithmState, list[Action]]:
+    """Wait for a better moment, or go on smaller."""
+    if news.passes:
+        state = msgspec.structs.replace(state, retry_ms=view.now_ms + RETRY_MS)
+        return wake(state, max(view.now_ms + 1, min(state.retry_ms, state.deadline_ms)))
+    kept = state.filled + news.fits
+    state = msgspec.structs.replace(state, quantity=kept, cut=state.cut + state.quantity - kept)
     return BY_STATE[type(state)].advance(state, view)
 
 

@@ -1,4 +1,8 @@
-"""Time-weighted slices: each an IOC at the opposite touch, what it leaves is carried to the next."""
+"""Time-weighted slices: each an IOC at the opposite touch, what it leaves is carried to the next.
+
+A slice takes at most `participation_frac` of what the other side shows, so that the book can refill until the next.
+That it does is the assumption behind the cost of a TWAP and behind how much it may carry.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,7 +12,8 @@ from typing import Any
 import msgspec
 
 from trader.config.execution import ExecutionSettings
-from trader.domain.instrument import Instrument
+from trader.domain.instrument import Instrument, exact
+from trader.domain.market import Book
 from trader.domain.orders import Side
 from trader.execution.algorithms.actions import Action
 from trader.execution.algorithms.children import RETRY_MS, cancel_live, finish, finish_done, place, refusal, wake
@@ -16,6 +21,7 @@ from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.market import MarketState, as_market, protected_price
 from trader.execution.algorithms.market import advance as advance_market
 from trader.execution.algorithms.state import ParentState
+from trader.execution.impact import Levels, estimate_impact, held_quantity, opposite
 
 EXTRA_SLICES = 3  # tries for the remainder inside the last interval
 _EXTRA_FROM, _EXTRA_STEP = 0.4, 0.2  # when, share of the interval: the third comes before the TWAP is over
@@ -39,9 +45,19 @@ def begin(parent: Mapping[str, Any], view: AlgorithmView) -> TwapState:
     return TwapState(**parent, deadline_ms=view.now_ms + round(settings.twap_duration_s * 1000), slices=slices)
 
 
-def impact_paid(impact_frac: float, settings: ExecutionSettings) -> float:
-    """A slice's share: the book refills between two."""
-    return impact_frac / settings.twap_slices
+def impact_paid(levels: Levels, quantity: float, settings: ExecutionSettings) -> float:
+    """That of one slice, each walked on the book refilled."""
+    return estimate_impact(levels, quantity / settings.twap_slices)
+
+
+def most(levels: Levels, settings: ExecutionSettings) -> float:
+    """What all slices may take of a book like this."""
+    return settings.twap_slices * settings.participation_frac * held_quantity(levels)
+
+
+def dearest_price(instrument: Instrument, book: Book, side: Side, _settings: ExecutionSettings) -> Decimal:
+    """The opposite touch."""
+    return protected_price(instrument, book, side, 0.0)
 
 
 def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketState, list[Action]]:
@@ -61,11 +77,12 @@ def advance(state: TwapState, view: AlgorithmView) -> tuple[TwapState | MarketSt
     if view.book is None or view.now_ms < state.retry_ms:
         return wake(state, min(max(state.retry_ms, view.now_ms + RETRY_MS), state.deadline_ms))
     state = msgspec.structs.replace(state, next_slice=due + 1)
-    quantity = view.instrument.round_quantity(_target(state, due) - state.filled)
+    behind, share = _target(state, due) - state.filled, _participation(view.book, state.side, view.settings)
+    quantity = view.instrument.round_quantity(min(behind, share))
     if refusal(state, view, quantity) is not None:
         return wake(state, _next_ms(state, view.settings))
     rest = state.remaining - quantity
-    if rest > 0 and refusal(state, view, rest) is not None:
+    if rest > 0 and share > behind and refusal(state, view, rest) is not None:
         quantity = view.instrument.round_quantity(state.remaining)  # the rest could never be traded alone
     price = protected_price(view.instrument, view.book, state.side, 0.0)
     state, placed = place(state, view, quantity, price)
@@ -113,6 +130,11 @@ def _target(state: TwapState, index: int) -> Decimal:
     if index >= state.slices - 1:
         return state.quantity
     return state.quantity * (index + 1) / state.slices
+
+
+def _participation(book: Book, side: Side, settings: ExecutionSettings) -> Decimal:
+    """The most that one slice takes now, base."""
+    return exact(settings.participation_frac * held_quantity(opposite(book, side)))
 
 
 def _next_ms(state: TwapState, settings: ExecutionSettings) -> int:
