@@ -257,18 +257,18 @@ def without(stored: StoredLedger, symbol: str) -> None:
 )
 def test_a_symbol_with_something_under_way_must_stay(tmp_path: Path, name: str, symbol: str, what: str) -> None:
     stored = StoredLedger(name, tmp_path)
-    require_known_symbols(restore(stored))
+    require_known_symbols(restore(stored), stored.settings.exchange.symbols)
     without(stored, symbol)
     before = held(stored.path)
     with pytest.raises(Misconfigured) as refused:
-        require_known_symbols(restore(stored))
+        require_known_symbols(restore(stored), stored.settings.exchange.symbols)
     assert f"the ledger holds {what}, which exchange.symbols does not list" in str(refused.value)
     assert_untouched(stored.path, before)
 
 
 def test_a_symbol_that_is_done_with_may_go(stored: StoredLedger) -> None:
     without(stored, "ADA/USDT")  # a closed trade, dust and a regime are left of it
-    require_known_symbols(restore(stored))
+    require_known_symbols(restore(stored), stored.settings.exchange.symbols)
     engine = Resumed(stored, instruments_of(stored), now_ms=1_700_000_300_000)
     for symbol in engine.instruments:
         engine.price(103.0 if symbol == "BTC/USDT" else 100.0, symbol)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -16,7 +16,7 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.instrument import Instrument
 from trader.observability.logs import LogOutput, configure
-from trader.ports import Exchange, MarketFeed
+from trader.ports import Exchange, Journal, MarketFeed, Recovered
 from trader.service.learning import supply
 from trader.service.process import kernels
 from trader.service.process.access import MarketAccess
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger("app")
 
 _MARGIN_S = 2.0  # beyond receive window and request timeout, before "not found" is believed
+
+
+class OpenLedger(NamedTuple):
+    """The journal of this account, and what it remembers."""
+
+    journal: Journal
+    remembered: Recovered
 
 
 def run(settings: Settings, *, duration_s: float | None) -> int:
@@ -54,36 +61,59 @@ async def _daemon(
     output: LogOutput,
     duration_s: float | None,
 ) -> int:
+    from trader.adapters.ledger import has_ledger
+
     started_ms = wall_ms()
     stop = on_signals()
-    access = await until(stop, locate(settings))
-    if access is None:
-        return 0
-    output.use_market_time(access.clock.now_ms)
-    await until(stop, supply.compiled(settings))
-    model = await until(stop, supply.champion(settings, access)) if needs_model(strategies) else None
-    access = await until(stop, locate(settings))  # a training may outlast the idle sandbox: then it is started again
-    if stop.is_set() or access is None:
-        return 0
-    output.use_market_time(access.clock.now_ms)
+    async with AsyncExitStack() as closing:
+        ledger = await _opened(settings, closing) if has_ledger(settings) else None
+        access = await until(stop, locate(settings))
+        if access is None:
+            return 0
+        output.use_market_time(access.clock.now_ms)
+        await until(stop, supply.compiled(settings))
+        model = await until(stop, supply.champion(settings, access)) if needs_model(strategies) else None
+        access = await until(stop, locate(settings))  # a training may outlast the idle sandbox: it is started again
+        if stop.is_set() or access is None:
+            return 0
+        output.use_market_time(access.clock.now_ms)
+        connection = await _connected(access, stop, closing)
+        if connection is None:
+            return 0
+        if duration_s is not None:
+            elapsed_s = (wall_ms() - started_ms) / 1000
+            asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
+        await _trade(settings, access, connection, ledger, strategies, model, lock, stop, started_ms, closing)
+    return 0
+
+
+async def _opened(settings: Settings, closing: AsyncExitStack) -> OpenLedger:
+    """The ledger, read and found usable. One that is there is opened before anybody is asked for anything."""
+    from trader.adapters.ledger import open_journal
+    from trader.engine.remembered import require_usable
+
+    journal = open_journal(settings)
+    closing.push_async_callback(journal.close)
+    remembered = await journal.recover()
+    require_usable(remembered, settings)
+    return OpenLedger(journal, remembered)
+
+
+async def _connected(access: MarketAccess, stop: asyncio.Event, closing: AsyncExitStack) -> "Connection | None":
+    """The exchange, or None when `stop` came first."""
     from trader.adapters.ccxt.connect import connect
 
     connection = await until(stop, connect(access.settings.exchange, access.settings.market, access.clock, access.keys))
-    if connection is None:
-        return 0
-    if duration_s is not None:
-        elapsed_s = (wall_ms() - started_ms) / 1000
-        asyncio.get_running_loop().call_later(max(0.0, duration_s - elapsed_s), stop.set)
-    async with AsyncExitStack() as closing:
+    if connection is not None:
         closing.push_async_callback(connection.close)
-        await _trade(settings, access, connection, strategies, model, lock, stop, started_ms, closing)
-    return 0
+    return connection
 
 
 async def _trade(
     settings: Settings,
     access: MarketAccess,
     connection: "Connection",
+    ledger: OpenLedger | None,
     strategies: Mapping[str, Strategy],
     model: "CompiledEnsemble | None",
     lock: StateLock,
@@ -91,10 +121,9 @@ async def _trade(
     started_ms: int,
     closing: AsyncExitStack,
 ) -> None:
-    from trader.adapters.ledger import open_journal, open_ledger
+    from trader.adapters.ledger import open_ledger
     from trader.adapters.observations import live_source
     from trader.engine.engine import Engine
-    from trader.engine.remembered import require_known_symbols
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
     from trader.runtime.inbox import Inbox
@@ -110,12 +139,10 @@ async def _trade(
     instruments = connection.instruments
     feed, exchange = _market_and_account(settings, access, connection, instruments)
     closing.push_async_callback(exchange.close)
-    journal = open_journal(settings)
-    closing.push_async_callback(journal.close)
-    remembered = await journal.recover()
+    journal, remembered = ledger or await _opened(settings, closing)
+    closing.push_async_callback(journal.close)  # here too, so that it is whole before the sockets go
     state = EngineState(settings, instruments, ledger_id=remembered.ledger_id, speed=access.clock.speed)
     doubtful = state.restore(remembered)
-    require_known_symbols(state)
     recordings, is_recording = recordings_path(settings), settings.recorder.enabled
     last_seq = continue_after(
         recordings, partial(open_ledger, settings), remembered.last_seq, is_recording=is_recording

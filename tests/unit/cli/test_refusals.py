@@ -1,13 +1,21 @@
 """What a person got wrong: exit code 2, one clear line naming what was given and what is allowed, nothing written."""
 
+import asyncio
+import contextlib
 import errno
 import os
+import socket
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.cli.test_command_line import run
+from trader.adapters.ledger import ledger_path
+from trader.adapters.sql import SqlJournal
+from trader.config.load import load
+from trader.domain.events import Ticked
 from trader.service.learning import libraries as learning
 
 KEYS = {"TRADER_API_KEY": "a-key", "TRADER_API_SECRET": "a-secret"}
@@ -121,6 +129,44 @@ def test_a_damaged_registry_of_models(
     (folder / "registry.sqlite").write_bytes(b"not a database" * 1_000)
     assert run(["models", "list"], monkeypatch) == 2
     assert "registry.sqlite: cannot be used (file is not a database); move the folder away" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("INSERT INTO state VALUES ('hedge', 'BTC/USDT', x'80')", "the ledger holds state of kind 'hedge'"),
+        ("INSERT INTO positions VALUES ('OLD/USDT', '1', '9', '0', '0', 0)", "the ledger holds a position in OLD/USDT"),
+        ("UPDATE meta SET value = '7' WHERE name = 'schema_version'", "has schema version 7"),
+    ],
+)
+def test_a_ledger_that_cannot_be_used_is_told_before_anybody_is_asked(
+    statement: str, words: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as exchange:
+        port = exchange.getsockname()[1]
+        (here / "config.yaml").write_text(
+            f'exchange: {{id: binance, endpoint: "https://127.0.0.1:{port}"}}\nstrategy: {{name: ema-cross}}\n'
+        )
+        path = ledger_path(load(Path("config.yaml"), environ={}))
+        empty_ledger(path)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(statement)
+        assert run(["run"], monkeypatch) == 2
+        assert words in one_line(capsys)
+        exchange.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            exchange.accept()
+
+
+def empty_ledger(path: Path) -> None:
+    """As a daemon that was stopped before its first trade leaves it."""
+
+    async def write() -> None:
+        journal = SqlJournal(path)
+        await journal.write([(Ticked(ts_ms=1, seq=1), ())], durable=True)
+        await journal.close()
+
+    asyncio.run(write())
 
 
 def test_an_installation_that_cannot_train_says_so_without_loading_anything(

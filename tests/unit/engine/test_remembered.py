@@ -81,13 +81,13 @@ def test_what_is_under_way_in_a_symbol_that_is_gone_refuses_the_start(
     if situation in (holding, closed, slicing):
         scene = a_scene(instruments=coins("BTC", "XRP"))
     situation(scene)
-    require_known_symbols(restored(scene))
+    require_known_symbols(restored(scene), scene.instruments)
     state = restored(scene, without="XRP/USDT")
     if not what:
-        require_known_symbols(state)
+        require_known_symbols(state, state.markets)
         return
     with pytest.raises(Misconfigured) as refused:
-        require_known_symbols(state)
+        require_known_symbols(state, state.markets)
     assert str(refused.value) == (
         f"the ledger holds {what} in XRP/USDT, which exchange.symbols does not list; "
         "add it back until the position is closed and its orders have ended"
@@ -103,7 +103,7 @@ def test_everything_that_is_under_way_is_named() -> None:
     memory.write(Turn(Ticked(), scene.seen))
     state.restore(memory)
     with pytest.raises(Misconfigured, match="holds an order in BTC/USDT, a position in XRP/USDT, which"):
-        require_known_symbols(state)
+        require_known_symbols(state, state.markets)
 
 
 def kept(scene: Scene, kind: str) -> dict[str, object]:
