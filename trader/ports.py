@@ -233,4 +233,7 @@ class LedgerReader(Protocol):
     def count_inputs(self, *, after: int) -> int:
         """How many of the engine's inputs with a number above `after` are kept."""
 
+    def recovered(self) -> Recovered:
+        """What the next start would go on from. Raises `Misconfigured` when it could not."""
+
     def close(self) -> None: ...

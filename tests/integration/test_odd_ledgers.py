@@ -14,8 +14,8 @@ from trader.adapters.sql import SqlLedgerReader
 from trader.adapters.sql.schema import SCHEMA_VERSION
 from trader.config.load import load
 from trader.domain.errors import InvariantBroken, Misconfigured
-from trader.engine.remembered import require_known_symbols
-from trader.engine.state import EngineState
+from trader.engine.remembered import require_usable
+from trader.service.doctor.state import ledger as ledger_finding
 
 Read = Callable[[SqlLedgerReader], object]
 Rows = dict[str, list[dict[str, Any]]]
@@ -56,11 +56,18 @@ def assert_untouched(path: Path, before: Rows) -> None:
             assert [row[name] for name in row.keys() - old.keys() if row[name] is not None] == []
 
 
-def restore(stored: StoredLedger) -> EngineState:
-    remembered = recovered(stored.path)
-    state = EngineState(stored.settings, instruments_of(stored), ledger_id=remembered.ledger_id)
-    state.restore(remembered)
-    return state
+def start(stored: StoredLedger) -> None:
+    """What a start does with the ledger before it asks anybody anything."""
+    require_usable(recovered(stored.path), stored.settings)
+
+
+def assert_refused(stored: StoredLedger, words: list[str]) -> None:
+    """A start is refused with these words, and `trader doctor` tells them before."""
+    finding = ledger_finding(stored.settings)
+    assert (finding.verdict, [word for word in words if word not in finding.found]) == ("fail", [])
+    with pytest.raises(Misconfigured) as refused:
+        start(stored)
+    assert [word for word in words if word not in str(refused.value)] == []
 
 
 # --- a part of the state that cannot be read ------------------------------------------------------------------
@@ -97,9 +104,7 @@ STATE = [
 @pytest.mark.parametrize(("statement", "words"), STATE)
 def test_state_that_cannot_be_read_is_named_and_kept(stored: StoredLedger, statement: str, words: list[str]) -> None:
     before = changed(stored, statement)
-    with pytest.raises(Misconfigured) as refused:
-        restore(stored)
-    assert [word for word in words if word not in str(refused.value)] == []
+    assert_refused(stored, words)
     assert_untouched(stored.path, before)
 
 
@@ -119,9 +124,7 @@ def test_an_order_that_cannot_be_read_is_named_and_kept(
     stored: StoredLedger, table: str, change: str, words: list[str]
 ) -> None:
     before = changed(stored, f"UPDATE {table} SET {change} WHERE client_id = '{ORDER}'")
-    with pytest.raises(Misconfigured) as refused:
-        recovered(stored.path)
-    assert [word for word in words if word not in str(refused.value)] == []
+    assert_refused(stored, words)
     with pytest.raises(Misconfigured) as refused:
         SqlLedgerReader(stored.path).orders(limit=100)
     assert [word for word in words if word not in str(refused.value)] == []
@@ -168,6 +171,8 @@ def test_a_row_that_cannot_be_read_is_named(stored: StoredLedger, statement: str
 
 def test_what_cannot_be_read_is_not_called_a_failed_write(stored: StoredLedger) -> None:
     changed(stored, "UPDATE meta SET value = 'last' WHERE name = 'last_seq'")
+    finding = ledger_finding(stored.settings)
+    assert (finding.verdict, "'last'" in finding.found) == ("fail", True)
     with pytest.raises(InvariantBroken, match=r"cannot be read: .*'last'"):
         recovered(stored.path)
 
@@ -257,18 +262,18 @@ def without(stored: StoredLedger, symbol: str) -> None:
 )
 def test_a_symbol_with_something_under_way_must_stay(tmp_path: Path, name: str, symbol: str, what: str) -> None:
     stored = StoredLedger(name, tmp_path)
-    require_known_symbols(restore(stored), stored.settings.exchange.symbols)
+    start(stored)
+    assert ledger_finding(stored.settings).verdict != "fail"
     without(stored, symbol)
     before = held(stored.path)
-    with pytest.raises(Misconfigured) as refused:
-        require_known_symbols(restore(stored), stored.settings.exchange.symbols)
-    assert f"the ledger holds {what}, which exchange.symbols does not list" in str(refused.value)
+    assert_refused(stored, [f"the ledger holds {what}, which exchange.symbols does not list"])
+    assert "restore" not in ledger_finding(stored.settings).cure
     assert_untouched(stored.path, before)
 
 
 def test_a_symbol_that_is_done_with_may_go(stored: StoredLedger) -> None:
     without(stored, "ADA/USDT")  # a closed trade, dust and a regime are left of it
-    require_known_symbols(restore(stored), stored.settings.exchange.symbols)
+    start(stored)
     engine = Resumed(stored, instruments_of(stored), now_ms=1_700_000_300_000)
     for symbol in engine.instruments:
         engine.price(103.0 if symbol == "BTC/USDT" else 100.0, symbol)

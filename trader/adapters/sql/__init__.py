@@ -2,6 +2,7 @@
 
 journal    `ports.Journal`: the durable memory of the engine
 reader     `ports.LedgerReader`: the ledger for people
+recovery   what a start goes on from
 writer     the one thread that owns the connection; `writing` what a batch of steps becomes in tables
 schema     the tables; `rows` domain values to rows and back; `selects` the queries
 database   opening the file, and refusing what is not one
@@ -10,7 +11,8 @@ retention  what is deleted with age
 Begin with `journal`.
 """
 
-from trader.adapters.sql.journal import RecoveredLedger, SqlJournal
+from trader.adapters.sql.journal import SqlJournal
 from trader.adapters.sql.reader import SqlLedgerReader
+from trader.adapters.sql.recovery import RecoveredLedger
 
 __all__ = ["RecoveredLedger", "SqlJournal", "SqlLedgerReader"]

@@ -6,41 +6,17 @@ whole and in order, and a power cut may cost the last moments.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-import msgspec
-from sqlalchemy import Connection
-
-from trader.adapters.sql import selects
+from trader.adapters.sql.recovery import RecoveredLedger, recovered
 from trader.adapters.sql.writer import Batch, Call, LedgerWriter
 from trader.adapters.sql.writing import Step, has_rows
-from trader.domain.account import Balance, Position
-from trader.domain.decisions import EquitySnapshot
 from trader.domain.errors import InvariantBroken, TraderError
 from trader.domain.events import Ticked
-from trader.domain.orders import Order
 
-_REMEMBERED_DAYS = 7
 _NUMBERS_AT_RISK = 1_000  # events without rows after which their number is written all the same
-
-
-class RecoveredLedger(msgspec.Struct):
-    """`ports.Recovered`: what the journal remembers at start."""
-
-    ledger_id: str  # made once, when the file was
-    last_seq: int
-    orders: Sequence[Order]
-    fill_ids: frozenset[tuple[str, str]]
-    last_fill_ms: Mapping[str, int]
-    payment_ids: frozenset[str]
-    last_payment_ms: int
-    decided_ms: Mapping[str, int]
-    positions: Sequence[Position]
-    balances: Sequence[Balance]
-    state: Mapping[tuple[str, str], bytes]
-    equity: EquitySnapshot | None
 
 
 class SqlJournal:
@@ -65,7 +41,7 @@ class SqlJournal:
 
     async def recover(self) -> RecoveredLedger:
         """Everything needed to go on. Raises `InvariantBroken` when the file cannot be read."""
-        call = Call(_recovered, Future())
+        call = Call(recovered, Future())
         self._put(call)
         found = await asyncio.wrap_future(call.done)
         assert isinstance(found, RecoveredLedger)
@@ -110,22 +86,3 @@ class SqlJournal:
         if self._is_closed:
             raise InvariantBroken(f"ledger {self._path}: written to after it was closed")
         self._writer.put(item)
-
-
-def _recovered(connection: Connection) -> RecoveredLedger:
-    fill_ids, last_fill_ms = selects.remembered_fills(connection, days=_REMEMBERED_DAYS)
-    payment_ids, last_payment_ms = selects.remembered_payments(connection, days=_REMEMBERED_DAYS)
-    return RecoveredLedger(
-        ledger_id=selects.meta(connection, "ledger_id") or "",
-        last_seq=int(selects.meta(connection, "last_seq") or 0),
-        orders=selects.remembered_orders(connection, days=_REMEMBERED_DAYS),
-        fill_ids=fill_ids,
-        last_fill_ms=last_fill_ms,
-        payment_ids=payment_ids,
-        last_payment_ms=last_payment_ms,
-        decided_ms=selects.newest_decided(connection),
-        positions=selects.positions(connection),
-        balances=selects.balances(connection),
-        state=selects.state(connection),
-        equity=next(iter(selects.equity(connection, limit=1)), None),
-    )

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from trader.adapters.sql import selects
 from trader.adapters.sql.database import open_for_reading
+from trader.adapters.sql.recovery import RecoveredLedger, recovered
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport, TradingState
+from trader.domain.errors import Misconfigured
 from trader.domain.orders import Fill, Order
 from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord
@@ -18,6 +20,7 @@ class SqlLedgerReader:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._engine = open_for_reading(path)
 
     def positions(self) -> list[Position]:
@@ -66,6 +69,14 @@ class SqlLedgerReader:
         """How many of the engine's inputs with a number above `after` are kept here."""
         with self._engine.connect() as connection:
             return selects.count_inputs(connection, after=after)
+
+    def recovered(self) -> RecoveredLedger:
+        """What the next start would go on from. Raises `Misconfigured` when it could not."""
+        try:
+            with self._engine.connect() as connection:
+                return recovered(connection)
+        except ValueError as error:
+            raise Misconfigured(f"{self._path}: cannot be read: {error}") from error
 
     def ledger_id(self) -> str:
         """The name made once for this ledger."""

@@ -15,6 +15,7 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.reasons import told
 from trader.domain.signals import ModelVerdict
+from trader.engine.remembered import require_usable
 from trader.service.doctor.finding import Finding, failed, passed, warned
 from trader.service.learning.libraries import missing_libraries
 from trader.service.process import kernels
@@ -86,8 +87,13 @@ def ledger(settings: Settings) -> Finding:
         with contextlib.closing(open_ledger(settings)) as reader:
             state, reasons = reader.trading_state()
             held = len(reader.positions())
+            remembered = reader.recovered()
     except (Misconfigured, DBAPIError) as error:
         return failed("ledger", str(error).splitlines()[0], "keep the file, restore a backup: docs/operations.md")
+    try:
+        require_usable(remembered, settings)
+    except Misconfigured as error:
+        return failed("ledger", str(error).splitlines()[0], "docs/operations.md, Troubleshooting; keep the file")
     found = f"{path}: {held} open position{'' if held == 1 else 's'}, {state}"
     if reasons:
         cure = "docs/operations.md, When it does not trade: what clears by itself, and what waits for `trader resume`"
