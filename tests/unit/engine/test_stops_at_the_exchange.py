@@ -336,11 +336,14 @@ def test_a_replacement_on_its_way_is_still_known_after_a_restart() -> None:
 
 
 def test_a_replacement_that_never_arrived_leaves_the_old_stop_to_be_replaced_again() -> None:
+    """After a restart too, which knows what was to be replaced: until there is evidence, the old stop is left alone."""
     scene, old = guarded()
     scene.wait(MINUTE_MS)
     [new] = stops(scene.candle(100.6))
     scene.restart()
-    scene.reconcile(is_startup=True)
+    assert (scene.order(new.client_id).replaces, scene.order(old.client_id).replaces) == (old.client_id, "")
+    waiting = [*scene.reconcile(is_startup=True), *scene.wait(5_000), *scene.tick()]
+    assert (stops(waiting), of(waiting, CancelOrder)) == ([], [])
     decided = scene.hear(OrderAbsent(client_id=new.client_id, evidence="never seen"))
     [again] = stops(decided)
     [sent_again] = of(decided, SubmitOrder)
@@ -355,6 +358,7 @@ def test_a_stop_that_had_its_stand_in_gets_no_other_after_a_restart(side: Side) 
     [second] = stops(scene.tick())
     scene.hear(OrderRefused(client_id=second.client_id, code=RefusalCode.INSUFFICIENT_FUNDS, reason="held"))
     scene.restart()
+    assert scene.order(second.client_id).stands_in_for == stop.client_id
     scene.wait(5_000)
     decided = [*scene.reconcile(is_startup=True), *scene.tick(), *scene.wait(5_000), *scene.tick()]
     assert stops(decided) == []

@@ -1,7 +1,9 @@
 """Strategies of one's own: loaded, checked, and refused by file and line with what is allowed."""
 
 import importlib.metadata
+import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,15 @@ class DipBuyer(Strategy):
             return Pass(reasons=(said("RSI {rsi:.1f} is not below {low}", rsi=rsi, low=self.parameters.low),))
         return Enter(side=Side.BUY, reasons=(said("dip"),), stop_frac=0.02, risk_frac=0.005)
 """
+
+
+@pytest.fixture(autouse=True)
+def no_module_stays(tmp_path: Path) -> Iterator[None]:
+    """What a test wrote and let Python import is forgotten after it."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def columns() -> tuple[str, ...]:
