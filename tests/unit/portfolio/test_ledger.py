@@ -220,6 +220,15 @@ def test_a_foreign_position_can_be_adopted_and_dropped() -> None:
     assert ledger.positions == {}
 
 
+def test_an_adopted_position_is_told_and_what_was_never_held_can_be_dropped() -> None:
+    ledger = a_ledger()
+    found = Position(PERPETUAL.symbol, D("-1"), D(100), NOW_MS)
+    assert ledger.adopt(found).position == found
+    flat = msgspec.structs.replace(found, symbol="ETH/USDT:USDT", quantity=D(0))
+    assert ledger.adopt(flat).position == flat
+    assert list(ledger.positions) == [PERPETUAL.symbol]
+
+
 def test_nobody_outside_can_change_it() -> None:
     ledger = a_ledger()
     with pytest.raises(TypeError):

@@ -24,6 +24,11 @@ def test_spot_is_worth_its_coins_whoever_bought_them() -> None:
     assert worth.unpriced == ("DOGE",)
 
 
+def test_an_account_without_anything_is_worth_nothing() -> None:
+    worth = value({}, {}, INSTRUMENTS, {}, "USDT")
+    assert (worth.equity, worth.cash, worth.exposure, worth.worst_equity) == (0.0, 0.0, 0.0, 0.0)
+
+
 def test_a_perpetual_is_worth_its_unrealised_profit() -> None:
     worth = value({"USDT": D(1000)}, {PERPETUAL.symbol: SHORT}, INSTRUMENTS, {PERPETUAL.symbol: 90.0}, "USDT")
     assert (worth.equity, worth.exposure) == (1020.0, 180.0)
@@ -41,6 +46,14 @@ def test_unknown_orders_are_taken_at_their_worst() -> None:
     assert worth.equity == 1000.0
     assert worth.worst_equity == pytest.approx(1000 - 20 - 0.12)
     assert worth.worst_exposure == 120.0
+
+
+def test_all_unknown_orders_are_added_up() -> None:
+    orders = [an_intent("t-1", quantity="1", price="120"), an_intent("t-2", quantity="2", price="110")]
+    unknown = [an_order(intent, status=OrderStatus.UNKNOWN) for intent in orders]
+    worth = value({"USDT": D(1000)}, {}, INSTRUMENTS, {SPOT.symbol: 100.0}, "USDT", unknown)
+    assert worth.worst_equity == pytest.approx(1000 - (20 + 0.12) - (20 + 0.22))
+    assert worth.worst_exposure == 340.0
 
 
 def test_an_unknown_exit_adds_no_exposure() -> None:
@@ -67,3 +80,5 @@ def test_a_position_without_a_stop_risks_everything() -> None:
 def test_entries_under_way_are_at_risk_already() -> None:
     pending = [(1_000.0, 0.02), (500.0, 0.04)]
     assert open_risk_quote([a_plan(stop=0.05)], {SPOT.symbol: LONG}, pending=pending) == pytest.approx(50.0)
+    bought = [(0.0, 0.02), (-10.0, 0.02)]  # nothing is left to buy, or more was bought than was wanted
+    assert open_risk_quote([], {}, pending=bought) == 0.0
