@@ -1,5 +1,6 @@
 """Builders of domain values for tests: sensible defaults, every field overridable."""
 
+import math
 from decimal import Decimal
 
 from trader.domain.instrument import Instrument, InstrumentKind
@@ -93,6 +94,8 @@ def a_context(
     bb_width_ratio: float = 1.0,
     atr_ratio: float = 1.0,
     volume_ratio: float = 1.0,
+    ema_cross_age: float = math.inf,
+    squeeze_age: float = math.inf,
 ) -> MarketContext:
     return MarketContext(
         close=close,
@@ -108,6 +111,8 @@ def a_context(
         bb_width_ratio=bb_width_ratio,
         atr_ratio=atr_ratio,
         volume_ratio=volume_ratio,
+        ema_cross_age=ema_cross_age,
+        squeeze_age=squeeze_age,
     )
 
 

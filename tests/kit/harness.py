@@ -44,8 +44,8 @@ from trader.simulation.sim_orders import SimRequest
 
 T = TypeVar("T", bound=d.Decision)
 FUNDING_RATE = Decimal("0.00030000")
-CALM = a_context(close=100.0, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
-CALM_HIGH = a_context(close=100.0, rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=0.1)  # confirms a short
+CALM = a_context(close=100.0, rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
+CALM_HIGH = a_context(close=100.0, rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=0.1)  # confirms a short
 BY_HAND = Pace(tick_ms=0, reconcile_every_ms=0, look_up_after_ms=10**12)
 
 __all__ = ["BY_HAND", "CALM", "FUNDING_RATE", "Fault", "Harness"]

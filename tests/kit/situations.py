@@ -49,8 +49,8 @@ DAY_MS = 24 * HOUR_MS
 PERPETUAL = "BTC/USDT:USDT"
 
 # A quiet range with a confirmed dip (a long) and a confirmed peak (a short): stop 1 %, target 2 %, regime RANGE_BOUND.
-DIP = a_context(rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
-PEAK = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=0.1)
+DIP = a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=0.1)
+PEAK = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=0.1)
 
 D = TypeVar("D", bound=d.Decision)
 

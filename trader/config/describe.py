@@ -60,7 +60,8 @@ def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     if annotation in (int, float):
         return " ".join(["a whole number" if annotation is int else "a number", *_range(limits)])
     if origin is tuple:
-        return "a list of texts"
+        names = _names(get_args(annotation)[0])
+        return f"a list of {', '.join(names)}" if names else "a list of texts"
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "a block of keys"
     return "a path" if getattr(annotation, "__name__", "") == "Path" else "a text"

@@ -16,8 +16,26 @@ class StrategyName(StrEnum):
     EMA_CROSS = "ema-cross"
 
 
+class Confirmation(StrEnum):
+    """What a signal may be confirmed by. `trader.strategy.confirmations` says what each looks at."""
+
+    MA_CROSSOVER = "ma_crossover"
+    RSI_DIP = "rsi_dip"
+    RSI_PEAK = "rsi_peak"
+    RSI_EXTREME = "rsi_extreme"
+    BOLLINGER_EXTREME = "bollinger_extreme"
+    BREAKOUT = "breakout"
+    SQUEEZE = "squeeze"
+    VOLUME = "volume"
+    VOLUME_SPIKE = "volume_spike"
+    ATR_EXPANSION = "atr_expansion"
+
+
+Bias = Literal["long", "short", "mean_reversion", "neutral", "breakout"]
+
+
 class RegimeRule(Section):
-    bias: Literal["long", "short", "mean_reversion", "neutral", "breakout"]
+    bias: Bias
     """Which side the regime prefers."""
     size_multiplier: Annotated[float, Field(ge=0, le=3)]
     """Scales the position size."""
@@ -25,22 +43,28 @@ class RegimeRule(Section):
     """Take profit distance / entry price."""
     stop_loss_frac: Annotated[float, Field(gt=0, lt=1)]
     """Smallest initial stop distance / entry price."""
+    confirmations_needed: Literal["any", "all"]
+    """Whether one of `confirmations` is enough for a signal."""
+    confirmations: tuple[Confirmation, ...]
+    """What can confirm a signal here (docs/strategies.md says what each looks at); an empty list: nothing has to."""
 
 
 def _default_rules() -> dict[Regime, RegimeRule]:
-    rows: dict[Regime, tuple[str, float, float, float]] = {
-        Regime.BULL_TREND: ("long", 1.2, 0.03, 0.01),
-        Regime.BEAR_TREND: ("short", 0.8, 0.02, 0.015),
-        Regime.RANGE_BOUND: ("mean_reversion", 1.0, 0.015, 0.01),
-        Regime.HIGH_VOLATILITY: ("neutral", 0.5, 0.04, 0.02),
-        Regime.LOW_VOLATILITY: ("breakout", 1.0, 0.025, 0.008),
-    }
-    return {
-        regime: RegimeRule.model_validate(
-            {"bias": bias, "size_multiplier": size, "take_profit_frac": profit, "stop_loss_frac": stop}
-        )
-        for regime, (bias, size, profit, stop) in rows.items()
-    }
+    rows: dict[Regime, tuple[Bias, float, float, float, Literal["any", "all"], tuple[Confirmation, ...]]] = {
+        Regime.BULL_TREND: ("long", 1.2, 0.03, 0.01, "any", (Confirmation.MA_CROSSOVER, Confirmation.RSI_DIP)),
+        Regime.BEAR_TREND: ("short", 0.8, 0.02, 0.015, "any", (Confirmation.MA_CROSSOVER, Confirmation.RSI_PEAK)),
+        Regime.RANGE_BOUND: (
+            "mean_reversion", 1.0, 0.015, 0.01, "any", (Confirmation.BOLLINGER_EXTREME, Confirmation.RSI_EXTREME)
+        ),
+        Regime.HIGH_VOLATILITY: (
+            "neutral", 0.5, 0.04, 0.02, "all", (Confirmation.ATR_EXPANSION, Confirmation.VOLUME)
+        ),
+        Regime.LOW_VOLATILITY: (
+            "breakout", 1.0, 0.025, 0.008, "all",
+            (Confirmation.SQUEEZE, Confirmation.BREAKOUT, Confirmation.VOLUME_SPIKE),
+        ),
+    }  # fmt: skip
+    return {regime: RegimeRule(**dict(zip(RegimeRule.model_fields, row, strict=True))) for regime, row in rows.items()}
 
 
 class StrategySettings(Section):
@@ -68,17 +92,29 @@ class StrategySettings(Section):
     max_forecast_age_candles: Positive = 1.0
     """Nothing is opened on a forecast older than this many of its candles."""
     require_confirmation: bool = True
-    """A signal also needs its regime's confirmations (MA crossover, RSI, Bollinger, squeeze, volume)."""
+    """A signal also needs the confirmations of its regime."""
+    crossover_candles: Annotated[int, Field(ge=1, le=500)] = 8
+    """`ma_crossover`: EMA 9 crossed EMA 21 to the signal's side within this many candles, this one counted."""
     rsi_low: Annotated[float, Field(ge=0, le=100)] = 40.0
-    """RSI below which a dip is confirmed."""
+    """`rsi_dip`: a long at an RSI below this."""
     rsi_high: Annotated[float, Field(ge=0, le=100)] = 60.0
-    """RSI above which a peak is confirmed."""
+    """`rsi_peak`: a short at an RSI above this."""
+    rsi_oversold: Annotated[float, Field(ge=0, le=100)] = 30.0
+    """`rsi_extreme`: a long at an RSI below this, ..."""
+    rsi_overbought: Annotated[float, Field(ge=0, le=100)] = 70.0
+    """... a short at one above this."""
     bollinger_extreme: Annotated[float, Field(ge=0, le=0.5)] = 0.2
-    """Distance from a Bollinger band, as a share of the bands' width, that counts as extreme."""
+    """`bollinger_extreme`: distance from a Bollinger band, as a share of the bands' width, that counts as extreme."""
+    squeeze_candles: Annotated[int, Field(ge=1, le=500)] = 5
+    """`squeeze`: the Bollinger bands lay inside 1.5 ATRs within this many candles, this one counted."""
+    atr_expansion: Positive = 1.0
+    """`atr_expansion`: ATR / its 50-candle mean above this."""
+    volume_above: Positive = 1.0
+    """`volume`: volume / its 20-candle mean above this."""
     volume_spike: Positive = 1.5
-    """Volume / its 20-candle mean that confirms a breakout."""
+    """`volume_spike`: volume / its 20-candle mean at least this."""
     regimes: dict[Regime, RegimeRule] = Field(default_factory=_default_rules)
-    """Per regime: bias, size multiplier, take profit, stop loss."""
+    """Per regime: bias, size multiplier, take profit, stop loss, confirmations."""
 
     @model_validator(mode="after")
     def _one_strategy(self) -> "StrategySettings":

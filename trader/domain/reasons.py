@@ -82,9 +82,11 @@ class Code(StrEnum):
     MA_CROSSOVER = "ma_crossover", "ma_crossover"
     RSI_DIP = "rsi_dip", "rsi_dip"
     RSI_PEAK = "rsi_peak", "rsi_peak"
+    RSI_EXTREME = "rsi_extreme", "rsi_extreme"
     BOLLINGER_EXTREME = "bollinger_extreme", "bollinger_extreme"
     ATR_EXPANSION = "atr_expansion", "atr_expansion"
     VOLUME = "volume", "volume"
+    BREAKOUT = "breakout", "breakout"
     SQUEEZE = "squeeze", "squeeze"
     VOLUME_SPIKE = "volume_spike", "volume_spike"
 

@@ -1,5 +1,6 @@
 """What the model says and what the strategy makes of it."""
 
+import math
 from decimal import Decimal
 from enum import StrEnum
 
@@ -35,10 +36,12 @@ class MarketContext(msgspec.Struct, frozen=True):
     rsi_14: float  # 0..100
     bb_position: float  # 0 at the lower band, 1 at the upper
     bb_width: float  # (upper - lower) / middle
-    bb_width_ratio: float  # bb_width / its 50-candle mean; below 1 = squeeze
+    bb_width_ratio: float  # bb_width / its 50-candle mean
     atr_ratio: float  # atr_14 / its 50-candle mean
     volume_ratio: float  # volume / its 20-candle mean
     vol_blend: float = 0.0  # annualised, of a day and a month; 0 in what versions before have kept
+    ema_cross_age: float = math.inf  # candles since ema_9 crossed ema_21; infinite where it was not told yet
+    squeeze_age: float = math.inf  # candles since the last squeeze, 0 in one
 
     @property
     def annual_vol(self) -> float:

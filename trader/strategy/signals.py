@@ -1,15 +1,15 @@
 """From a forecast to a signal: calibrated edge against cost, the regime's bias and its confirmations."""
 
 import math
-from collections.abc import Callable, Mapping
 
 import msgspec
 
 from trader.config.strategy import RegimeRule, StrategySettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime, Signal
+from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
 from trader.domain.units import BPS
+from trader.strategy.confirmations import confirmed, lacking
 
 
 class NoSignal(msgspec.Struct, frozen=True):
@@ -41,11 +41,11 @@ def evaluate(
     if side is None:
         return NoSignal((_no_edge_reason(forecast, model),), 0.0, cost_frac)
     rule = settings.regimes[regime]
-    confirmed = confirmations(rule, side, forecast.context, settings)
+    found = confirmed(rule, side, forecast.context, settings)
     reasons = [
         *_edge_reasons(abs(edge), cost_frac, settings),
         *_side_reasons(side, regime, rule, can_short),
-        *_confirmation_reasons(rule, side, confirmed, settings),
+        *_confirmation_reasons(rule, found, settings),
     ]
     if reasons:
         return NoSignal(tuple(reasons), abs(edge), cost_frac, side)
@@ -58,7 +58,7 @@ def evaluate(
         stop_frac=rule.stop_loss_frac,
         take_profit_frac=rule.take_profit_frac,
         size_multiplier=rule.size_multiplier,
-        confirmations=confirmed,
+        confirmations=found,
     )
 
 
@@ -77,41 +77,6 @@ def edge_holds(forecast: Forecast, model: ModelInfo, side: Side, cost_frac: floa
 def needed_edge(cost_frac: float, settings: StrategySettings) -> float:
     """The smallest edge worth trading, as a fraction."""
     return max(settings.minimum_edge_bps / BPS, cost_frac)
-
-
-def confirmations(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[Code, ...]:
-    """The regime's confirmations that hold for `side`, in the order of `wanted_confirmations`."""
-    return tuple(code for code in wanted_confirmations(rule, side)[0] if _CHECKS[code](side, context, settings))
-
-
-def wanted_confirmations(rule: RegimeRule, side: Side) -> tuple[tuple[Code, ...], bool]:
-    """(the confirmations a regime's bias asks for, whether all of them are needed)."""
-    rsi = Code.RSI_DIP if side is Side.BUY else Code.RSI_PEAK
-    if rule.bias in ("long", "short"):
-        return (Code.MA_CROSSOVER, rsi), False
-    if rule.bias == "mean_reversion":
-        return (Code.BOLLINGER_EXTREME, rsi), False
-    if rule.bias == "neutral":
-        return (Code.ATR_EXPANSION, Code.VOLUME), True
-    return (Code.SQUEEZE, Code.VOLUME_SPIKE), True
-
-
-def _at_band(side: Side, context: MarketContext, settings: StrategySettings) -> bool:
-    if side is Side.BUY:
-        return context.bb_position <= settings.bollinger_extreme
-    return context.bb_position >= 1 - settings.bollinger_extreme
-
-
-_CHECKS: Mapping[Code, Callable[[Side, MarketContext, StrategySettings], bool]] = {
-    Code.MA_CROSSOVER: lambda side, context, _: (context.ema_9 - context.ema_21) * side.sign > 0,
-    Code.RSI_DIP: lambda _, context, settings: context.rsi_14 < settings.rsi_low,
-    Code.RSI_PEAK: lambda _, context, settings: context.rsi_14 > settings.rsi_high,
-    Code.BOLLINGER_EXTREME: _at_band,
-    Code.ATR_EXPANSION: lambda _, context, __: context.atr_ratio > 1,
-    Code.VOLUME: lambda _, context, __: context.volume_ratio > 1,
-    Code.SQUEEZE: lambda _, context, __: context.bb_width_ratio < 1,
-    Code.VOLUME_SPIKE: lambda _, context, settings: context.volume_ratio >= settings.volume_spike,
-}
 
 
 def _side_of(edge: float) -> Side | None:
@@ -148,11 +113,8 @@ def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool)
     return reasons
 
 
-def _confirmation_reasons(
-    rule: RegimeRule, side: Side, confirmed: tuple[Code, ...], settings: StrategySettings
-) -> list[Reason]:
-    wanted, needs_all = wanted_confirmations(rule, side)
-    enough = len(confirmed) == len(wanted) if needs_all else bool(confirmed)
-    if enough or not settings.require_confirmation:
+def _confirmation_reasons(rule: RegimeRule, found: tuple[Code, ...], settings: StrategySettings) -> list[Reason]:
+    missing = lacking(rule, found)
+    if not missing or not settings.require_confirmation:
         return []
-    return [because(Code.NOT_CONFIRMED, ", ".join(code.value for code in wanted if code not in confirmed))]
+    return [because(Code.NOT_CONFIRMED, ", ".join(code.value for code in missing))]

@@ -103,6 +103,11 @@ WRONG: list[tuple[str, str]] = [
         '{file}:4: strategy.regimes.bull_trend.bias: given "up"; allowed: long, short, mean_reversion, '
         "neutral or breakout",
     ),
+    (
+        "strategy:\n  regimes:\n    bull_trend:\n      confirmations: [macd]\n",
+        '{file}:4: strategy.regimes.bull_trend.confirmations.0: given "macd"; allowed: a list of ma_crossover, '
+        "rsi_dip, rsi_peak, rsi_extreme, bollinger_extreme, breakout, squeeze, volume, volume_spike, atr_expansion",
+    ),
     ("log:\n  file: 5\n", "{file}:2: log.file: given 5; allowed: a path or null"),
 ]
 

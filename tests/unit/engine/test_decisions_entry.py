@@ -13,8 +13,8 @@ from trader.domain.reasons import Code, because
 from trader.domain.signals import HealthAction, MarketContext, ModelHealth, Regime, Verdict
 
 # A wide stop (2 ATR = 20 %) makes the risk decide the size, not the notional cap.
-WIDE = a_context(rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=10.0)
-WIDE_PEAK = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=10.0)
+WIDE = a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=10.0)
+WIDE_PEAK = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=10.0)
 BUY_PRICE = 100.01 * 1.003  # the worst a protected market order may pay: sizes fit at it
 SELL_PRICE = 99.99
 
@@ -30,7 +30,7 @@ def test_a_dip_in_a_quiet_range_is_bought() -> None:
     scene = a_scene()
     record = scene.forecast(0.02, win=0.7)
     assert record.verdict is Verdict.ENTER
-    assert told(record) == ("bollinger_extreme", "rsi_dip", "position_notional", "impact 0.0bp")
+    assert told(record) == ("bollinger_extreme", "rsi_extreme", "position_notional", "impact 0.0bp")
     assert (record.side, record.algorithm, record.parent_id) == (Side.BUY, "market", record.decision_id)
     assert float(quantity(record)) == pytest.approx(0.25 * 10_000 / BUY_PRICE, abs=1e-5)
     assert (record.regime, record.prediction, record.win_probability) == (Regime.RANGE_BOUND, 0.02, 0.7)
@@ -43,7 +43,7 @@ def test_a_dip_in_a_quiet_range_is_bought() -> None:
 def test_a_peak_is_sold_where_one_can_be_short() -> None:
     record = a_scene(perpetual=True).forecast(-0.02)
     assert (record.verdict, record.side) == (Verdict.ENTER, Side.SELL)
-    assert told(record) == ("bollinger_extreme", "rsi_peak", "position_notional", "impact 0.0bp")
+    assert told(record) == ("bollinger_extreme", "rsi_extreme", "position_notional", "impact 0.0bp")
     assert float(quantity(record)) == pytest.approx(0.25 * 10_000 / SELL_PRICE, abs=1e-3)
     assert record.edge_bps == pytest.approx(200.0)  # for the side it trades
 
@@ -79,13 +79,13 @@ def test_a_decision_is_named_by_ledger_symbol_and_candle() -> None:
     ("context", "regime", "confirmed", "stop_frac", "multiplier"),
     [
         (
-            a_context(adx=30.0, close=103.0, atr_14=0.1, rsi_14=55.0, ema_9=101.0, hist_vol_20=0.3),
+            a_context(adx=30.0, close=103.0, atr_14=0.1, rsi_14=55.0, ema_9=101.0, ema_cross_age=7.0, hist_vol_20=0.3),
             Regime.BULL_TREND,
             ("ma_crossover",),
             0.01,
             1.2,
         ),
-        (a_context(rsi_14=39.0, atr_14=0.1, hist_vol_20=0.3), Regime.RANGE_BOUND, ("rsi_dip",), 0.01, 1.0),
+        (a_context(rsi_14=29.0, atr_14=0.1, hist_vol_20=0.3), Regime.RANGE_BOUND, ("rsi_extreme",), 0.01, 1.0),
         (
             a_context(hist_vol_20=0.7, atr_14=0.1, atr_ratio=1.1, volume_ratio=1.1),
             Regime.HIGH_VOLATILITY,
@@ -94,9 +94,9 @@ def test_a_decision_is_named_by_ledger_symbol_and_candle() -> None:
             0.5,
         ),
         (
-            a_context(hist_vol_20=0.1, atr_14=0.1, bb_width_ratio=0.9, volume_ratio=1.5),
+            a_context(hist_vol_20=0.1, atr_14=0.1, squeeze_age=4.0, bb_position=1.01, volume_ratio=1.5),
             Regime.LOW_VOLATILITY,
-            ("squeeze", "volume_spike"),
+            ("squeeze", "breakout", "volume_spike"),
             0.008,
             1.0,
         ),
@@ -119,7 +119,7 @@ def test_each_regime_has_its_confirmations_its_stop_and_its_size(
 
 
 def test_a_bear_trend_is_sold() -> None:
-    bear = a_context(adx=30.0, close=97.0, atr_14=0.1, rsi_14=45.0, ema_9=99.0, hist_vol_20=0.3)
+    bear = a_context(adx=30.0, close=97.0, atr_14=0.1, rsi_14=45.0, ema_9=99.0, ema_cross_age=0.0, hist_vol_20=0.3)
     scene = a_scene(perpetual=True)
     record = scene.forecast(-0.02, context=bear)
     assert (record.regime, told(record)[0], record.side) == (Regime.BEAR_TREND, "ma_crossover", Side.SELL)
@@ -153,7 +153,7 @@ def test_the_stop_is_the_widest_of_three(
     atr: float, volatility: float, horizon: int, stop_frac: float, target_frac: float
 ) -> None:
     scene = a_scene(model=a_model(horizon_candles=horizon))
-    scene.forecast(context=a_context(rsi_14=30.0, bb_position=0.02, hist_vol_20=volatility, atr_14=atr))
+    scene.forecast(context=a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=volatility, atr_14=atr))
     scene.oblige()
     plan = scene.plan()
     assert plan.stop_price == pytest.approx(100.01 * (1 - stop_frac))
@@ -257,7 +257,7 @@ def test_kelly_ranks_what_no_cap_decides(win: float, expected: float) -> None:
     record = scene.forecast(win=win, context=WIDE)
     assert record.verdict is Verdict.ENTER, told(record)
     assert float(quantity(record)) == pytest.approx(expected * 10_000 / BUY_PRICE, abs=2e-5)
-    assert told(record) == ("bollinger_extreme", "rsi_dip", "impact 0.0bp")
+    assert told(record) == ("bollinger_extreme", "rsi_extreme", "impact 0.0bp")
 
 
 def test_a_drifted_model_trades_half_the_size_and_says_why() -> None:
@@ -330,7 +330,7 @@ def test_the_portfolios_risk_is_capped_at_a_fifth_whatever_is_configured() -> No
             "risk": {"max_order_notional_frac": 5.0, "correlated_exposure_frac": 1.0, "widest_stop_frac": 0.5},
         }
     )
-    record = scene.forecast(win=0.99, context=a_context(rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3, atr_14=20.0))
+    record = scene.forecast(win=0.99, context=a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=20.0))
     assert told(record)[2] == "portfolio_risk"
     assert float(quantity(record)) == pytest.approx(0.20 / 0.4 * 10_000 / BUY_PRICE, abs=2e-5)
 

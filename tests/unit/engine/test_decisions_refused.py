@@ -123,7 +123,7 @@ def test_every_reason_is_told_at_once_those_of_the_moment_before_those_of_the_si
         "market data gap: silence",
         "model only observes (effective_days 13<30, slope_t 1.1<2.0)",
         "edge 5.0bp < needed 22.0bp",
-        "no confirmation (bollinger_extreme, rsi_dip)",
+        "no confirmation (bollinger_extreme, rsi_extreme)",
     )
 
 
@@ -190,8 +190,8 @@ def test_a_forecast_whose_inputs_are_missing_names_them() -> None:
 
 # --- the signal -------------------------------------------------------------------------------------------
 
-BULL = a_context(adx=30.0, close=103.0, ema_9=101.0, ema_21=100.0, rsi_14=55.0)
-BEAR = a_context(adx=30.0, close=97.0, ema_9=99.0, ema_21=100.0, rsi_14=45.0)
+BULL = a_context(adx=30.0, close=103.0, ema_9=101.0, ema_21=100.0, ema_cross_age=3.0, rsi_14=55.0)
+BEAR = a_context(adx=30.0, close=97.0, ema_9=99.0, ema_21=100.0, ema_cross_age=3.0, rsi_14=45.0)
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ BEAR = a_context(adx=30.0, close=97.0, ema_9=99.0, ema_21=100.0, rsi_14=45.0)
         # the round trip costs 20 bp of fees and 2 bp of spread
         ({"prediction": 0.0021}, ("edge 21.0bp < needed 22.0bp",)),
         ({"prediction": -0.02}, ("spot cannot short",)),
-        ({"prediction": 0.02, "context": a_context()}, ("no confirmation (bollinger_extreme, rsi_dip)",)),
+        ({"prediction": 0.02, "context": a_context()}, ("no confirmation (bollinger_extreme, rsi_extreme)",)),
         (
             {"prediction": 0.02, "context": BEAR},
-            ("regime bear_trend wants short", "no confirmation (ma_crossover, rsi_dip)"),
+            ("regime bear_trend wants short", "no confirmation (ma_crossover, rsi_peak)"),
         ),
         (
             {"prediction": -0.001, "context": BULL},
@@ -211,7 +211,7 @@ BEAR = a_context(adx=30.0, close=97.0, ema_9=99.0, ema_21=100.0, rsi_14=45.0)
                 "edge 10.0bp < needed 22.0bp",
                 "spot cannot short",
                 "regime bull_trend wants long",
-                "no confirmation (ma_crossover, rsi_peak)",
+                "no confirmation (ma_crossover, rsi_dip)",
             ),
         ),
         ({"prediction": 0.0}, ("prediction is zero",)),
@@ -300,7 +300,7 @@ def test_a_position_that_is_still_being_bought_counts_once() -> None:
 
 def with_a_stop_ten_percent_away(leverage: int, mode: str) -> DecisionRecord:
     scene = a_scene({"exchange": {"leverage": leverage, "margin_mode": mode}}, perpetual=True)
-    wide = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
+    wide = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
     return scene.forecast(-0.02, context=wide)
 
 
@@ -318,7 +318,7 @@ def test_a_stop_before_the_liquidation_is_one(leverage: int, mode: str) -> None:
 
 def test_how_near_to_its_liquidation_a_stop_may_be_is_configured() -> None:
     settings = {"exchange": {"leverage": 8, "margin_mode": "isolated"}, "risk": {"liquidation_loss_frac": 0.9}}
-    wide = a_context(rsi_14=70.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
+    wide = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %
     assert a_scene(settings, perpetual=True).forecast(-0.02, context=wide).verdict is Verdict.ENTER
 
 

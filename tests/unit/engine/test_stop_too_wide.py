@@ -31,6 +31,7 @@ CRASH = MarketContext(
     bb_width_ratio=3.24980861033307,
     atr_ratio=2.702057741027508,
     volume_ratio=0.698058432948878,
+    ema_cross_age=37.0,
 )
 QUARTER_MS = 15 * MINUTE_MS
 
@@ -38,7 +39,11 @@ QUARTER_MS = 15 * MINUTE_MS
 def crashed(risk: Mapping[str, object] | None = None) -> Scene:
     """A perpetual in the minutes after the crash; the model looks 16 candles of 15 minutes ahead."""
     scene = a_scene(
-        {"market": {"timeframe": "15m", "higher_timeframes": ["1h", "4h"]}, "risk": risk or {}},
+        {
+            "market": {"timeframe": "15m", "higher_timeframes": ["1h", "4h"]},
+            "strategy": {"crossover_candles": 50},  # the averages crossed hours before, when it began to fall
+            "risk": risk or {},
+        },
         instruments=coins("ADA", perpetual=True),
         perpetual=True,
         model=a_model(timeframe="15m"),

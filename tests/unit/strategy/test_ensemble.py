@@ -13,7 +13,7 @@ from trader.strategy import Ensemble, Enter, Holding, Keep, Leave, Pass, Proposa
 
 MINUTE_MS = 60_000
 STRATEGY = Ensemble(StrategySettings())
-DIP = {"rsi_14": 30.0, "bb_position": 0.02}
+DIP = {"rsi_14": 29.0, "bb_position": 0.02}
 LATER_MS = NOW_MS + 60 * MINUTE_MS
 
 
@@ -43,7 +43,7 @@ def test_a_confirmed_edge_enters_for_a_horizon_with_the_stop_and_target_of_its_r
     assert isinstance(proposal, Enter)
     assert (proposal.side, proposal.edge_frac, proposal.until_ms) == (Side.BUY, 0.01, NOW_MS + 16 * MINUTE_MS)
     assert (proposal.stop_frac, proposal.target_frac, proposal.size_multiplier) == (0.01, 0.015, 1.0)
-    assert [reason.code for reason in proposal.reasons] == [Code.BOLLINGER_EXTREME, Code.RSI_DIP]
+    assert [reason.code for reason in proposal.reasons] == [Code.BOLLINGER_EXTREME, Code.RSI_EXTREME]
 
 
 def test_what_is_no_signal_is_passed_with_the_edge_it_has() -> None:

@@ -13,7 +13,8 @@ from trader.strategy.signals import NoSignal, edge_holds, evaluate
 
 SETTINGS = StrategySettings()
 COST = 0.003
-CROSSED = {"ema_9": 101.0}
+CROSSED = {"ema_9": 101.0, "ema_cross_age": 0.0}
+BROKEN_OUT = {"squeeze_age": 2.0, "bb_position": 1.1, "volume_ratio": 1.5}
 
 
 def judged(
@@ -80,22 +81,23 @@ def test_every_reason_is_named() -> None:
         "edge 10.0bp < needed 30.0bp",
         "spot cannot short",
         "regime bull_trend wants long",
-        "no confirmation (ma_crossover, rsi_peak)",
+        "no confirmation (ma_crossover, rsi_dip)",
     )
     assert isinstance(outcome, NoSignal)
     assert outcome.side is Side.SELL  # a spot position may still be closed on it
 
 
 CONFIRMED: list[tuple[Regime, float, dict[str, float], tuple[str, ...]]] = [
-    (Regime.BULL_TREND, 0.01, {"ema_9": 101.0}, ("ma_crossover",)),
+    (Regime.BULL_TREND, 0.01, CROSSED, ("ma_crossover",)),
     (Regime.BULL_TREND, 0.01, {"rsi_14": 35.0}, ("rsi_dip",)),
-    (Regime.BEAR_TREND, -0.01, {"ema_9": 99.0}, ("ma_crossover",)),
+    (Regime.BEAR_TREND, -0.01, {"ema_9": 99.0, "ema_cross_age": 7.0}, ("ma_crossover",)),
     (Regime.BEAR_TREND, -0.01, {"rsi_14": 65.0}, ("rsi_peak",)),
     (Regime.RANGE_BOUND, 0.01, {"bb_position": 0.1}, ("bollinger_extreme",)),
-    (Regime.RANGE_BOUND, 0.01, {"rsi_14": 20.0, "bb_position": 0.0}, ("bollinger_extreme", "rsi_dip")),
+    (Regime.RANGE_BOUND, 0.01, {"rsi_14": 20.0, "bb_position": 0.0}, ("bollinger_extreme", "rsi_extreme")),
     (Regime.RANGE_BOUND, -0.01, {"bb_position": 0.9}, ("bollinger_extreme",)),
+    (Regime.RANGE_BOUND, -0.01, {"rsi_14": 71.0}, ("rsi_extreme",)),
     (Regime.HIGH_VOLATILITY, -0.01, {"atr_ratio": 1.2, "volume_ratio": 1.1}, ("atr_expansion", "volume")),
-    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.5}, ("squeeze", "volume_spike")),
+    (Regime.LOW_VOLATILITY, 0.01, BROKEN_OUT, ("squeeze", "breakout", "volume_spike")),
 ]
 
 
@@ -110,10 +112,13 @@ def test_each_regime_has_its_confirmations(
 
 UNCONFIRMED: list[tuple[Regime, float, dict[str, float], str]] = [
     (Regime.BULL_TREND, 0.01, {"rsi_14": 65.0}, "ma_crossover, rsi_dip"),
+    (Regime.BULL_TREND, 0.01, {**CROSSED, "ema_cross_age": 8.0}, "ma_crossover, rsi_dip"),  # above, but for long
     (Regime.BEAR_TREND, -0.01, {"rsi_14": 35.0}, "ma_crossover, rsi_peak"),
-    (Regime.RANGE_BOUND, 0.01, {"bb_position": 0.9}, "bollinger_extreme, rsi_dip"),
+    (Regime.RANGE_BOUND, 0.01, {"bb_position": 0.9}, "bollinger_extreme, rsi_extreme"),
+    (Regime.RANGE_BOUND, 0.01, {"rsi_14": 35.0}, "bollinger_extreme, rsi_extreme"),  # a dip is no extreme
     (Regime.HIGH_VOLATILITY, 0.01, {"atr_ratio": 1.2}, "volume"),
-    (Regime.LOW_VOLATILITY, 0.01, {"bb_width_ratio": 0.8, "volume_ratio": 1.4}, "volume_spike"),
+    (Regime.LOW_VOLATILITY, 0.01, {**BROKEN_OUT, "volume_ratio": 1.4}, "volume_spike"),
+    (Regime.LOW_VOLATILITY, -0.01, BROKEN_OUT, "breakout"),  # to the other side
 ]
 
 

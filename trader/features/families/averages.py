@@ -17,6 +17,10 @@ for _n in (5, 10, 20, 50, 100, 200):
     COLUMNS.model_input(f"sma_dist_{_n}", f"close / sma_{_n} - 1", _n, low=-1)
 COLUMNS.model_input("ema_dist_21", "close / ema_21 - 1", 21, low=-1)
 COLUMNS.model_input("ema_cross", "(ema_9 - ema_21) / atr_14; 0 if flat", 21, "ATRs")
+COLUMNS.published(
+    "ema_cross_age", "candles since ema_9 crossed ema_21, 0 at the close that crossed; from the start before one", 21,
+    "candles", low=0,
+)  # fmt: skip
 COLUMNS.model_input(
     "ma_alignment", "sum over neighbours of sma 5, 10, 20, 50, 100, 200 of sign(shorter - longer)", 200, "count", -5, 5
 )
@@ -42,6 +46,8 @@ AVERAGES = np.dtype(
         ("ema_50", np.float64),
         ("ema_200", np.float64),
         ("macd_signal", np.float64),
+        ("cross_side", np.float64),  # of ema_9 from ema_21, where they were equal the one before
+        ("cross_age", np.float64),
         ("once", np.float64),  # ema(15) of close, then of itself
         ("twice", np.float64),
         ("thrice", np.float64),
@@ -62,11 +68,22 @@ def advance(state: Record, history: Record) -> None:
     state.ema_50 = smooth(state.ema_50, close, 2.0 / 51.0, is_first)
     state.ema_200 = smooth(state.ema_200, close, 2.0 / 201.0, is_first)
     state.ema_21 = smooth(state.ema_21, close, 2.0 / 22.0, is_first)
+    _note_cross(state)
     state.macd_signal = smooth(state.macd_signal, state.ema_12 - state.ema_26, 2.0 / 10.0, is_first)
     state.once = smooth(state.once, close, 2.0 / 16.0, is_first)
     state.twice = smooth(state.twice, state.once, 2.0 / 16.0, is_first)
     state.previous_thrice = state.thrice
     state.thrice = smooth(state.thrice, state.twice, 2.0 / 16.0, is_first)
+
+
+@kernel
+def _note_cross(state: Record) -> None:
+    side = np.sign(state.ema_9 - state.ema_21)
+    state.cross_age += 1.0
+    if side != 0.0:
+        if side == -state.cross_side:
+            state.cross_age = 0.0
+        state.cross_side = side
 
 
 @kernel
@@ -119,4 +136,5 @@ def _write_exponential(state: Record, history: Record, atr: float, row: Record) 
     row.ema_50 = state.ema_50
     row.ema_200 = state.ema_200
     row.ema_dist_21 = close / state.ema_21 - 1.0
+    row.ema_cross_age = state.cross_age
     row.ema_cross = ratio(state.ema_9 - state.ema_21, atr, 0.0)

@@ -10,6 +10,7 @@ from trader.features.families.momentum import WILDER
 from trader.features.windows import SERIES, mean, put, ratio, smooth, squares
 
 BOLLINGER = "Bollinger on Bollinger Bands (2001)"
+CARTER = "Carter, Mastering the Trade (2005)"
 KELTNER = "Keltner (1960), with an EMA and ATR as Raschke has it"
 
 COLUMNS = Family("volatility")
@@ -33,13 +34,23 @@ COLUMNS.published("kc_upper", "kc_middle + 2 * atr_14", 20, low=0, source=KELTNE
 COLUMNS.published("kc_lower", "kc_middle - 2 * atr_14", 20, source=KELTNER)
 COLUMNS.model_input("kc_position", "(close - kc_lower) / (kc_upper - kc_lower); 0.5 if flat", 20, source=KELTNER)
 COLUMNS.model_input("squeeze", "(bb_upper - bb_lower) / (kc_upper - kc_lower); 1 if flat", 20, "ratio", 0)
+COLUMNS.published(
+    "squeeze_age",
+    "candles since squeeze was below 0.75 (Bollinger's bands inside 1.5 ATRs of kc_middle); from the start before one",
+    20,
+    "candles",
+    low=0,
+    source=CARTER,
+)
 
+SQUEEZED = 0.75  # Carter's channel is 1.5 ATRs wide, ours 2
 VOLATILITY = np.dtype(
     [
         ("atr_7", np.float64),
         ("atr_14", np.float64),
         ("atr_21", np.float64),
         ("ema_20", np.float64),
+        ("squeeze_age", np.float64),
         ("atr_series", *SERIES),
         ("width_series", *SERIES),
     ]
@@ -59,6 +70,7 @@ def advance(state: Record, history: Record) -> None:
     put(state.atr_series, end, state.atr_14)
     center, spread = _bands(history, end)
     put(state.width_series, end, ratio(4.0 * spread, center, 0.0))
+    state.squeeze_age = 0.0 if ratio(spread, state.atr_14, 1.0) < SQUEEZED else state.squeeze_age + 1.0
 
 
 @kernel
@@ -110,4 +122,5 @@ def _write_channel(state: Record, history: Record, row: Record) -> None:
     row.kc_upper = state.ema_20 + reach
     row.kc_lower = state.ema_20 - reach
     row.kc_position = ratio(history.close[history.end - 1] - row.kc_lower, 2.0 * reach, 0.5)
+    row.squeeze_age = state.squeeze_age
     row.squeeze = ratio(2.0 * row.bb_std, reach, 1.0)

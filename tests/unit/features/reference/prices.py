@@ -54,6 +54,14 @@ def macd(p: Past) -> Array:
     return p.ema(12) - p.ema(26)
 
 
+def since_cross(p: Past) -> Any:
+    sides = np.sign(p.ema(9) - p.ema(21))
+    sides = sides[np.flatnonzero(sides)[0] :]
+    for i in np.flatnonzero(sides == 0):  # where they are equal neither has crossed
+        sides[i] = sides[i - 1]
+    return since(np.argmax, np.diff(sides, prepend=sides[0]) != 0)
+
+
 def trix(p: Past) -> Any:
     series = p.c
     for _ in range(3):
@@ -85,6 +93,7 @@ MOMENTUM: dict[str, Reference] = {
     **{f"sma_dist_{n}": lambda p, n=n: p.c[-1] / p.c[-n:].mean() - 1 for n in (5, 10, 20, 50, 100, 200)},
     "ema_dist_21": lambda p: p.c[-1] / p.ema(21)[-1] - 1,
     "ema_cross": lambda p: (p.ema(9)[-1] - p.ema(21)[-1]) / p.atr()[-1],
+    "ema_cross_age": since_cross,
     "ma_alignment": lambda p: -np.sign(np.diff([p.c[-n:].mean() for n in (5, 10, 20, 50, 100, 200)])).sum(),
     "macd": lambda p: macd(p)[-1],
     "macd_signal": lambda p: exponential(macd(p), 0.2)[-1],

@@ -15,6 +15,11 @@ def width(p: Past, back: int = 0) -> Any:
     return 4 * window.std() / window.mean()
 
 
+def squeeze(p: Past, back: int = 0) -> Any:
+    end = len(p.c) - back
+    return p.c[end - 20 : end].std() / p.atr()[end - 1]
+
+
 def variance_of_ranges(p: Past, estimator: Callable[[Array, Array, Array, Array], Array]) -> Any:
     opened, high, low, close = (np.log(column[-20:]) for column in (p.o, p.h, p.l, p.c))
     return p.annual * math.sqrt(estimator(opened, high, low, close).mean())
@@ -60,6 +65,7 @@ VOLATILITY: dict[str, Reference] = {
     "kc_lower": lambda p: p.ema(20)[-1] - 2 * p.atr()[-1],
     "kc_position": lambda p: 0.5 + (p.c[-1] - p.ema(20)[-1]) / (4 * p.atr()[-1]),
     "squeeze": lambda p: p.c[-20:].std() / p.atr()[-1],
+    "squeeze_age": lambda p: next(n for n in range(len(p.c)) if squeeze(p, n) < 0.75),
     **{f"hist_vol_{n}": lambda p, n=n: historical(p, n) for n in (10, 20, 60, 240)},
     "vol_ratio_10_60": lambda p: historical(p, 10) / historical(p, 60),
     "vol_ratio_60_240": lambda p: historical(p, 60) / historical(p, 240),
