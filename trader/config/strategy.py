@@ -87,6 +87,8 @@ class StrategySettings(Section):
     """A regime is left only when its threshold is missed by this share, so that it does not flicker."""
     minimum_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 20.0
     """A trade needs at least this calibrated edge, and at least its round-trip cost."""
+    hold_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 0.0
+    """A position is held, and extended at its horizon, while its calibrated edge is above this: by default its sign."""
     assumed_funding_frac: Annotated[float, Field(ge=0, le=0.01)] = 0.0001
     """Funding that holding a perpetual is assumed to cost every eight hours, share of its value."""
     max_forecast_age_candles: Positive = 1.0

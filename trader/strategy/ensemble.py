@@ -6,7 +6,7 @@ from trader.domain.reasons import Code, because
 from trader.domain.signals import Forecast, ModelInfo, Signal
 from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
-from trader.strategy.signals import NoSignal, edge_holds, evaluate
+from trader.strategy.signals import NoSignal, edge_holds, evaluate, needed_edge
 from trader.strategy.view import Holding, View
 
 # candles to the end of a horizon from which a position may be extended: its last close, late or not
@@ -46,11 +46,13 @@ class Ensemble(Strategy):
     def _about(
         self, held: Holding, signal: Signal | NoSignal, view: View, forecast: Forecast, model: ModelInfo
     ) -> Proposal:
-        """With a position: leave it when the model has turned, extend it when its time is up and the edge holds."""
+        """With a position: leave it when the model has turned by as much as an entry needs, else keep it, and extend it
+        when its time is up and the edge holds. The other side is entered at a later close, once nothing is held.
+        """
         edge = signal.edge_frac
-        if signal.side is held.side.opposite and edge >= view.cost_frac:
+        if signal.side is held.side.opposite and edge >= needed_edge(view.cost_frac, self.parameters):
             return Leave(reasons=(because(Code.SIGNAL_TURNED),), edge_frac=edge)
-        if not edge_holds(forecast, model, held.side, view.cost_frac, self.parameters):
+        if not edge_holds(forecast, model, held.side, self.parameters):
             return Keep(reasons=(because(Code.EDGE_GONE),), edge_frac=edge)
         candle_ms = view.candle_close_ms - view.candle_open_ms
         if held.until_ms is None or held.until_ms - view.now_ms >= _EXTENDED_BEFORE * candle_ms:

@@ -69,9 +69,12 @@ def calibrated_edge(forecast: Forecast, model: ModelInfo) -> float:
     return forecast.prediction * model.slope
 
 
-def edge_holds(forecast: Forecast, model: ModelInfo, side: Side, cost_frac: float, settings: StrategySettings) -> bool:
-    """Whether the edge would still justify holding `side`: the bar is the same as for a new position."""
-    return calibrated_edge(forecast, model) * side.sign >= needed_edge(cost_frac, settings)
+def edge_holds(forecast: Forecast, model: ModelInfo, side: Side, settings: StrategySettings) -> bool:
+    """Whether the edge is still on `side`: above `hold_edge_bps`, which no cost raises.
+
+    A position has paid for its entry; leaving it at less than the entry's bar pays a round trip for nothing.
+    """
+    return calibrated_edge(forecast, model) * side.sign > settings.hold_edge_bps / BPS
 
 
 def needed_edge(cost_frac: float, settings: StrategySettings) -> float:

@@ -31,16 +31,19 @@ HOLDS, GONE = ("edge holds",), ("edge gone, waiting for the exits",)
         # spot: a round trip of 22 bp
         (Side.BUY, 0.0200, Verdict.HOLD, HOLDS),
         (Side.BUY, 0.0023, Verdict.HOLD, HOLDS),
-        (Side.BUY, 0.0021, Verdict.HOLD, GONE),
+        (Side.BUY, 0.0021, Verdict.HOLD, HOLDS),  # too little to enter, not to hold
+        (Side.BUY, 0.0001, Verdict.HOLD, HOLDS),
+        (Side.BUY, -0.0001, Verdict.HOLD, GONE),
         (Side.BUY, 0.0, Verdict.HOLD, GONE),
         (Side.BUY, -0.0021, Verdict.HOLD, GONE),  # against it, but not worth the cost of acting on it
         (Side.BUY, -0.0023, Verdict.EXIT, ("signal turned",)),
         (Side.BUY, float("nan"), Verdict.HOLD, GONE),
-        # perpetual: 12.03 bp, and the least edge of 20 bp to hold on
-        (Side.SELL, -0.0021, Verdict.HOLD, HOLDS),
-        (Side.SELL, -0.0019, Verdict.HOLD, GONE),
-        (Side.SELL, 0.0011, Verdict.HOLD, GONE),
-        (Side.SELL, 0.0013, Verdict.EXIT, ("signal turned",)),
+        # perpetual: 12.03 bp, and the least edge of 20 bp to turn
+        (Side.SELL, -0.0001, Verdict.HOLD, HOLDS),
+        (Side.SELL, 0.0001, Verdict.HOLD, GONE),
+        (Side.SELL, 0.0013, Verdict.HOLD, GONE),
+        (Side.SELL, 0.0019, Verdict.HOLD, GONE),
+        (Side.SELL, 0.0021, Verdict.EXIT, ("signal turned",)),
     ],
 )
 def test_a_position_is_held_or_left_by_the_calibrated_edge(
@@ -69,10 +72,38 @@ def test_a_turned_signal_closes_the_whole_position(side: Side) -> None:
     assert quantity(of(decided, RecordDecision)[0].record) == 0
 
 
-def test_an_exit_costs_what_it_costs_not_the_least_edge() -> None:
-    """A turn is acted on from the round-trip cost on (12 bp), also where an entry would need 100."""
+def test_a_turn_needs_what_an_entry_to_the_other_side_needs() -> None:
     scene = holding(Side.SELL, strategy={"minimum_edge_bps": 100.0})
-    assert scene.forecast(0.0013).verdict is Verdict.EXIT
+    assert scene.forecast(0.0099).verdict is Verdict.HOLD
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(0.0101).verdict is Verdict.EXIT
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_where_one_can_be_short_a_turned_signal_flips_in_two_closes(side: Side) -> None:
+    scene = a_scene(perpetual=True)
+    scene.enter(0.02 * side.sign)
+    scene.wait(MINUTE_MS)
+    decided = scene.heard_forecast(-0.02 * side.sign)
+    assert sent(decided, Purpose.ENTRY) == []  # nothing is opened while something is held
+    scene.oblige()
+    assert scene.held() == 0
+    scene.wait(MINUTE_MS)
+    record = scene.forecast(-0.02 * side.sign)
+    assert (record.verdict, record.side) == (Verdict.ENTER, side.opposite)
+    scene.oblige()
+    assert scene.held() * side.sign < 0
+
+
+def test_a_flip_waits_for_the_exit_to_end() -> None:
+    scene = a_scene(perpetual=True)
+    scene.enter(0.02)
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT
+    scene.wait(MINUTE_MS)
+    record = scene.forecast(-0.02)
+    assert (record.verdict, told(record)) == (Verdict.HOLD, ("exit under way",))
+    assert len(sent(scene.seen, Purpose.ENTRY)) == 1  # the first one's
 
 
 @pytest.mark.parametrize(
@@ -107,7 +138,8 @@ def test_a_model_that_only_observes_closes_what_another_opened() -> None:
         (MINUTE_MS * 3 // 2, 0.02, HOLDS),  # a candle and a half: the next close is in time
         (MINUTE_MS * 3 // 2 - 1, 0.02, (*HOLDS, "extended by a horizon")),
         (MINUTE_MS * 3 // 2 - 1, 0.0023, (*HOLDS, "extended by a horizon")),
-        (MINUTE_MS * 3 // 2 - 1, 0.0021, GONE),
+        (MINUTE_MS * 3 // 2 - 1, 0.0001, (*HOLDS, "extended by a horizon")),
+        (MINUTE_MS * 3 // 2 - 1, 0.0, GONE),
     ],
 )
 def test_a_horizon_that_ends_before_the_next_close_is_extended_while_the_edge_holds(

@@ -136,10 +136,23 @@ def test_a_trend_takes_only_its_own_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "prediction", "holds"),
-    [(Side.BUY, 0.004, True), (Side.BUY, 0.002, False), (Side.BUY, -0.01, False), (Side.SELL, -0.004, True)],
+    ("side", "prediction", "least_bps", "holds"),
+    [
+        (Side.BUY, 0.00001, 0.0, True),  # a tenth of a basis point: its sign
+        (Side.BUY, 0.0, 0.0, False),
+        (Side.BUY, -0.00001, 0.0, False),
+        (Side.SELL, -0.00001, 0.0, True),
+        (Side.SELL, 0.00001, 0.0, False),
+        (Side.BUY, 0.00051, 5.0, True),
+        (Side.BUY, 0.0005, 5.0, False),
+        (Side.SELL, -0.00051, 5.0, True),
+        (Side.SELL, -0.00049, 5.0, False),
+    ],
 )
-def test_a_position_is_extended_only_while_a_new_one_would_pass(side: Side, prediction: float, holds: bool) -> None:
+def test_a_position_is_held_while_its_edge_is_above_the_hold_bar(
+    side: Side, prediction: float, least_bps: float, holds: bool
+) -> None:
+    settings = SETTINGS.model_copy(update={"hold_edge_bps": least_bps})
     forecast: Forecast = a_forecast(prediction=prediction)
-    assert edge_holds(forecast, a_model(), side, COST, SETTINGS) is holds
-    assert not edge_holds(forecast, a_model(no_edge=True), side, COST, SETTINGS)
+    assert edge_holds(forecast, a_model(), side, settings) is holds
+    assert not edge_holds(forecast, a_model(no_edge=True), side, settings)
