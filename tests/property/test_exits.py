@@ -23,7 +23,7 @@ def moved(plan: PositionPlan, kind: str, price: float, spread: float, now_ms: in
     if kind == "price":
         return on_price(plan, price, price * (1 + spread), now_ms, SETTINGS)[0]
     if kind == "candle":
-        return on_candle(plan, price, SETTINGS)
+        return on_candle(plan, price)
     if kind == "extend":
         return extend(plan, now_ms + 60_000)
     return with_entry(plan, price)

@@ -8,7 +8,7 @@ from tests.scenario.conftest import STANDSTILL, MakeDaemon, merged
 
 pytestmark = pytest.mark.scenario
 
-BOUGHT_ONCE = {"execution": {"algorithm": "market"}, "sizing": {"max_positions": 1}, "risk": {"take_profit_at_r": 50.0}}
+BOUGHT_ONCE = {"execution": {"algorithm": "market"}, "sizing": {"max_positions": 1}, "risk": {"target_at_r": 50.0}}
 
 
 def resting_stops(daemon: Daemon) -> set[str]:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from trader.domain.errors import Misconfigured
 from trader.models.drift import SeenRow
-from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair
+from trader.scoring.outcomes import Kept
 
 SCHEMA = 1
 MOST_ROWS = 20_000  # per model and per challenge

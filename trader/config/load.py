@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from trader.config.credentials import Credentials, credentials
+from trader.config.older import as_today
 from trader.config.problems import given, problem_lines
 from trader.config.schema import Settings
 from trader.config.yaml_file import YamlFile, read_yaml
@@ -38,7 +39,7 @@ def load(
     file = YamlFile({}, {}) if path is None else read_yaml(path)
     variables = dict(_from_environment(environ))
     asked = dict(overrides or {})
-    values = _with_default_regimes(_merged(_merged(file.values, _nested(variables)), asked))
+    values = _with_default_regimes(as_today(_merged(_merged(file.values, _nested(variables)), asked)))
 
     def place(key: Sequence[str]) -> str:
         if key and given(asked, key):

@@ -16,6 +16,13 @@ class StartupPolicy(StrEnum):
     FLATTEN = "flatten"  # it is closed at the market
 
 
+class AtTarget(StrEnum):
+    """What happens to the remainder of a position at its target."""
+
+    TRAIL = "trail"  # the stop follows the best price
+    CLOSE = "close"  # it is closed
+
+
 class RiskSettings(Section):
     stop_atr: Positive = 2.0
     """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
@@ -29,15 +36,16 @@ class RiskSettings(Section):
     liquidation_loss_frac: Annotated[float, Field(gt=0, le=1)] = 0.8
     """An isolated position must meet its stop before it has lost this share of its own margin."""
     partial_at_r: Positive = 2.0
-    """Profit in R at which half is closed once and the stop moves to break-even."""
+    """Profit in R at which half is closed once and the stop moves to break-even. R is the larger of `stop_atr` ATRs and
+    the regime's stop at the entry, whatever the stop is."""
     partial_frac: Fraction = 0.5
     """Share closed then."""
-    trail_at_r: Positive = 3.0
-    """Profit in R from which the stop trails the best price."""
+    target_at_r: Positive = 3.0
+    """The target is at least this many R (or the regime's target if that is further)."""
+    at_target: AtTarget = AtTarget.TRAIL
+    """What remains at the target: `trail` it, or `close` it."""
     trail_frac: Fraction = 0.015
     """Trailing distance / best price."""
-    take_profit_at_r: Positive = 2.0
-    """Take profit is at least this many R (or the regime's target if that is further)."""
     losing_time_exit_h: Positive = 24.0
     """A losing position is closed after this long, market hours."""
     correlation_limit: Fraction = 0.7
@@ -64,3 +72,8 @@ class RiskSettings(Section):
     """Failed requests per real minute: REDUCING."""
     startup_policy: StartupPolicy = StartupPolicy.ADOPT
     """A position without a plan, at start or later: adopt it with a stop, halt with a stop, or flatten it."""
+
+    @property
+    def closes_at_target(self) -> bool:
+        """Whether nothing remains of a position at its target."""
+        return self.at_target is AtTarget.CLOSE

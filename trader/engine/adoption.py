@@ -18,7 +18,7 @@ from trader.engine.desk import Desk
 from trader.engine.opening import put_plan
 from trader.engine.protection import protect
 from trader.engine.state import Market
-from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, tighten
+from trader.risk.stops import NEVER_MS, Barriers, PositionPlan, barriers, horizon_sigma_frac, open_plan, tighten
 
 _LEAST_TICKS = 2  # so that the stop is below the price of a long also once it is rounded towards it
 _LEAST_CLOSES = 20  # before closes say how much a price moves
@@ -87,14 +87,15 @@ def _plan(desk: Desk, position: Position, market: Market, book: Book) -> Positio
     strategy = desk.strategies[position.symbol]
     is_guarded_only = desk.settings.risk.startup_policy is StartupPolicy.HALT or not strategy.has_ladder
     horizon_ms = _horizon_ms(desk)
-    stop_frac, target_frac = _barriers(desk, market, price, horizon_ms)
+    found = _barriers(desk, market, price, horizon_ms)
     name = position.symbol.lower().replace("/", "-").replace(":", "-")
     return open_plan(
         symbol=position.symbol,
         side=side,
         entry_price=price,
-        stop_frac=stop_frac,
-        take_profit_frac=None if is_guarded_only else target_frac,
+        stop_frac=found.stop_frac,
+        r_frac=found.r_frac,
+        take_profit_frac=None if is_guarded_only else found.target_frac,
         opened_ms=desk.now_ms,
         horizon_end_ms=NEVER_MS if is_guarded_only else desk.now_ms + horizon_ms,
         decision_id=f"adopted-{name}-{desk.now_ms:x}",
@@ -113,8 +114,8 @@ def _horizon_ms(desk: Desk) -> int:
     return settings.model.horizon_candles * timeframe_ms(settings.market.timeframe)
 
 
-def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tuple[float, float]:
-    """(distance of the stop, of the target) by the rule of an entry, from what is known now.
+def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> Barriers:
+    """Stop, ladder and target by the rule of an entry, from what is known now.
 
     Without a regime the widest stop of all of them counts. The stop is never beyond a liquidation, nor nearer than
     the grid of prices can tell from the market.
@@ -123,7 +124,7 @@ def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tupl
     rules = own.strategy.regimes
     known = [rules[market.regime]] if market.regime is not None else list(rules.values())
     atr_frac, annual_vol = _volatility(desk, market)
-    stop_frac, target_frac = barriers(
+    found = barriers(
         atr_frac=atr_frac,
         regime_stop_frac=max(rule.stop_loss_frac for rule in known),
         regime_take_profit_frac=max(rule.take_profit_frac for rule in known),
@@ -133,7 +134,7 @@ def _barriers(desk: Desk, market: Market, price: float, horizon_ms: int) -> tupl
     is_isolated = desk.settings.exchange.margin_mode == "isolated"
     widest = own.risk.liquidation_loss_frac / desk.leverage(market.instrument.symbol) if is_isolated else 1.0
     least = _LEAST_TICKS * float(market.instrument.price_tick) / price
-    return max(least, min(stop_frac, widest, own.risk.widest_stop_frac)), target_frac
+    return found._replace(stop_frac=max(least, min(found.stop_frac, widest, own.risk.widest_stop_frac)))
 
 
 def _volatility(desk: Desk, market: Market) -> tuple[float, float]:

@@ -226,7 +226,7 @@ class Engine:
         market.remember(candle)
         plan = self.state.positions.plans.get(candle.symbol)
         if plan is not None and candle.open_ms >= plan.opened_ms:
-            moved = on_candle(plan, candle.close, self._desk.settings_of(candle.symbol).risk)
+            moved = on_candle(plan, candle.close)
             if moved is not plan:
                 self.state.positions.plans[candle.symbol] = moved
                 self._desk.keep("plan", candle.symbol, moved)

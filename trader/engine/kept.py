@@ -30,6 +30,7 @@ class EntryTicket(msgspec.Struct, frozen=True):
     horizon_end_ms: int
     strategy_id: str = "ensemble"
     has_ladder: bool = True
+    r_frac: float | None = None  # the ladder's unit; of a ticket that versions before have kept the stop's distance
 
 
 class PendingExit(msgspec.Struct, frozen=True):

@@ -41,7 +41,7 @@ class Opening(NamedTuple):
 def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecord:
     """Size what is wanted and begin to buy it, or say why not."""
     view, wanted = opening.view, opening.wanted
-    stop_frac, target_frac = _barriers(desk, opening)
+    stop_frac, r_frac, target_frac = _barriers(desk, opening)
     most_frac = desk.settings_of(view.symbol).risk.widest_stop_frac
     if stop_frac > most_frac:
         too_wide = because(Code.STOP_TOO_WIDE, stop_frac=stop_frac, most_frac=most_frac)
@@ -67,6 +67,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         horizon_end_ms=NEVER_MS if wanted.until_ms is None else wanted.until_ms,
         strategy_id=opening.strategy.strategy_id,
         has_ladder=opening.strategy.has_ladder,
+        r_frac=r_frac,
     )
     _begin(desk, ticket, sized, carried.algorithm)
     reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening))
@@ -97,11 +98,13 @@ def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmNa
     )
 
 
-def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
-    """(distance of the stop, of the target if there is one). A strategy without the ladder has them as it says."""
+def _barriers(desk: Desk, opening: Opening) -> tuple[float, float, float | None]:
+    """(distance of the stop, R, distance of the target if there is one). Without the ladder they are as the strategy
+    says, and R is the distance of the stop.
+    """
     view, wanted = opening.view, opening.wanted
     horizon_ms = _OPEN_END_MS if wanted.until_ms is None else wanted.until_ms - view.candle_close_ms
-    stop_frac, target_frac = barriers(
+    found = barriers(
         atr_frac=view.context.atr_14 / view.context.close,
         regime_stop_frac=wanted.stop_frac or 0.0,
         regime_take_profit_frac=wanted.target_frac or 0.0,
@@ -109,8 +112,9 @@ def _barriers(desk: Desk, opening: Opening) -> tuple[float, float | None]:
         settings=desk.settings_of(view.symbol).risk,
     )
     if opening.strategy.has_ladder:
-        return stop_frac, target_frac
-    return wanted.stop_frac or stop_frac, wanted.target_frac
+        return found
+    stop_frac = wanted.stop_frac or found.stop_frac
+    return stop_frac, stop_frac, wanted.target_frac
 
 
 def _shrink(desk: Desk, opening: Opening) -> float:
@@ -183,6 +187,7 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
         regime=ticket.regime,
         strategy_id=ticket.strategy_id,
         has_ladder=ticket.has_ladder,
+        r_frac=ticket.r_frac,
     )
     put_plan(desk, plan)
 

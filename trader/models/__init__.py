@@ -4,7 +4,7 @@ compiled    the ensemble that trades; `arrays` its numbers, `kernels` its steps,
 artefact    a model in one file, never a pickle
 gate        whether a model may trade real money; `statistics` what it judges by
 card        what a model card says; `card_text` the same on a terminal
-drift       has the market moved away from training (`reference`), or the model's honesty (`outcomes`)
+drift       has the market moved away from training (`reference`), or the model's honesty
 shadow      a challenger beside the champion
 synthetic   a made-up ensemble for benches
 

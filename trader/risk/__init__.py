@@ -2,6 +2,7 @@
 
 review       the one pre-trade review: it alone makes an `Approved`, and only an `Approved` can be sent
 stops        how far the stop is, and the plan that guards a position
+ladder       the rungs by which a position is left: one text for live plans and for labels
 exits        when a position is left, in whole or in part
 breakers     when trading shrinks or stops, and when it may go on
 correlation  which symbols move together

@@ -1,11 +1,15 @@
 """When a position is left, in whole or in part."""
 
+import math
+from typing import assert_never
+
 import msgspec
 
 from trader.config.risk import RiskSettings
 from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
 from trader.domain.units import HOUR_MS
+from trader.risk.ladder import Rung, at_price
 from trader.risk.stops import PositionPlan, tighten
 
 
@@ -21,40 +25,41 @@ def on_price(
 ) -> tuple[PositionPlan, Exit | None]:
     """The plan after the touch `bid`/`ask` and the first exit that is due, if any.
 
-    Checked in the order stop, take profit, partial, trail, horizon, time, at the price the position could be
-    closed at (a long's bid, a short's ask). The partial exit marks itself done; the others are returned at every
-    call until the position is gone, so whoever acts on them must know of an exit under way.
+    Checked in the order stop, partial, target, trail, horizon, time, at the price the position could be closed at (a
+    long's bid, a short's ask). The partial exit marks itself done; the others are returned at every call until the
+    position is gone, so whoever acts on them must know of an exit under way.
     """
     sign, price = (1, bid) if plan.side is Side.BUY else (-1, ask)
-    if (price - plan.best_price) * sign > 0:
-        plan = msgspec.structs.replace(plan, best_price=price)
-    if (price - plan.stop_price) * sign <= 0:
-        return plan, Exit(_stop_reason(plan))
     if not plan.has_ladder:
+        plan = _with_best(plan, price, sign)
         return plan, _own_exit(plan, price, sign, now_ms)
-    if plan.partial_done:
-        target = plan.take_profit_price  # for the remainder: before the partial exit it does not apply
-        if target is not None and (price - target) * sign >= 0:
+    target = math.nan if plan.take_profit_price is None else plan.take_profit_price
+    rung, stop, best, is_halved, is_trailing = at_price(
+        sign, price, plan.entry_price, plan.r_frac, plan.stop_price, target, plan.best_price, plan.partial_done,
+        plan.trailing, settings,
+    )  # fmt: skip
+    plan = _climbed(plan, stop, best, is_halved, is_trailing)
+    match rung:
+        case Rung.STOP:
+            return plan, Exit(_stop_reason(plan))
+        case Rung.PARTIAL:
+            return plan, Exit(CloseReason.PARTIAL, settings.partial_frac) if settings.partial_frac else None
+        case Rung.TARGET:
             return plan, Exit(CloseReason.TAKE_PROFIT)
-    elif plan.profit_in_r(price) >= settings.partial_at_r:
-        plan = tighten(msgspec.structs.replace(plan, partial_done=True), plan.entry_price)
-        return plan, Exit(CloseReason.PARTIAL, settings.partial_frac) if settings.partial_frac else None
-    plan = _trail(plan, settings)
-    if now_ms >= plan.horizon_end_ms:
-        return plan, Exit(CloseReason.HORIZON)
-    if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * HOUR_MS:
-        return plan, Exit(CloseReason.TIME)
-    return plan, None
+        case Rung.NONE:
+            return plan, _by_time(plan, price, sign, now_ms, settings)
+        case never:
+            assert_never(never)
 
 
-def on_candle(plan: PositionPlan, close: float, settings: RiskSettings) -> PositionPlan:
+def on_candle(plan: PositionPlan, close: float) -> PositionPlan:
     """The plan after a candle closed at `close`: a stop of the initial width follows it, only ever nearer.
 
     Without a ladder the stop stays where the strategy has put it.
     """
     if not plan.has_ladder:
         return plan
-    return tighten(_trail(plan, settings), close * (1 - plan.side.sign * plan.atr_width_frac))
+    return tighten(plan, close * (1 - plan.side.sign * plan.atr_width_frac))
 
 
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
@@ -62,21 +67,41 @@ def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
 
 
+def _climbed(plan: PositionPlan, stop: float, best: float, is_halved: bool, is_trailing: bool) -> PositionPlan:
+    """The plan as the ladder has it now; the same object where nothing has changed."""
+    if is_trailing is plan.trailing and is_halved is plan.partial_done and stop == plan.stop_price:
+        return plan if best == plan.best_price else msgspec.structs.replace(plan, best_price=best)
+    return msgspec.structs.replace(
+        plan,
+        stop_price=stop,
+        best_price=best,
+        partial_done=is_halved,
+        trailing=is_trailing,
+        take_profit_price=None if is_trailing else plan.take_profit_price,
+    )
+
+
+def _with_best(plan: PositionPlan, price: float, sign: int) -> PositionPlan:
+    return plan if (price - plan.best_price) * sign <= 0 else msgspec.structs.replace(plan, best_price=price)
+
+
+def _by_time(plan: PositionPlan, price: float, sign: int, now_ms: int, settings: RiskSettings) -> Exit | None:
+    """The horizon, then the day that a losing position is given."""
+    if now_ms >= plan.horizon_end_ms:
+        return Exit(CloseReason.HORIZON)
+    if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * HOUR_MS:
+        return Exit(CloseReason.TIME)
+    return None
+
+
 def _own_exit(plan: PositionPlan, price: float, sign: int, now_ms: int) -> Exit | None:
-    """Of a plan without a ladder: its target, then its horizon."""
+    """Of a plan without a ladder: its stop, its target, its horizon."""
+    if (price - plan.stop_price) * sign <= 0:
+        return Exit(_stop_reason(plan))
     target = plan.take_profit_price
     if target is not None and (price - target) * sign >= 0:
         return Exit(CloseReason.TAKE_PROFIT)
     return Exit(CloseReason.HORIZON) if now_ms >= plan.horizon_end_ms else None
-
-
-def _trail(plan: PositionPlan, settings: RiskSettings) -> PositionPlan:
-    """From `trail_at_r` on, the stop keeps `trail_frac` behind the best price and the target is dropped."""
-    if not plan.trailing:
-        if plan.profit_in_r(plan.best_price) < settings.trail_at_r:
-            return plan
-        plan = msgspec.structs.replace(plan, trailing=True, take_profit_price=None)
-    return tighten(plan, plan.best_price * (1 - plan.side.sign * settings.trail_frac))
 
 
 def _stop_reason(plan: PositionPlan) -> CloseReason:

@@ -1,7 +1,8 @@
-"""How far the stop is, and the plan that guards a position from then on."""
+"""How far stop, target and the ladder's unit are, and the plan that guards a position from then on."""
 
 import math
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,14 +16,14 @@ NEVER_MS = 2**62  # end of a plan that no horizon ends
 
 
 class PositionPlan(msgspec.Struct, frozen=True):
-    """What guards one position. Prices in quote, times ms UTC; R is `r_frac` x `entry_price`."""
+    """What guards one position. Prices in quote, times ms UTC; R is `r_frac` x `entry_price`, whatever the stop is."""
 
     symbol: str
     side: Side  # BUY = long
     entry_price: float
-    r_frac: float  # initial stop distance / entry price, > 0
+    r_frac: float  # the ladder's unit / entry price, > 0
     stop_price: float  # only ever tightens
-    take_profit_price: float | None  # for what the partial exit leaves; None once the stop trails
+    take_profit_price: float | None  # the target; None once the stop trails
     best_price: float  # best executable price seen since entry
     atr_width_frac: float  # width of the stop that follows candle closes
     opened_ms: int
@@ -65,16 +66,25 @@ def initial_stop_frac(
     return max(settings.stop_atr * atr_frac, regime_stop_frac, settings.stop_sigma * horizon_sigma_frac)
 
 
+class Barriers(NamedTuple):
+    """Distances as fractions of the entry price."""
+
+    stop_frac: float  # of the protective stop
+    r_frac: float  # the ladder's unit: what the stop would be without `stop_sigma`
+    target_frac: float
+
+
 def barriers(
     atr_frac: float,
     regime_stop_frac: float,
     regime_take_profit_frac: float,
     horizon_sigma_frac: float,
     settings: RiskSettings,
-) -> tuple[float, float]:
-    """(stop distance, take-profit distance) as fractions of the entry price; labels in training use the same."""
+) -> Barriers:
+    """Where a position entered now has its exits; labels in training use the same."""
     stop = initial_stop_frac(atr_frac, regime_stop_frac, horizon_sigma_frac, settings)
-    return stop, max(regime_take_profit_frac, settings.take_profit_at_r * stop)
+    r_frac = max(settings.stop_atr * atr_frac, regime_stop_frac) or stop
+    return Barriers(stop, r_frac, max(regime_take_profit_frac, settings.target_at_r * r_frac))
 
 
 def open_plan(
@@ -91,15 +101,19 @@ def open_plan(
     strategy_id: str = "ensemble",
     has_ladder: bool = True,
     is_adopted: bool = False,
+    r_frac: float | None = None,
 ) -> PositionPlan:
-    """The plan of a position just entered at `entry_price` (> 0), with 0 < `stop_frac` < 1."""
+    """The plan of a position just entered at `entry_price` (> 0), with 0 < `stop_frac` < 1.
+
+    `r_frac`: the ladder's unit; without one it is the distance of the stop.
+    """
     if not (entry_price > 0 and 0 < stop_frac < 1):
         raise ValueError(f"entry price {entry_price} must be above 0 and stop distance {stop_frac} within 0..1")
     return PositionPlan(
         symbol=symbol,
         side=side,
         entry_price=entry_price,
-        r_frac=stop_frac,
+        r_frac=r_frac or stop_frac,
         stop_price=entry_price * (1 - side.sign * stop_frac),
         take_profit_price=None if take_profit_frac is None else entry_price * (1 + side.sign * take_profit_frac),
         best_price=entry_price,
@@ -121,7 +135,7 @@ def with_entry(plan: PositionPlan, entry_price: float) -> PositionPlan:
     scale = entry_price / plan.entry_price
     target = plan.take_profit_price * scale if plan.take_profit_price is not None else None
     moved = msgspec.structs.replace(plan, entry_price=entry_price, take_profit_price=target)
-    return tighten(moved, entry_price * (1 - plan.side.sign * plan.r_frac))
+    return tighten(moved, entry_price * (1 - plan.side.sign * plan.atr_width_frac))
 
 
 def tighten(plan: PositionPlan, stop_price: float) -> PositionPlan:

@@ -16,9 +16,9 @@ from trader.models.artefact import Manifest
 from trader.models.compiled import RowForecast
 from trader.models.drift import DriftMonitor, DriftReport, DriftRules, SeenRow
 from trader.models.kernels import horizon_volatility
-from trader.models.outcomes import Kept, Promise, Promises
 from trader.models.shadow import Shadow, ShadowPair, ShadowResult, ShadowRules
 from trader.risk.stops import barriers, horizon_sigma_frac
+from trader.scoring.outcomes import Kept, Promise, Promises
 from trader.scoring.scoring import feature_hash
 from trader.strategy.regime import classify
 
@@ -96,7 +96,8 @@ class Watch:
         atr_frac = context.atr_14 / context.close
         scale = float(horizon_volatility(np.array([atr_frac]), self.model.info.horizon_candles)[0])
         seen = self._drift.saw(forecast.candle_close_ms, row, forecast.prediction / scale)
-        self._promises.made(self._promise(forecast, atr_frac))
+        risk = self._settings.for_symbol(forecast.symbol).risk
+        self._promises.made(self._promise(forecast, atr_frac), risk, timeframe_ms(self.model.info.timeframe))
         if self._challenger is not None and self._shadow is not None:
             own = RowForecast(forecast.prediction, forecast.win_probability, forecast.confidence)
             other = self._challenger.predict_row(row, atr_frac=atr_frac)
@@ -133,15 +134,14 @@ class Watch:
         self._regimes[forecast.symbol] = regime
         rule = settings.strategy.regimes[regime]
         sigma = horizon_sigma_frac(context.annual_vol, self._horizon_ms)
-        stop, take = barriers(atr_frac, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk)
+        exits = barriers(atr_frac, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk)
         return Promise(
             symbol=forecast.symbol,
             start_ms=forecast.candle_close_ms,
             end_ms=forecast.candle_close_ms + self._horizon_ms,
             entry=context.close,
             side=-1 if self._is_two_sided and forecast.prediction < 0 else 1,
-            stop_frac=stop,
-            take_frac=take,
+            barriers=exits,
             cost_frac=self._costs.get(forecast.symbol, 0.0),
             win_probability=forecast.win_probability,
         )

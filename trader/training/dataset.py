@@ -19,6 +19,7 @@ from trader.models.kernels import horizon_volatility
 from trader.risk.stops import barriers, horizon_sigma_frac
 from trader.strategy.regime import classify
 from trader.training.labels import (
+    Distances,
     Outcome,
     barrier_outcome,
     forward_return,
@@ -140,8 +141,8 @@ def symbol_rows(
     if len(rows) == 0:
         return None
     atr, close = context[:, CONTEXT_COLUMNS.index("atr_14")], candles.close
-    regime, stop, take = _barriers(context, rows, settings, horizon * length_ms)
-    trade = partial(barrier_outcome, candles, stop, take, horizon, costs.round_trip_frac)
+    regime, distances = _barriers(context, rows, settings, horizon * length_ms)
+    trade = partial(barrier_outcome, candles, distances, horizon, costs.round_trip_frac, settings.risk)
     long, short = trade(side=1), trade(side=-1)
     known = candles.open_ms + length_ms
     one = np.zeros(len(rows), np.int64)
@@ -181,21 +182,21 @@ def _net(outcome: Outcome, rows: NDArray[np.int64]) -> Floats:
 
 def _barriers(
     context: Floats, rows: NDArray[np.int64], settings: Settings, horizon_ms: int
-) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Per candle: regime, stop and take-profit distance, by the functions that guard live positions."""
+) -> tuple[NDArray[np.int64], Distances]:
+    """Per candle: regime and distances of the exits, by the functions that guard live positions."""
     n = len(context)
-    regimes, stops, takes = np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
+    regimes, found = np.zeros(n, np.int64), np.full((n, 3), np.nan)
     previous: Regime | None = None
     for row, values in zip(rows.tolist(), context[rows].tolist(), strict=True):
         here = MarketContext(*values)
         previous = classify(here, previous, settings.strategy)
         rule = settings.strategy.regimes[previous]
         sigma = horizon_sigma_frac(here.annual_vol, horizon_ms)
-        stops[row], takes[row] = barriers(
+        found[row] = barriers(
             here.atr_14 / here.close, rule.stop_loss_frac, rule.take_profit_frac, sigma, settings.risk
         )
         regimes[row] = REGIMES.index(previous)
-    return regimes, stops, takes
+    return regimes, Distances(*np.ascontiguousarray(found.T))
 
 
 def _joined(parts: list[Dataset]) -> Dataset | None:

@@ -1,12 +1,20 @@
 """What is learned: the forward return in units of expected volatility, and the trade's outcome net of costs."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from trader.config.risk import RiskSettings
 from trader.domain.candle_arrays import CandleArrays, Floats
 from trader.models.kernels import horizon_volatility
+from trader.risk.ladder import Entered, Rules, at_price, begin, old_after, rules_of, through_candle
+
+njit: Any = numba.njit
+for _part in (at_price, begin, through_candle):  # the text that guards live positions, compiled
+    register_jitable(_part)
 
 LABEL_LIMIT = 6.0  # scaled returns are clipped here: a crash must not own the fit
 
@@ -37,37 +45,58 @@ class Outcome(NamedTuple):
         return self.net > 0
 
 
-def barrier_outcome(
-    candles: CandleArrays, stop_frac: Floats, take_frac: Floats, horizon: int, cost_frac: float, *, side: int = 1
-) -> Outcome:
-    """Triple barrier: stop, take profit, or the close after `horizon` candles, whichever comes first.
+class Distances(NamedTuple):
+    """Arrays (n,) of `risk.stops.Barriers`: where the exits of a trade entered at each close are."""
 
-    stop_frac, take_frac: (n,) distances from the entry close, fractions. side: +1 long, -1 short. cost_frac:
-    the round trip. Pessimistic inside a candle: the stop counts first, at the open if the candle opened beyond
-    it; a take profit never fills better than its price.
+    stop_frac: Floats
+    r_frac: Floats
+    target_frac: Floats
+
+
+def barrier_outcome(
+    candles: CandleArrays,
+    distances: Distances,
+    horizon: int,
+    cost_frac: float,
+    settings: RiskSettings,
+    *,
+    side: int = 1,
+) -> Outcome:
+    """The trade that a position's plan would have made: the ladder of `settings`, or the close after `horizon` candles.
+
+    side: +1 long, -1 short. cost_frac: the round trip. Pessimistic inside a candle: its worst price counts before its
+    best; see `risk.ladder.through_candle`, which is what is walked here.
     """
-    n = len(candles.close)
-    entry = candles.close
-    stop, take = entry * (1 - side * stop_frac), entry * (1 + side * take_frac)
-    worst, best = (candles.low, candles.high) if side > 0 else (candles.high, candles.low)
-    gross = np.full(n, np.nan)
-    exit_candle = np.minimum(np.arange(n) + horizon, n - 1)
-    is_open = np.arange(n) + horizon < n
-    for step in range(1, horizon + 1):
-        here = np.flatnonzero(is_open)
-        if len(here) == 0:
-            break
-        later = here + step
-        stopped = side * (worst[later] - stop[here]) <= 0
-        taken = ~stopped & (side * (best[later] - take[here]) >= 0)
-        ended = stopped | taken | (step == horizon)
-        beyond_open = side * np.minimum(side * candles.open[later], side * stop[here])
-        price = np.where(stopped, beyond_open, np.where(taken, take[here], candles.close[later]))
-        rows = here[ended]
-        gross[rows] = side * (price[ended] / entry[rows] - 1)
-        exit_candle[rows] = later[ended]
-        is_open[rows] = False
+    length_ms = int(candles.open_ms[1] - candles.open_ms[0]) if len(candles.open_ms) > 1 else 1
+    prices = np.column_stack((candles.open, candles.high, candles.low, candles.close))
+    gross, exit_candle = _walk(
+        prices, *distances, horizon, side, rules_of(settings), old_after(settings, length_ms)
+    )  # fmt: skip
     return Outcome(gross - cost_frac, exit_candle)
+
+
+@njit(nogil=True)
+def _walk(
+    prices: Floats, stop: Floats, r: Floats, target: Floats, horizon: int, sign: int, rules: Rules, old: int
+) -> tuple[Floats, NDArray[np.int64]]:
+    """(return before costs, row of the last candle) of a trade entered at each close; NaN where not known yet."""
+    n = len(prices)
+    gross = np.full(n, np.nan)
+    ended = np.minimum(np.arange(n) + horizon, n - 1)
+    for row in range(n - horizon):
+        if np.isnan(stop[row]):
+            continue
+        entry = prices[row, 3]
+        entered = Entered(sign, entry, stop[row], r[row], entry * (1.0 + sign * target[row]))
+        climb = begin(entered)
+        for age in range(1, horizon + 1):
+            open_, high, low, close = prices[row + age]
+            climb = through_candle(entered, climb, rules, open_, high, low, close, age > old, age >= old)
+            if climb.held <= 0.0:
+                ended[row] = row + age
+                break
+        gross[row] = climb.gross + climb.held * sign * (prices[row + horizon, 3] / entry - 1.0)
+    return gross, ended
 
 
 def uniqueness(

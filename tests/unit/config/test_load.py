@@ -211,3 +211,15 @@ def test_a_wrong_option_of_the_command_line_is_named() -> None:
         Misconfigured, match=r"^command line: sandbox\.speed: given 0; allowed: a number from 1 to 600$"
     ):
         load(None, {"sandbox": {"speed": 0}}, {})
+
+
+def test_knobs_of_before_are_read_as_they_were_meant(tmp_path: Path) -> None:
+    """A copy of the file as it was shipped, and one of its own for a symbol."""
+    path = tmp_path / "config.yaml"
+    before = "trail_at_r: 4.0, take_profit_at_r: 2.0"
+    path.write_text(f"risk: {{{before}}}\nsymbols: {{BTC/USDT: {{risk: {{trail_at_r: 5.0}}}}}}\n")
+    settings = load(path, environ={})
+    assert settings.risk.target_at_r == 4.0
+    assert settings.for_symbol("BTC/USDT").risk.target_at_r == 5.0
+    path.write_text(f"risk: {{{before}, target_at_r: 3.5}}\n")
+    assert load(path, environ={}).risk.target_at_r == 3.5

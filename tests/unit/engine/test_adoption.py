@@ -161,29 +161,29 @@ def adopted(
 
 def test_the_newest_forecast_says_how_far_the_stop_is() -> None:
     """2 ATRs of 1 each against 1 % of the regime and 3 sigma of 16 minutes at 30 % a year (0.5 %)."""
-    assert adopted(context=a_context(close=100.0, atr_14=1.0, hist_vol_20=0.3)).r_frac == pytest.approx(0.02)
+    assert adopted(context=a_context(close=100.0, atr_14=1.0, hist_vol_20=0.3)).atr_width_frac == pytest.approx(0.02)
 
 
 def test_without_a_forecast_the_closes_say_it() -> None:
     """Up and down by 1 % a minute: 2 moves, or 3 sigma of four times (16 minutes) 1 %."""
     plan = adopted(closes=[100.0 if number % 2 else 101.0 for number in range(41)])
-    assert plan.r_frac == pytest.approx(3 * 4 * math.log(1.01), rel=1e-3)
+    assert plan.atr_width_frac == pytest.approx(3 * 4 * math.log(1.01), rel=1e-3)
 
 
 def test_with_nothing_known_it_is_as_wide_as_any_regime_wants_it() -> None:
     """2 % of high volatility; 3 sigma of 16 minutes at 60 % a year are 0.99 %."""
-    assert adopted().r_frac == pytest.approx(0.02)
-    assert adopted(settings={"strategy": {"high_volatility": 3.0}}).r_frac == pytest.approx(0.0497, rel=1e-2)
+    assert adopted().atr_width_frac == pytest.approx(0.02)
+    assert adopted(settings={"strategy": {"high_volatility": 3.0}}).atr_width_frac == pytest.approx(0.0497, rel=1e-2)
 
 
 def test_it_is_never_wider_than_a_quarter() -> None:
     wild = a_context(close=100.0, atr_14=30.0, hist_vol_20=9.0)
-    assert adopted(context=wild).r_frac == 0.25
+    assert adopted(context=wild).atr_width_frac == 0.25
 
 
 def test_it_comes_before_the_liquidation_of_an_isolated_position() -> None:
     isolated: dict[str, object] = {"exchange": {"market": "perpetual", "margin_mode": "isolated", "leverage": 50}}
-    assert adopted(settings=isolated).r_frac == pytest.approx(0.016)
+    assert adopted(settings=isolated).atr_width_frac == pytest.approx(0.016)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -209,11 +209,11 @@ def test_it_leaves_as_any_position_does() -> None:
     scene, _ = found_later("adopt", Side.SELL)
     scene.oblige()
     start, held = scene.plan(), abs(scene.held())
-    scene.price(start.entry_price * (1 - 2.01 * start.r_frac))
+    scene.price(start.entry_price * (1 - 2.01 * start.atr_width_frac))
     scene.oblige()
     assert abs(scene.held()) == held / 2
     assert scene.plan().stop_price == start.entry_price
-    scene.price(start.entry_price * (1 - start.r_frac))
+    scene.price(start.entry_price * (1 - start.atr_width_frac))
     scene.wait(16 * MINUTE_MS)
     scene.tick()
     scene.oblige()

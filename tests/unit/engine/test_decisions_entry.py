@@ -125,7 +125,7 @@ def test_a_bear_trend_is_sold() -> None:
     assert (record.regime, told(record)[0], record.side) == (Regime.BEAR_TREND, "ma_crossover", Side.SELL)
     scene.oblige()
     assert scene.plan().stop_price == pytest.approx(99.99 * 1.015)
-    assert scene.plan().take_profit_price == pytest.approx(99.99 * (1 - 0.03))
+    assert scene.plan().take_profit_price == pytest.approx(99.99 * (1 - 0.045))
 
 
 def test_a_regime_is_kept_until_its_threshold_is_clearly_missed() -> None:
@@ -144,9 +144,9 @@ def test_a_regime_is_kept_until_its_threshold_is_clearly_missed() -> None:
 @pytest.mark.parametrize(
     ("atr", "volatility", "horizon", "stop_frac", "target_frac"),
     [
-        (0.1, 0.3, 16, 0.01, 0.02),  # the regime's 1 %; 2 R is further than its 1.5 %
-        (0.6, 0.3, 16, 0.012, 0.024),  # 2 ATR
-        (0.1, 0.55, 240, 3 * 0.55 * (240 / 525_600) ** 0.5, 6 * 0.55 * (240 / 525_600) ** 0.5),  # 3 sigma of 4 hours
+        (0.1, 0.3, 16, 0.01, 0.03),  # the regime's 1 %; 3 R is further than its 1.5 %
+        (0.6, 0.3, 16, 0.012, 0.036),  # 2 ATR
+        (0.1, 0.55, 240, 3 * 0.55 * (240 / 525_600) ** 0.5, 0.03),  # 3 sigma of 4 hours; R is still the regime's 1 %
     ],
 )
 def test_the_stop_is_the_widest_of_three(
@@ -188,7 +188,7 @@ def test_every_fill_is_protected_at_once_and_the_plan_starts_from_the_average() 
     average = (10 * 100.01 + 14.92273 * 100.31) / 24.92273
     assert scene.plan().entry_price == pytest.approx(average)
     assert scene.plan().stop_price == pytest.approx(average * 0.99)
-    assert scene.plan().take_profit_price == pytest.approx(average * 1.02)
+    assert scene.plan().take_profit_price == pytest.approx(average * 1.03)
     assert wider.approved.intent.stop_price == Decimal(
         f"{average * 0.99 + 0.005:.2f}"
     )  # the next tick towards the market

@@ -12,7 +12,8 @@ from trader.domain.instrument import Instrument
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
 from trader.domain.signals import Verdict
 
-FAR_TARGET = {"take_profit_at_r": 5.0}  # the remainder trails from 3 R on before it gets there
+FAR_TARGET = {"target_at_r": 5.0}
+CLOSES = {"at_target": "close"}
 
 
 def holding(side: Side = Side.BUY, **risk: object) -> Scene:
@@ -41,19 +42,16 @@ PATHS: dict[str, tuple[Mapping[str, object], list[float], list[tuple[str, float]
     "2 R: half": ({}, [2.001], [("partial", 0.5)]),
     "after the half, still above the entry": ({}, [2.001, 0.01], [("partial", 0.5)]),
     "after the half, back at the entry": ({}, [2.001, -0.001], [("partial", 0.5), ("break_even", 1.0)]),
-    "after the half, at the target": ({}, [2.001, 2.01], [("partial", 0.5), ("take_profit", 1.0)]),
-    "after the half, short of the target": ({}, [2.001, 1.99], [("partial", 0.5)]),
-    "at once beyond the target: half comes first": ({}, [2.5], [("partial", 0.5)]),
-    "half again is not asked for": (FAR_TARGET, [2.001, 2.5, 2.001], [("partial", 0.5)]),
-    "short of 3 R nothing trails": (FAR_TARGET, [2.001, 2.99, 0.1], [("partial", 0.5)]),
-    "3 R trails by 1.5 %": (FAR_TARGET, [2.001, 3.001, 1.56], [("partial", 0.5)]),
-    "3 R and back by 1.5 %": (FAR_TARGET, [2.001, 3.001, 1.4], [("partial", 0.5), ("trailing_stop", 1.0)]),
-    "what trails has no target": (FAR_TARGET, [2.001, 3.001, 6.0], [("partial", 0.5)]),
-    "what trails follows the best price": (
-        FAR_TARGET,
-        [2.001, 3.001, 6.0, 4.0],
-        [("partial", 0.5), ("trailing_stop", 1.0)],
-    ),
+    "after the half, at the target": (CLOSES, [2.001, 3.001], [("partial", 0.5), ("take_profit", 1.0)]),
+    "after the half, short of the target": (CLOSES, [2.001, 2.99], [("partial", 0.5)]),
+    "at once beyond the target: half comes first": (CLOSES, [3.5], [("partial", 0.5)]),
+    "half again is not asked for": ({}, [2.001, 2.5, 2.001], [("partial", 0.5)]),
+    "short of 3 R nothing trails": ({}, [2.001, 2.99, 0.1], [("partial", 0.5)]),
+    "3 R trails by 1.5 %": ({}, [2.001, 3.001, 1.56], [("partial", 0.5)]),
+    "3 R and back by 1.5 %": ({}, [2.001, 3.001, 1.4], [("partial", 0.5), ("trailing_stop", 1.0)]),
+    "short of a further target nothing trails": (FAR_TARGET, [2.001, 4.99, 0.1], [("partial", 0.5)]),
+    "what trails has no target": ({}, [2.001, 3.001, 6.0], [("partial", 0.5)]),
+    "what trails follows the best price": ({}, [2.001, 3.001, 6.0, 4.0], [("partial", 0.5), ("trailing_stop", 1.0)]),
     "a nearer partial": ({"partial_at_r": 1.0}, [0.99, 1.001], [("partial", 0.5)]),
     "a third at the partial": ({"partial_frac": 0.33}, [2.001], [("partial", 0.33)]),
     "all of it at the partial": ({"partial_frac": 1.0}, [2.001], [("partial", 1.0)]),

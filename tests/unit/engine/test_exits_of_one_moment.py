@@ -12,7 +12,11 @@ from trader.domain.events import Ticked
 @pytest.fixture
 def entered() -> Harness:
     """A long of about 25 units; prices move, time does not."""
-    harness = Harness(Settings.model_validate({"execution": {"twap_above_frac": 0.0004, "twap_slices": 4}}))
+    harness = Harness(
+        Settings.model_validate(
+            {"execution": {"twap_above_frac": 0.0004, "twap_slices": 4}, "risk": {"at_target": "close"}}
+        )
+    )
     harness.start()
     harness.forecast()
     harness.put(Ticked())
@@ -28,7 +32,7 @@ def warned(harness: Harness) -> list[str]:
 
 def test_the_rest_is_sold_in_the_moment_half_of_it_was(entered: Harness) -> None:
     plan = entered.engine.state.positions.plans[SYMBOL]
-    entered.price(plan.entry_price + 2.05 * plan.r_quote)  # two R: half of it, and then the target of the rest
+    entered.price(plan.entry_price + 3.05 * plan.r_quote)  # beyond both: half of it, and then the target of the rest
     entered.put(Ticked())
     assert warned(entered) == []
     assert [str(decision.trade.reason) for decision in entered.decided(RecordTrade)] == ["take_profit"]

@@ -92,7 +92,7 @@ def test_an_exit_only_reduces_and_leaves_the_stop_in_place_until_the_position_is
 
 
 def test_a_moved_stop_is_placed_beside_the_old_one_which_is_cancelled_once_it_rests() -> None:
-    harness = a_harness(risk={"take_profit_at_r": 10.0})  # what the partial exit leaves is still held
+    harness = a_harness(risk={"target_at_r": 10.0})  # what the partial exit leaves is still held
     harness.forecast(-0.02)
     [(quantity, first)] = harness.stops()
     resting: list[int] = []

@@ -68,11 +68,11 @@ def test_its_exits_are_by_its_own_rules() -> None:
 
 
 def test_its_stop_follows_a_close_by_its_own_rules() -> None:
-    scene, *_ = both({"risk": {"trail_at_r": 1.0, "trail_frac": 0.001}})
+    scene, *_ = both({"risk": {"target_at_r": 1.0, "trail_frac": 0.001}})
     scene.oblige()
     for symbol in (OWN, OTHER):
-        scene.price(101.2, symbol)
-        scene.candle(101.2, symbol)
+        scene.price(101.7, symbol)
+        scene.candle(101.7, symbol)
     assert (scene.plan(OWN).trailing, scene.plan(OTHER).trailing) == (True, False)
 
 
@@ -111,7 +111,7 @@ def test_the_stop_of_a_position_that_is_adopted_is_by_its_own_rules() -> None:
     for _ in range(2):
         scene.reconcile(positions=[Position(symbol, Decimal(1), Decimal(100), NOW_MS) for symbol in (own, other)])
     a_sigma = 0.6 * (16 / 525_600) ** 0.5  # of 16 minutes in a market that just counts as volatile
-    assert [scene.plan(symbol).r_frac for symbol in (own, other)] == pytest.approx([12 * a_sigma, 0.02])
+    assert [scene.plan(symbol).atr_width_frac for symbol in (own, other)] == pytest.approx([12 * a_sigma, 0.02])
 
 
 def test_its_strategy_is_its_own() -> None:

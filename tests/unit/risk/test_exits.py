@@ -1,11 +1,11 @@
-"""Exits, in the order stop, take profit, partial, trail, horizon, time."""
+"""Exits, in the order stop, partial, target, trail, horizon, time."""
 
 import msgspec
 import pytest
 
 from tests.kit.builders import NOW_MS
 from tests.unit.risk.test_stops import a_plan
-from trader.config.risk import RiskSettings
+from trader.config.risk import AtTarget, RiskSettings
 from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
 from trader.risk.exits import Exit, extend, on_candle, on_price
@@ -57,13 +57,21 @@ def test_half_is_taken_at_two_r_once_and_the_stop_goes_to_break_even(side: Side,
     assert at(plan, 100.0)[1] == Exit(CloseReason.BREAK_EVEN, 1.0)
 
 
-def test_the_target_closes_the_remainder_only() -> None:
-    assert through(a_plan(), 105.0)[1] == ["partial"]
-    assert through(a_plan(), 104.0, 104.9, 105.0)[1] == ["partial", "take_profit"]
+CLOSING = SETTINGS.model_copy(update={"at_target": AtTarget.CLOSE})
 
 
-def test_from_three_r_the_stop_trails_and_the_target_is_dropped() -> None:
-    plan, reasons = through(a_plan(target=0.2), 104.0, 106.0)
+@pytest.mark.parametrize("side", list(Side))
+def test_the_target_closes_the_remainder_only_where_it_is_to(side: Side) -> None:
+    plan, exit = on_price(a_plan(side), 100 + 6 * side.sign, 100 + 6 * side.sign, NOW_MS, CLOSING)
+    assert exit == Exit(CloseReason.PARTIAL, 0.5)
+    assert on_price(plan, 100 + 5.9 * side.sign, 100 + 5.9 * side.sign, NOW_MS, CLOSING) == (plan, None)
+    assert on_price(plan, 100 + 6 * side.sign, 100 + 6 * side.sign, NOW_MS, CLOSING)[1] == Exit(CloseReason.TAKE_PROFIT)
+
+
+def test_at_the_target_the_stop_trails_and_the_target_is_dropped() -> None:
+    plan, reasons = through(a_plan(), 104.0, 105.9)
+    assert (reasons, plan.trailing, plan.stop_price) == (["partial"], False, 100.0)
+    plan, reasons = through(a_plan(), 104.0, 106.0)
     assert reasons == ["partial"]
     assert plan.trailing
     assert plan.take_profit_price is None
@@ -75,13 +83,38 @@ def test_from_three_r_the_stop_trails_and_the_target_is_dropped() -> None:
 
 
 def test_a_short_trails_too() -> None:
-    plan, _ = through(a_plan(Side.SELL, target=0.3), 96.0, 94.0, 80.0)
+    plan, _ = through(a_plan(Side.SELL), 96.0, 94.0, 80.0)
     assert plan.stop_price == pytest.approx(80.0 * 1.015)
     assert through(plan, 81.3)[1] == ["trailing_stop"]
 
 
-def test_a_target_reached_before_trailing_starts_comes_first() -> None:
-    assert through(a_plan(target=0.06), 104.0, 107.0)[1] == ["partial", "take_profit"]
+def test_one_price_beyond_both_is_one_rung_after_the_other() -> None:
+    plan, reasons = through(a_plan(), 107.0)
+    assert (reasons, plan.trailing) == (["partial"], False)
+    plan, reasons = through(plan, 107.0)
+    assert reasons == []
+    assert plan.trailing
+    assert plan.stop_price == pytest.approx(107 * 0.985)
+
+
+@pytest.mark.parametrize(
+    ("side", "half_at", "trails_at", "stop"), [(Side.BUY, 102.0, 104.0, 95.0), (Side.SELL, 98.0, 96.0, 105.0)]
+)
+def test_the_rungs_do_not_wait_for_the_width_of_the_stop(
+    side: Side, half_at: float, trails_at: float, stop: float
+) -> None:
+    """Worked by hand: entry 100, stop 5 % away, R 1 %, the regime's target 4 %, which is further than 3 R."""
+    plan = a_plan(side, stop=0.05, target=0.04, r=0.01)
+    assert plan.stop_price == stop
+    short_of = 100 + (half_at - 100) * 0.999
+    assert through(plan, short_of, stop + 0.01 * side.sign)[1] == []
+    plan, reasons = through(plan, short_of, half_at)
+    assert (reasons, plan.stop_price) == (["partial"], 100.0)
+    plan, _ = through(plan, 100 + (trails_at - 100) * 0.999)
+    assert not plan.trailing
+    plan, _ = through(plan, trails_at)
+    assert plan.trailing
+    assert plan.stop_price == pytest.approx(trails_at * (1 - 0.015 * side.sign))
 
 
 def test_the_horizon_closes_unless_extended() -> None:
@@ -106,7 +139,9 @@ def test_the_order_of_checks() -> None:
     assert at(a_plan(), 104.0, late)[1] == Exit(CloseReason.PARTIAL, 0.5)
     assert at(a_plan(), 99.0, late)[1] == Exit(CloseReason.HORIZON)
     done = msgspec.structs.replace(a_plan(), partial_done=True)
-    assert at(done, 105.0, late)[1] == Exit(CloseReason.TAKE_PROFIT)
+    assert on_price(done, 106.0, 106.0, late, CLOSING)[1] == Exit(CloseReason.TAKE_PROFIT)
+    trailing, exit = at(done, 106.0, late)
+    assert (trailing.trailing, exit) == (True, Exit(CloseReason.HORIZON))
 
 
 def test_without_a_partial_share_only_the_stop_moves() -> None:
@@ -117,10 +152,10 @@ def test_without_a_partial_share_only_the_stop_moves() -> None:
 
 
 def test_a_stop_of_the_initial_width_follows_closes_and_only_tightens() -> None:
-    plan = on_candle(a_plan(), 101.0, SETTINGS)
+    plan = on_candle(a_plan(), 101.0)
     assert plan.stop_price == pytest.approx(101.0 * 0.98)
-    assert on_candle(plan, 99.0, SETTINGS) == plan
-    assert on_candle(a_plan(Side.SELL), 99.0, SETTINGS).stop_price == pytest.approx(99.0 * 1.02)
+    assert on_candle(plan, 99.0) == plan
+    assert on_candle(a_plan(Side.SELL), 99.0).stop_price == pytest.approx(99.0 * 1.02)
 
 
 @pytest.mark.parametrize("side", list(Side))

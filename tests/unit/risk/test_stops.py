@@ -24,7 +24,10 @@ from trader.risk.stops import (
 SETTINGS = RiskSettings()
 
 
-def a_plan(side: Side = Side.BUY, *, entry: float = 100.0, stop: float = 0.02, target: float = 0.05) -> PositionPlan:
+def a_plan(
+    side: Side = Side.BUY, *, entry: float = 100.0, stop: float = 0.02, target: float = 0.06, r: float | None = None
+) -> PositionPlan:
+    """Entered at 100 with R and stop at 2 %, half out at 104 and the target at 106."""
     return open_plan(
         symbol="BTC/USDT",
         side=side,
@@ -35,6 +38,7 @@ def a_plan(side: Side = Side.BUY, *, entry: float = 100.0, stop: float = 0.02, t
         horizon_end_ms=NOW_MS + 3_600_000,
         decision_id="d-1",
         regime=Regime.BULL_TREND,
+        r_frac=r,
     )
 
 
@@ -56,15 +60,32 @@ def test_sigma_grows_with_the_root_of_time() -> None:
     assert horizon_sigma_frac(0.6, 0) == 0.0
 
 
-def test_the_target_is_at_least_two_r() -> None:
-    assert barriers(0.01, 0.01, 0.03, 0.0, SETTINGS) == pytest.approx((0.02, 0.04))
-    assert barriers(0.001, 0.01, 0.03, 0.0, SETTINGS) == pytest.approx((0.01, 0.03))
+@pytest.mark.parametrize(
+    ("atr", "stop", "target", "sigma", "expected"),
+    [
+        (0.01, 0.01, 0.03, 0.0, (0.02, 0.02, 0.06)),  # 2 ATR is the unit, 3 of it the target
+        (0.001, 0.01, 0.05, 0.0, (0.01, 0.01, 0.05)),  # the regime's stop is the unit, its target is further than 3 R
+        (0.004, 0.01, 0.03, 0.012, (0.036, 0.01, 0.03)),  # 3 sigma widens the stop and nothing else
+        (0.0, 0.0, 0.03, 0.01, (0.03, 0.03, 0.09)),  # nothing but sigma is known: it is the unit too
+    ],
+)
+def test_the_ladder_has_its_own_unit(
+    atr: float, stop: float, target: float, sigma: float, expected: tuple[float, float, float]
+) -> None:
+    assert barriers(atr, stop, target, sigma, SETTINGS) == pytest.approx(expected)
+
+
+def test_a_plan_keeps_r_apart_from_its_stop() -> None:
+    plan = a_plan(stop=0.05, r=0.01)
+    assert (plan.stop_price, plan.r_frac, plan.atr_width_frac) == (95.0, 0.01, 0.05)
+    assert plan.profit_in_r(103.0) == pytest.approx(3.0)
+    assert with_entry(plan, 102.0).stop_price == pytest.approx(102 * 0.95)
 
 
 def test_a_plan_has_its_stop_on_the_losing_side() -> None:
     long, short = a_plan(), a_plan(Side.SELL)
-    assert (long.stop_price, long.take_profit_price) == pytest.approx((98.0, 105.0))
-    assert (short.stop_price, short.take_profit_price) == pytest.approx((102.0, 95.0))
+    assert (long.stop_price, long.take_profit_price) == pytest.approx((98.0, 106.0))
+    assert (short.stop_price, short.take_profit_price) == pytest.approx((102.0, 94.0))
     assert long.profit_in_r(104.0) == pytest.approx(2.0)
     assert short.profit_in_r(104.0) == pytest.approx(-2.0)
 
@@ -84,7 +105,7 @@ def test_a_moving_average_entry_moves_the_target_and_never_loosens_the_stop() ->
     plan = a_plan()
     higher, lower = with_entry(plan, 101.0), with_entry(plan, 99.0)
     assert higher.stop_price == pytest.approx(98.98)
-    assert higher.take_profit_price == pytest.approx(106.05)
+    assert higher.take_profit_price == pytest.approx(107.06)
     assert lower.stop_price == plan.stop_price
     assert lower.entry_price == 99.0
     with pytest.raises(ValueError, match="above 0"):

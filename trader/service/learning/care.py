@@ -22,10 +22,10 @@ from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict
 from trader.domain.units import HOUR_MS
 from trader.models import CompiledEnsemble
 from trader.models.drift import FULL_SHARE, DriftReport, SeenRow
-from trader.models.outcomes import Kept
 from trader.models.shadow import ShadowPair, ShadowResult
 from trader.ports import Clock
 from trader.runtime.turn import Turn
+from trader.scoring.outcomes import Kept
 from trader.scoring.watch import Watch, WatchedModel
 
 log = structlog.get_logger("models")
