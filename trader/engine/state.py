@@ -6,6 +6,8 @@ orders     orders and the algorithms that place them; written by `desk`, `algori
 positions  what each open position and each one under way needs; written by `opening`, `exits`, `protection`, `adoption`
 guard      the breakers, and the worth of the account they judge; written by `guard`
 model      the model in use and the health of one; written by `in_use`
+
+Parts log what is changed (`domain.undo`): an event that fails halfway is taken back. What the market told stays.
 """
 
 from collections import deque
@@ -21,6 +23,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
+from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import DiscrepancyKey
@@ -55,32 +58,54 @@ def worth_of(snapshot: EquitySnapshot | None) -> Worth | None:
 
 
 class Market:
-    """What the engine knows of one symbol's market."""
+    """What the engine knows of one symbol's market: facts, which stay, and what was decided of them."""
 
     __slots__ = (
+        "_decided_ms",
+        "_regime",
+        "_undo",
         "book",
         "candle",
         "candles",
         "closes",
         "context",
-        "decided_ms",
         "instrument",
-        "regime",
         "stream",
         "stream_reason",
     )
 
-    def __init__(self, instrument: Instrument, closes_kept: int) -> None:
+    def __init__(self, instrument: Instrument, closes_kept: int, undo: Undo) -> None:
+        self._undo = undo
         self.instrument = instrument
         self.book: Book | None = None
         self.candle: Candle | None = None
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
         self.context: MarketContext | None = None  # of the newest forecast
-        self.regime: Regime | None = None
-        self.decided_ms = -1  # open time of the newest candle decided on
+        self._regime: Regime | None = None
+        self._decided_ms = -1
         self.stream = StreamState.STALE
         self.stream_reason = "no data yet"
+
+    @property
+    def regime(self) -> Regime | None:
+        """Of the newest forecast, with its hysteresis."""
+        return self._regime
+
+    @regime.setter
+    def regime(self, regime: Regime) -> None:
+        self._undo.note(self, "_regime")
+        self._regime = regime
+
+    @property
+    def decided_ms(self) -> int:
+        """Open time of the newest candle decided on; -1 before the first."""
+        return self._decided_ms
+
+    @decided_ms.setter
+    def decided_ms(self, open_ms: int) -> None:
+        self._undo.note(self, "_decided_ms")
+        self._decided_ms = open_ms
 
     def remember(self, candle: Candle) -> None:
         """Take the next closed candle; what came before a hole is forgotten."""
@@ -101,7 +126,7 @@ class Market:
         return self.candle.close if self.candle is not None else None
 
 
-class AccountState:
+class AccountState(Part):
     """What we own, and what the exchange said of it."""
 
     __slots__ = (
@@ -109,8 +134,9 @@ class AccountState:
         "ledger", "opened_ms", "payment_ids", "suspects", "told_balances",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        self.ledger = Ledger()
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
+        self.ledger = Ledger(undo)
         self.opened_ms = 0  # when this ledger began; no fill of ours is older
         self.is_opened = False  # the ledger knows what the account held when it began
         self.is_reconciled = False  # at least once
@@ -131,13 +157,14 @@ class AccountState:
         self.payment_ids = dict.fromkeys(remembered.payment_ids, remembered.last_payment_ms)
 
 
-class OrdersState:
+class OrdersState(Part):
     """Orders, and the execution algorithms that place them by the id of their parent order."""
 
     __slots__ = ("algorithms", "submitted_ms", "tracker")
 
-    def __init__(self) -> None:
-        self.tracker = OrderTracker()
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
+        self.tracker = OrderTracker(undo=undo)
         self.algorithms: dict[str, AlgorithmState] = {}
         self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
 
@@ -148,12 +175,13 @@ class OrdersState:
         return list(self.tracker.restore(orders, remembered.fill_ids))
 
 
-class PositionsState:
+class PositionsState(Part):
     """By symbol: the plan of what is held, the entry or exit under way, and what is wrong with its stop."""
 
     __slots__ = ("exits", "plans", "stop_troubles", "tickets", "unplanned")
 
-    def __init__(self) -> None:
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
         self.plans: dict[str, PositionPlan] = {}
         self.tickets: dict[str, EntryTicket] = {}
         self.exits: dict[str, PendingExit] = {}
@@ -161,12 +189,13 @@ class PositionsState:
         self.unplanned: set[str] = set()  # symbols whose position was found without a plan, until it has one
 
 
-class GuardState:
+class GuardState(Part):
     """The breakers, and the worth of the account that they judge."""
 
     __slots__ = ("breakers", "breakers_kept", "equity_recorded_ms", "worth")
 
-    def __init__(self) -> None:
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
         self.breakers = BreakerState()
         self.breakers_kept = BreakerState()  # as the journal has it
         self.worth: Worth | None = None
@@ -189,12 +218,13 @@ class GuardState:
         )
 
 
-class ModelState:
+class ModelState(Part):
     """The model in use, and the health of the model that health names (which may not be in use any more)."""
 
     __slots__ = ("health", "in_use")
 
-    def __init__(self) -> None:
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
         self.in_use: ModelInfo | None = None
         self.health: ModelHealth | None = None
 
@@ -214,17 +244,18 @@ class EngineState:
         self.speed = speed
         self.now_ms = 0
         self.is_stopping = False
+        self.undo = Undo()
         self.markets = {
-            symbol: Market(instrument, settings.risk.correlation_candles + 1)
+            symbol: Market(instrument, settings.risk.correlation_candles + 1, self.undo)
             for symbol, instrument in instruments.items()
         }
         self.correlations = Correlations()
-        self.account = AccountState()
-        self.orders = OrdersState()
-        self.positions = PositionsState()
-        self.guard = GuardState()
-        self.model = ModelState()
-        self.counters = {"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}
+        self.account = AccountState(self.undo)
+        self.orders = OrdersState(self.undo)
+        self.positions = PositionsState(self.undo)
+        self.guard = GuardState(self.undo)
+        self.model = ModelState(self.undo)
+        self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
 
     def restore(self, remembered: Recovered) -> list[Order]:
         """Go on from what the journal remembers. Returns the orders whose fate is now unknown."""

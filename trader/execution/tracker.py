@@ -9,6 +9,7 @@ from trader.domain.errors import InvariantBroken
 from trader.domain.instrument import EXACT, ZERO
 from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, may_follow
 from trader.domain.refusals import Refusal, RefusalCode
+from trader.domain.undo import Part, Undo
 from trader.domain.units import DAY_MS
 
 _S = OrderStatus
@@ -20,7 +21,7 @@ _KEEP_STRANGERS = 200
 FillKey = tuple[str, str]  # (symbol, fill id)
 
 
-class OrderTracker:
+class OrderTracker(Part):
     """The state of all orders, moved only by evidence.
 
     Methods that bring news return the changed order, or None when nothing changed (repetitions, late news,
@@ -28,7 +29,8 @@ class OrderTracker:
     Settled orders are forgotten after `keep_settled` newer ones.
     """
 
-    def __init__(self, keep_settled: int = 1_000) -> None:
+    def __init__(self, keep_settled: int = 1_000, undo: Undo | None = None) -> None:
+        super().__init__(undo)
         self._keep_settled = keep_settled
         self._live: dict[str, Order] = {}  # by client id: not yet settled
         self._settled: dict[str, Order] = {}  # by client id, oldest first
@@ -37,7 +39,7 @@ class OrderTracker:
         self._older_fill_ids: set[FillKey] = set()
         self._generation_ms: int | None = None
         self._strangers: dict[FillKey, Fill] = {}  # fills of orders we do not know (yet), oldest first
-        self._anomalies: list[str] = []
+        self._anomalies: tuple[str, ...] = ()
         self.anomaly_count = 0
 
     # --- what is known ----------------------------------------------------------------------------------------
@@ -125,8 +127,10 @@ class OrderTracker:
 
     def take_anomalies(self) -> list[str]:
         """What contradicted since the last call; `anomaly_count` goes on counting."""
-        taken, self._anomalies = self._anomalies, []
-        return taken
+        if not self._anomalies:
+            return []
+        taken, self._anomalies = self._anomalies, ()
+        return list(taken)
 
     # --- news -------------------------------------------------------------------------------------------------
 
@@ -250,7 +254,7 @@ class OrderTracker:
 
     def _anomaly(self, text: str) -> None:
         self.anomaly_count += 1
-        self._anomalies.append(text)
+        self._anomalies = (*self._anomalies, text)
 
     def _change(
         self,

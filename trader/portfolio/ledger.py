@@ -11,6 +11,7 @@ from trader.domain.closing import CloseReason
 from trader.domain.decisions import ClosedTrade
 from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Fill, Side
+from trader.domain.undo import Part, Undo
 from trader.execution.costs import fee_in_quote
 from trader.portfolio.lot import CENT, Lot, average, lot_of, share_of
 
@@ -24,7 +25,7 @@ class LedgerChange(msgspec.Struct, frozen=True):
     fee_quote: Decimal = ZERO
 
 
-class Ledger:
+class Ledger(Part):
     """What we own, exact to the last digit.
 
     Whoever calls `apply` has made sure that each fill comes once (`OrderTracker.filled`). Positions are net, at
@@ -32,7 +33,8 @@ class Ledger:
     still in the balance, no longer in a position, and joins the next position opened in that currency.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, undo: Undo | None = None) -> None:
+        super().__init__(undo)
         self._balances: dict[str, Decimal] = {}
         self._positions: dict[str, Position] = {}
         self._lots: dict[str, Lot] = {}
