@@ -27,6 +27,7 @@ class Code(StrEnum):
     SHUTTING_DOWN = "shutting_down", "shutting down"
     PAUSED = "paused", "paused by command"
     KILLED = "killed", "killed by command"
+    EVENT_FAILED = "event_failed", "could not be handled: {about}"
     INVARIANT_BROKEN = "invariant_broken", "invariant broken: {about}"
     UNPLANNED_POSITION = "unplanned_position", "{quantity_base} {about} has no plan; policy halt"
     DAILY_LOSS = "daily_loss", "daily loss {loss_frac:.1%}, at most {most_frac:.1%}"
@@ -44,12 +45,15 @@ class Code(StrEnum):
 
     # market data
     NO_BOOK = "no_book", "no book yet"
+    BOOK_UNUSABLE = "book_unusable", "book cannot be used: {about}"
     DATA_STALE = "data_stale", "market data stale: {about}"
     DATA_GAP = "data_gap", "market data gap: {about}"
 
     # the forecast and its model
     NO_MODEL = "no_model", "no model"
     NO_FORECAST = "no_forecast", "no forecast: {about} missing"
+    FORECAST_UNUSABLE = "forecast_unusable", "forecast cannot be used: {about}"
+    DECISION_FAILED = "decision_failed", "deciding failed: {about}"
     FORECAST_OF_ANOTHER = "forecast_of_another", "forecast of {about}, {causes}"
     MODEL_NOW = "model_now", "the model is {about} now"
     FORECAST_OLD = "forecast_old", "forecast is {age_s:.0f} s old"

@@ -15,6 +15,7 @@ Step = tuple[Any, ...]
 """A function and its arguments, which take one change back."""
 
 _ABSENT = object()
+_set = object.__setattr__
 
 
 class Undo:
@@ -43,7 +44,7 @@ class Undo:
 
     def note(self, owner: object, name: str) -> None:
         """The attribute `name` of `owner`, which is no `Part`, is about to change."""
-        self.steps.append((object.__setattr__, owner, name, getattr(owner, name)))
+        self.steps.append((_set, owner, name, getattr(owner, name)))
 
 
 class Part:
@@ -59,12 +60,14 @@ class Part:
         undo = self._undo
         if undo is not None:
             before = getattr(self, name, _ABSENT)
+            if before is value:
+                return
             if before is not _ABSENT:
-                undo.steps.append((object.__setattr__, self, name, before))
-            kind = type(value)
-            if kind in _LOGGED:
-                value = _LOGGED[kind](value, undo)
-        object.__setattr__(self, name, value)
+                undo.steps.append((_set, self, name, before))
+            logged = _LOGGED.get(type(value))
+            if logged is not None:
+                value = logged(value, undo)
+        _set(self, name, value)
 
 
 class UndoDict(dict[K, V]):
@@ -176,11 +179,11 @@ _RARE: dict[type, tuple[type, tuple[str, ...]]] = {
 
 
 def _logging(plain: Callable[..., Any], copy: type) -> Callable[..., Any]:
-    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def _changed(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._steps.append((_as_before, self, copy(self)))
         return plain(self, *args, **kwargs)
 
-    return changed
+    return _changed
 
 
 for _kind, (_plain, _names) in _RARE.items():

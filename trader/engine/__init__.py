@@ -2,6 +2,7 @@
 
 engine      the one place where decisions are made: which event goes to which handler
 state       all changing state in named parts; `kept` what of it is journalled, `remembered` and `older` its way back
+edge        refuses what cannot be true (`faults`); `failing` what is done when a handler raises
 desk        what handlers share while one event is processed
 decide      a candle close: the strategy is asked, `admission` and `opening` have their say
 carrying    which algorithm carries what was sized, how much of it, and whether that pays

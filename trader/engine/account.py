@@ -24,7 +24,7 @@ def on_reconciled(desk: Desk, event: Reconciled) -> None:
     state = desk.state
     state.account.last_reconciled_ms = desk.now_ms
     if not state.account.is_opened:
-        _open_ledger(desk, event)
+        open_ledger(desk, event)
     elif not _is_moving(desk):
         for symbol, market in state.markets.items():
             if market.instrument.can_short:
@@ -79,7 +79,8 @@ def check_told(desk: Desk) -> None:
     state.account.told_balances.clear()
 
 
-def _open_ledger(desk: Desk, event: Reconciled) -> None:
+def open_ledger(desk: Desk, event: Reconciled) -> None:
+    """The first start: what the account holds is what there was before us."""
     balances = event.balances
     desk.state.account.ledger.open_with(balances)
     desk.state.account.is_opened = True

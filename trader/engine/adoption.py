@@ -32,7 +32,8 @@ def answer(desk: Desk, *, is_asked_again: bool) -> None:
     """
     state = desk.state
     found = [position for position in state.account.ledger.positions.values() if _is_unplanned(desk, position.symbol)]
-    state.positions.unplanned &= {position.symbol for position in found}
+    if state.positions.unplanned:
+        state.positions.unplanned &= {position.symbol for position in found}
     for position in found:
         symbol = position.symbol
         if symbol in state.positions.exits:
@@ -80,6 +81,32 @@ def _adopt(desk: Desk, position: Position) -> None:
     protect(desk, symbol)
 
 
+def guard_barely(desk: Desk, position: Position) -> None:
+    """The last resort, where nothing can be computed: a stop as far away as one is useful, and nothing else."""
+    symbol, market = position.symbol, desk.market(position.symbol)
+    plan = open_plan(
+        symbol=symbol,
+        side=Side.BUY if position.quantity > 0 else Side.SELL,
+        entry_price=market.mid or float(position.entry_price),
+        stop_frac=desk.settings_of(symbol).risk.widest_stop_frac,
+        take_profit_frac=None,
+        opened_ms=desk.now_ms,
+        horizon_end_ms=NEVER_MS,
+        decision_id=_plan_id(desk, symbol),
+        regime=market.regime or Regime.RANGE_BOUND,
+        strategy_id=desk.strategies[symbol].strategy_id,
+        has_ladder=False,
+        is_adopted=True,
+    )
+    put_plan(desk, plan)
+    text = f"{position.quantity} with a stop at {plan.stop_price:.8g}, as far away as one may be"
+    desk.notify(Level.ALERT, "position.guarded", text, symbol=symbol, ref=plan.decision_id)
+
+
+def _plan_id(desk: Desk, symbol: str) -> str:
+    return f"adopted-{symbol.lower().replace('/', '-').replace(':', '-')}-{desk.now_ms:x}"
+
+
 def _plan(desk: Desk, position: Position, market: Market, book: Book) -> PositionPlan:
     """As if it were entered now, at the price it could be left at. With the policy `halt` only its stop ends it."""
     side = Side.BUY if position.quantity > 0 else Side.SELL
@@ -88,7 +115,6 @@ def _plan(desk: Desk, position: Position, market: Market, book: Book) -> Positio
     is_guarded_only = desk.settings.risk.startup_policy is StartupPolicy.HALT or not strategy.has_ladder
     horizon_ms = _horizon_ms(desk)
     found = _barriers(desk, market, price, horizon_ms)
-    name = position.symbol.lower().replace("/", "-").replace(":", "-")
     return open_plan(
         symbol=position.symbol,
         side=side,
@@ -98,7 +124,7 @@ def _plan(desk: Desk, position: Position, market: Market, book: Book) -> Positio
         take_profit_frac=None if is_guarded_only else found.target_frac,
         opened_ms=desk.now_ms,
         horizon_end_ms=NEVER_MS if is_guarded_only else desk.now_ms + horizon_ms,
-        decision_id=f"adopted-{name}-{desk.now_ms:x}",
+        decision_id=_plan_id(desk, position.symbol),
         regime=market.regime or Regime.RANGE_BOUND,
         strategy_id=strategy.strategy_id,
         has_ladder=not is_guarded_only,

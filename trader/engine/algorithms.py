@@ -115,11 +115,26 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                 return
 
 
+def drop(desk: Desk, parent_id: str) -> list[Order]:
+    """Forget a parent order that cannot go on, and cancel what is open of it. Returns its orders."""
+    state = desk.state.orders.algorithms.pop(parent_id)
+    desk.keep("algorithm", parent_id, None)
+    orders = _orders_of(desk, state)
+    for order in orders:
+        desk.cancel(order)
+    return orders
+
+
+def _orders_of(desk: Desk, state: AlgorithmState) -> list[Order]:
+    tracker = desk.state.orders.tracker
+    return [order for child in state.children if (order := tracker.by_client_id(child.client_id)) is not None]
+
+
 def _finish(desk: Desk, parent_id: str) -> None:
     """Write the cost analysis; what the parent was for is told to the engine through `desk.finished`."""
     state = desk.state.orders.algorithms.pop(parent_id)
     desk.keep("algorithm", parent_id, None)
-    orders = [o for c in state.children if (o := desk.state.orders.tracker.by_client_id(c.client_id)) is not None]
+    orders = _orders_of(desk, state)
     desk.emit(RecordExecution(execution_report(state, orders, desk.market(state.symbol).instrument, desk.now_ms)))
     desk.finished.append(state)
 

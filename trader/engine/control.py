@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from trader.domain.account import Position
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import AnswerCommand, Level
 from trader.domain.events import CommandName, CommandReceived
@@ -46,8 +47,13 @@ def _flatten(desk: Desk, reason: CloseReason) -> int:
     _abort_entries(desk, reason.value)
     count = 0
     for position in desk.state.account.ledger.positions.values():
-        held = desk.market(position.symbol).instrument.round_quantity(abs(desk.held(position.symbol)))
-        if held:
-            exits.ask_exit(desk, position.symbol, held, reason, Purpose.FLATTEN, is_urgent=True)
-            count += 1
+        count += flatten(desk, position, reason)
     return count
+
+
+def flatten(desk: Desk, position: Position, reason: CloseReason) -> bool:
+    """Close one position at the market; False where there is too little to sell."""
+    held = desk.market(position.symbol).instrument.round_quantity(abs(desk.held(position.symbol)))
+    if held:
+        exits.ask_exit(desk, position.symbol, held, reason, Purpose.FLATTEN, is_urgent=True)
+    return bool(held)

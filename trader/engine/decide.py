@@ -9,7 +9,7 @@ from trader.domain.decisions import Level, RecordDecision
 from trader.domain.market import Book, Candle, timeframe_ms
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Verdict
+from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Regime, Verdict
 from trader.domain.units import BPS, HOUR_MS
 from trader.engine import in_use
 from trader.engine.admission import blocked
@@ -33,13 +33,24 @@ _FUNDING_MS = 8 * HOUR_MS  # what `strategy.assumed_funding_frac` is a share of:
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
     """Decide on one symbol at one candle close; once, also when a restart brings the candle again."""
     market = desk.market(forecast.symbol)
-    market.context = forecast.context
+    if not forecast.missing:
+        market.context = forecast.context
     if forecast.candle_open_ms <= market.decided_ms:
         return
     market.decided_ms = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
     desk.emit(RecordDecision(_decide(desk, market, forecast)))
+
+
+def record_unused(desk: Desk, forecast: Forecast, reason: Reason) -> None:
+    """The row of a close whose forecast nobody looks at: what is held stays held."""
+    market = desk.market(forecast.symbol)
+    if forecast.candle_open_ms <= market.decided_ms:
+        return
+    market.decided_ms = forecast.candle_open_ms
+    desk.state.counters["decisions"] += 1
+    desk.emit(RecordDecision(_unasked(desk, _blank(desk, market, forecast), reason)))
 
 
 def decision_id_for(ledger_id: str, symbol: str, candle_open_ms: int) -> str:
@@ -116,7 +127,6 @@ def _proposal(desk: Desk, strategy: Strategy, view: View) -> Proposal:
 
 
 def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
-    assert market.regime is not None
     return DecisionRecord(
         decision_id=decision_id_for(desk.state.ledger_id, forecast.symbol, forecast.candle_open_ms),
         ts_ms=desk.now_ms,
@@ -124,7 +134,7 @@ def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         candle_open_ms=forecast.candle_open_ms,
         verdict=Verdict.SKIP,
         reasons=(),
-        regime=market.regime,
+        regime=market.regime or Regime.RANGE_BOUND,
         prediction=forecast.prediction,
         win_probability=forecast.win_probability,
         edge_bps=0.0,

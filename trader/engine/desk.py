@@ -38,12 +38,31 @@ class Desk:
         self.strategies = strategies  # by symbol
         self.state = state
         self.out: list[Decision] = []
+        self._steps = state.undo.steps
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
 
     @property
     def now_ms(self) -> int:
         """The time of the event that is processed."""
         return self.state.now_ms
+
+    def begin(self) -> None:
+        """An event comes: what was decided on the one before stands."""
+        self.out = []
+        steps = self._steps
+        if steps:
+            steps.clear()
+
+    def mark(self) -> tuple[int, int]:
+        """What `back_to` goes back to; no parent may be waiting to be followed up."""
+        return self.state.undo.mark(), len(self.out)
+
+    def back_to(self, mark: tuple[int, int] = (0, 0)) -> None:
+        """State and decisions as they were at `mark`, without one at the beginning of this event."""
+        changes, decisions = mark
+        self.state.undo.back_to(changes)
+        del self.out[decisions:]
+        self.finished.clear()
 
     def emit(self, decision: Decision) -> None:
         """One more decision of this event."""

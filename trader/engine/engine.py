@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Mapping
+from math import inf
 from typing import assert_never
 
 from trader.config.schema import Settings
 from trader.domain.decisions import Decision, Level
-from trader.domain.errors import InvariantBroken
 from trader.domain.events import (
     AccountEvent,
     AccountUnreachable,
@@ -29,11 +29,11 @@ from trader.domain.events import (
     PaymentArrived,
     Reconciled,
     StreamChanged,
+    StreamState,
     Ticked,
     TimerFired,
     TradePrinted,
 )
-from trader.domain.reasons import Code, because
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
@@ -43,13 +43,15 @@ from trader.engine import (
     algorithms,
     control,
     decide,
+    edge,
     exits,
+    failing,
     guard,
     in_use,
-    opening,
     order_news,
 )
 from trader.engine.desk import Desk, ref_of
+from trader.engine.faults import fault_of
 from trader.engine.protection import protect
 from trader.engine.scope import ReconcileScope
 from trader.engine.state import EngineState, Market
@@ -88,20 +90,22 @@ class Engine:
     def process(self, event: AnyEvent) -> list[Decision]:
         """Everything that follows from one event, in the order it must be journalled and acted on."""
         desk = self._desk
-        desk.out = []
+        desk.begin()
         self.state.now_ms = event.ts_ms
         try:
-            self._handle(event)
-            while desk.finished:
-                ended = desk.finished.pop(0)
-                exits.on_finished(desk, ended)
-                if ended.purpose.reduces:
-                    order_news.write_off_rest(desk, ended.symbol)
-                opening.on_entry_finished(desk, ended)
+            if type(event) is BookUpdated:  # nearly all events are books
+                if not self._on_book(event):
+                    return desk.out
+            elif type(event) is Ticked:
+                self._on_tick(event)
+            else:
+                self._take(event)
+            if desk.finished:
+                order_news.follow_finished(desk)
             for text in self.state.orders.tracker.take_anomalies():
                 desk.notify(Level.ALERT, "order.anomaly", text)
-        except InvariantBroken as error:
-            self._halt(error)
+        except Exception as error:  # edge: no event may end the engine: it is taken back, and new risk halts  # noqa: BLE001
+            failing.contain(desk, event, error)
         return desk.out
 
     def reconcile_scope(self) -> ReconcileScope:
@@ -139,22 +143,37 @@ class Engine:
             return False
         return not any(not algorithm.purpose.reduces for algorithm in self.state.orders.algorithms.values())
 
-    def _halt(self, error: InvariantBroken) -> None:
-        """Our own records disagree: open nothing, keep protecting, tell a person."""
-        desk = self._desk
-        desk.notify(Level.ALERT, "invariant.broken", str(error))
-        guard.halt(desk, because(Code.INVARIANT_BROKEN, str(error)))
-
     # --- one kind of event each ---------------------------------------------------------------------------
 
+    def _on_book(self, event: BookUpdated) -> bool:
+        """Take the book, looked at in the cheapest way; returns whether anything was asked of it."""
+        book = event.book
+        symbol, bids, asks = book.symbol, book.bids, book.asks
+        market = self.state.markets.get(symbol)
+        if market is None or not bids or not asks:
+            edge.refuse_book(self._desk, event)
+            return False
+        (bid, wanted), (ask, offered) = bids[0], asks[0]
+        if not (0.0 < bid < ask < inf and 0.0 < wanted < inf and 0.0 < offered < inf):  # NaN fails all of it
+            edge.refuse_book(self._desk, event)
+            return False
+        market.book = book
+        if market.refused_since_ms:
+            edge.sound_again(market)
+        if symbol not in self.state.positions.plans:
+            return False
+        exits.judge(self._desk, symbol)
+        return True
+
+    def _take(self, event: AnyEvent) -> None:
+        """Handle what can be true, and refuse the rest."""
+        fault = fault_of(self.state, event)
+        if fault is None:
+            self._handle(event)
+        else:
+            edge.refuse(self._desk, event, fault)
+
     def _handle(self, event: AnyEvent) -> None:
-        """Books first, and by the cheapest test: they are nearly all there is."""
-        if isinstance(event, BookUpdated):
-            symbol = event.book.symbol
-            self.state.markets[symbol].book = event.book
-            if symbol in self.state.positions.plans:
-                exits.judge(self._desk, symbol)
-            return
         match event:
             case Ticked():
                 self._on_tick(event)
@@ -162,6 +181,8 @@ class Engine:
                 self._on_candle(event)
             case ForecastMade():
                 decide.on_forecast(self._desk, event.forecast)
+            case BookUpdated():
+                self._on_book(event)
             case TradePrinted():
                 pass  # public trades feed matching, features and recording, not decisions
             case StreamChanged():
@@ -238,7 +259,9 @@ class Engine:
 
     def _on_stream(self, event: StreamChanged) -> None:
         market = self.state.markets[event.symbol]
-        market.stream, market.stream_reason = event.state, event.reason
+        market.stream_told = event.state, event.reason
+        if not market.refused_since_ms or event.state is not StreamState.LIVE:
+            market.stream, market.stream_reason = market.stream_told
 
     def _on_instrument(self, event: InstrumentChanged) -> None:
         now, symbol = event.instrument, event.instrument.symbol

@@ -228,6 +228,23 @@ def _wait(desk: Desk, wanted: PendingExit, left: Decimal, refusal: Refusal) -> N
     protect(desk, wanted.symbol)
 
 
+def begin_again(desk: Desk, wanted: PendingExit, left: Decimal) -> None:
+    """What sold for this exit is gone without a word: what is `left` is tried anew, a few times."""
+    if left <= 0 or wanted.attempt + 1 >= _MAX_ATTEMPTS:
+        forget(desk, wanted.symbol)
+        return
+    again = msgspec.structs.replace(
+        wanted,
+        quantity=left,
+        parent_id="",
+        attempt=wanted.attempt + 1,
+        asked_ms=desk.now_ms,
+        not_before_ms=desk.now_ms + RETRY_MS,
+    )
+    _put(desk, again)
+    desk.wake(TimerId(TimerKind.EXIT, wanted.symbol), again.not_before_ms)
+
+
 def on_stop_refused(desk: Desk, order: Order) -> None:
     """A stop does not rest: try again soon, and after a few refusals close the position instead."""
     symbol = order.symbol

@@ -33,6 +33,7 @@ def pause(desk: Desk) -> None:
 def resume(desk: Desk) -> None:
     """Trade again; the limits are measured from what the account is worth now."""
     worth = desk.state.guard.worth
+    desk.state.failures.clear()  # one that goes on is told again
     _set(desk, breakers.resume(desk.state.guard.breakers, worth.equity if worth is not None else None))
 
 

@@ -18,6 +18,7 @@ from trader.engine.kept import EntryTicket
 from trader.engine.protection import protect
 from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.market.quality import book_fault
 from trader.portfolio.valuation import open_risk_quote
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
 from trader.sizing.limits import Sized, SizingView, Unsized, size_position
@@ -41,6 +42,9 @@ class Opening(NamedTuple):
 def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecord:
     """Size what is wanted and begin to buy it, or say why not."""
     view, wanted = opening.view, opening.wanted
+    fault = book_fault(view.book.bids, view.book.asks)  # of its whole depth, which nothing before this has looked at
+    if fault is not None:
+        return msgspec.structs.replace(record, reasons=(because(Code.BOOK_UNUSABLE, fault),))
     stop_frac, r_frac, target_frac = _barriers(desk, opening)
     most_frac = desk.settings_of(view.symbol).risk.widest_stop_frac
     if stop_frac > most_frac:

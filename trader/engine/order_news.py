@@ -4,6 +4,7 @@ from typing import assert_never
 
 import msgspec
 
+from trader.domain.account import Position
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import (
     KeepBalance,
@@ -15,6 +16,7 @@ from trader.domain.decisions import (
     RecordTrade,
     RequestReconcile,
 )
+from trader.domain.events import CancelRefused, FillArrived, OrderAbsent, OrderRefused, OrderReported, OutcomeLost
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
@@ -23,6 +25,9 @@ from trader.engine.desk import Desk, ref_of
 from trader.engine.kept import DustKept
 from trader.engine.protection import protect
 from trader.portfolio.ledger import LedgerChange
+
+OrderNews = FillArrived | OrderReported | OrderRefused | OutcomeLost | OrderAbsent | CancelRefused
+"""What is told of one order."""
 
 # How long fills that an ended order still owes may take over the stream before they are asked for, network seconds.
 _MISSING_FILLS_S = 2.0
@@ -84,6 +89,77 @@ def _outcome(desk: Desk, order: Order | None) -> None:
     _follow_up(desk, order)
 
 
+def follow_finished(desk: Desk) -> None:
+    """Parents that have ended in this event: whoever waits for one goes on."""
+    while desk.finished:
+        ended = desk.finished.pop(0)
+        exits.on_finished(desk, ended)
+        if ended.purpose.reduces:
+            write_off_rest(desk, ended.symbol)
+        opening.on_entry_finished(desk, ended)
+
+
+def order_of(desk: Desk, event: OrderNews) -> Order | None:
+    """The order of ours that `event` is about."""
+    tracker = desk.state.orders.tracker
+    match event:
+        case FillArrived(fill=fill):
+            return tracker.by_client_id(fill.client_id) or tracker.by_exchange_id(fill.symbol, fill.exchange_order_id)
+        case OrderReported(report=report):
+            return tracker.by_client_id(report.client_id)
+        case _:
+            return tracker.by_client_id(event.client_id)
+
+
+def take_note(desk: Desk, event: OrderNews, *, is_posted: bool = True) -> None:
+    """What `event` says of an order, its fills booked, without anything that follows from them.
+
+    Where the ledger cannot post a fill (`is_posted` False) the position is moved by it, and reconciliation finds the
+    balances.
+    """
+    tracker, now_ms = desk.state.orders.tracker, desk.now_ms
+    match event:
+        case FillArrived(fill=fill):
+            _note_fill(desk, fill, is_posted=is_posted)
+        case OrderReported(report=report):
+            tracker.reported(report, now_ms)
+            for fill in (*report.fills, *tracker.claimable(report.client_id)):
+                _note_fill(desk, fill, is_posted=is_posted)
+        case OrderRefused(client_id=client_id, code=code, reason=reason):
+            tracker.refused(client_id, Refusal(code, reason), now_ms)
+        case OutcomeLost(client_id=client_id, reason=reason):
+            tracker.lost(client_id, reason, now_ms)
+        case OrderAbsent(client_id=client_id, evidence=evidence):
+            tracker.absent(client_id, evidence, now_ms)
+        case CancelRefused(client_id=client_id, reason=reason):
+            tracker.cancel_refused(client_id, reason, now_ms)
+        case _:
+            assert_never(event)
+    order = order_of(desk, event)
+    desk.keep_order(order)
+    if order is not None and order.status.is_terminal and not order.is_settled:
+        desk.emit(QueryOrder(ref_of(order), _MISSING_FILLS_S))
+
+
+def _note_fill(desk: Desk, fill: Fill, *, is_posted: bool) -> None:
+    if desk.state.orders.tracker.has_fill(fill):
+        return
+    order = desk.state.orders.tracker.filled(fill, desk.now_ms)
+    if order is None:
+        desk.emit(RequestReconcile("a trade that is not ours"))
+        return
+    ours = msgspec.structs.replace(fill, client_id=order.client_id)
+    if is_posted:
+        _note_closed(desk, _post(desk, ours, order))
+        return
+    ledger = desk.state.account.ledger
+    before = ledger.positions.get(fill.symbol, Position(fill.symbol, ZERO, ZERO, fill.ts_ms))
+    quantity = before.quantity + fill.side.sign * fill.quantity
+    price = before.entry_price if abs(quantity) < abs(before.quantity) else fill.price
+    desk.emit(KeepFill(ours))
+    _remember(desk, ledger.adopt(msgspec.structs.replace(before, quantity=quantity, entry_price=price)))
+
+
 def _book(desk: Desk, fill: Fill) -> Order | None:
     """Apply a fill once: the order it belongs to, position, balances. Returns the changed order."""
     state = desk.state
@@ -125,11 +201,7 @@ def _name_foreign(desk: Desk, symbol: str, fills: list[Fill]) -> None:
 def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     """Position, balances, and what follows from them. `order` is None for a fill that is not ours."""
     state = desk.state
-    desk.emit(KeepFill(fill))
-    state.counters["fills"] += 1
-    state.account.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.account.last_fill_ms.get(fill.symbol, 0))
-    change = state.account.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
-    _remember(desk, change)
+    change = _post(desk, fill, order)
     if order is not None and order.intent.purpose is Purpose.ENTRY:
         opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
@@ -138,6 +210,17 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     plan = state.positions.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)
+
+
+def _post(desk: Desk, fill: Fill, order: Order | None) -> LedgerChange:
+    """Position and balances."""
+    state = desk.state
+    desk.emit(KeepFill(fill))
+    state.counters["fills"] += 1
+    state.account.last_fill_ms[fill.symbol] = max(fill.ts_ms, state.account.last_fill_ms.get(fill.symbol, 0))
+    change = state.account.ledger.apply(fill, desk.market(fill.symbol).instrument, _closing_reason(desk, fill, order))
+    _remember(desk, change)
+    return change
 
 
 def write_off_rest(desk: Desk, symbol: str) -> None:

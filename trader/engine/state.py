@@ -70,8 +70,10 @@ class Market:
         "closes",
         "context",
         "instrument",
+        "refused_since_ms",
         "stream",
         "stream_reason",
+        "stream_told",
     )
 
     def __init__(self, instrument: Instrument, closes_kept: int, undo: Undo) -> None:
@@ -86,6 +88,8 @@ class Market:
         self._decided_ms = -1
         self.stream = StreamState.STALE
         self.stream_reason = "no data yet"
+        self.stream_told = self.stream, self.stream_reason  # by the streams; books that are refused can say worse
+        self.refused_since_ms = 0  # since when no book could be used; 0 = the newest one could
 
     @property
     def regime(self) -> Regime | None:
@@ -256,6 +260,9 @@ class EngineState:
         self.guard = GuardState(self.undo)
         self.model = ModelState(self.undo)
         self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
+        self.counters |= {"unusable": 0, "failed": 0}  # events refused at the edge; events whose handler raised
+        self.refusals: dict[tuple[str, str], int] = {}  # (kind, symbol) of an event -> the day it was last told
+        self.failures: dict[str, int] = {}  # what was told of a failure -> how often it came since a person resumed
 
     def restore(self, remembered: Recovered) -> list[Order]:
         """Go on from what the journal remembers. Returns the orders whose fate is now unknown."""

@@ -37,7 +37,6 @@ HOLDS, GONE = ("edge holds",), ("edge gone, waiting for the exits",)
         (Side.BUY, 0.0, Verdict.HOLD, GONE),
         (Side.BUY, -0.0021, Verdict.HOLD, GONE),  # against it, but not worth the cost of acting on it
         (Side.BUY, -0.0023, Verdict.EXIT, ("signal turned",)),
-        (Side.BUY, float("nan"), Verdict.HOLD, GONE),
         # perpetual: 12.03 bp, and the least edge of 20 bp to turn
         (Side.SELL, -0.0001, Verdict.HOLD, HOLDS),
         (Side.SELL, 0.0001, Verdict.HOLD, GONE),

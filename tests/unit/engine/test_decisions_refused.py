@@ -215,7 +215,7 @@ BEAR = a_context(adx=30.0, close=97.0, ema_9=99.0, ema_21=100.0, ema_cross_age=3
             ),
         ),
         ({"prediction": 0.0}, ("prediction is zero",)),
-        ({"prediction": float("nan")}, ("prediction is not finite",)),
+        ({"prediction": float("nan")}, ("forecast cannot be used: prediction nan is not within -1..1",)),
         ({"prediction": 0.02, "win": 0.1}, ("kelly: no edge at win probability 0.10",)),
     ],
 )
