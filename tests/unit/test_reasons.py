@@ -42,7 +42,7 @@ def test_a_reason_is_told_with_its_numbers_and_causes(reason: Reason, text: str)
         because(Code.EDGE_BELOW_IMPACT, edge_bps=20.5, cost_bps=inf),
         because(Code.HALF_SIZE, causes=(because(Code.FEATURE_DRIFT, share=0.3, most=0.2),)),
         because(Code.OUTSIDE_PRICE_BAND, price_quote=Decimal("101.50"), distance_frac=0.07, most_frac=0.05),
-        because(Code.CORRELATED_EXPOSURE, "USDT", together_quote=Decimal("12.50"), most_quote=3.0),
+        because(Code.CORRELATED_EXPOSURE_LIMIT, "USDT", asked_quote=Decimal("12.50"), most_quote=3.0),
     ],
 )
 def test_a_reason_survives_being_stored(reason: Reason) -> None:

@@ -89,6 +89,7 @@ def _money(money: MoneyStatus) -> str:
     return (
         f"[bold]{amount(money.equity)}[/bold] {money.currency}  today {signed(change, f'{change:+.2%}')}  "
         f"drawdown {money.drawdown_frac:.2%}  cash {amount(money.cash)}  exposed {amount(money.exposure)} ({share:.0%})"
+        + ("" if money.at_risk is None else f"  at risk {amount(money.at_risk)}")
     )
 
 

@@ -62,6 +62,10 @@ class Instrument(msgspec.Struct, frozen=True):
         """Whether less than nothing can be held."""
         return self.kind is InstrumentKind.PERPETUAL
 
+    def margin_frac(self, leverage: float) -> float:
+        """Quote currency that opening one unit of value takes, the taker's fee included."""
+        return (1 / leverage if self.can_short else 1.0) + self.taker_fee_frac
+
     @property
     def for_reducing(self) -> "Instrument":
         """As it limits orders that only reduce: on perpetuals they have no least value."""

@@ -103,7 +103,6 @@ class Code(StrEnum):
     EDGE_HOLDS = "edge_holds", "edge holds"
     EDGE_GONE = "edge_gone", "edge gone, waiting for the exits"
     EXTENDED = "extended", "extended by a horizon"
-    CORRELATED_EXPOSURE = "correlated_exposure", "correlated exposure {together_quote:.0f} > {most_quote:.0f} {about}"
     IMPACT = "impact", "impact {impact_bps:.1f}bp"
     BEYOND_BOOK = "beyond_book", "more than the book shows"
 
@@ -125,9 +124,12 @@ class Code(StrEnum):
         "stop_beyond_liquidation",
         "at leverage {leverage:g} a stop {stop_frac:.1%} away would come after the liquidation",
     )
+    CAP_ORDER = "cap_order", "order_notional"
     CAP_POSITION_NOTIONAL = "cap_position_notional", "position_notional"
+    CAP_POSITION_RISK = "cap_position_risk", "position_risk"
     CAP_PORTFOLIO_RISK = "cap_portfolio_risk", "portfolio_risk"
     CAP_EXPOSURE = "cap_exposure", "exposure"
+    CAP_CORRELATED = "cap_correlated", "correlated_exposure"
     CAP_FREE_BALANCE = "cap_free_balance", "free_balance"
     CAP_MAX_QUANTITY = "cap_max_quantity", "max_quantity"
     CAP_BOOK = "cap_book", "book_depth"
@@ -181,6 +183,18 @@ class Code(StrEnum):
     )
     NO_EQUITY = "no_equity", "equity {equity_quote} is not above 0"
     ORDER_LIMIT = "order_limit", "order {asked_quote:.2f} above the limit of {most_quote:.2f} {about}"
+    POSITION_NOTIONAL_LIMIT = (
+        "position_notional_limit",
+        "position of {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
+    )
+    POSITION_RISK_LIMIT = (
+        "position_risk_limit",
+        "position at risk with {asked_quote:.2f}, above the limit of {most_quote:.2f} {about}",
+    )
+    PORTFOLIO_RISK_LIMIT = (
+        "portfolio_risk_limit",
+        "portfolio at risk with {asked_quote:.2f}, above the limit of {most_quote:.2f} {about}",
+    )
     EXPOSURE_LIMIT = "exposure_limit", "exposure {asked_quote:.2f} above the limit of {most_quote:.2f} {about}"
     CORRELATED_EXPOSURE_LIMIT = (
         "correlated_exposure_limit",
@@ -188,7 +202,7 @@ class Code(StrEnum):
     )
     FREE_BALANCE_LIMIT = (
         "free_balance_limit",
-        "free balance {asked_quote:.2f} above the limit of {most_quote:.2f} {about}",
+        "free balance: {asked_quote:.2f} needed, {most_quote:.2f} {about} there",
     )
     SPOT_CANNOT_SHORT = "spot_cannot_short", "spot cannot short"
 

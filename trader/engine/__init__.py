@@ -11,7 +11,7 @@ order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for
 algorithms  runs execution algorithms
 control     people's commands
-guard       the breakers, and what the account is worth
+guard       the breakers; `worth` what the account is worth and committed to
 in_use      the model in use, and what its drift does to new positions
 
 Begin with `engine`, then `decide`.

@@ -64,14 +64,3 @@ def beyond_liquidation(desk: Desk, symbol: str, stop_frac: float) -> Reason | No
     if desk.settings.exchange.margin_mode != "isolated" or stop_frac * leverage < survived_frac:
         return None
     return because(Code.STOP_BEYOND_LIQUIDATION, leverage=leverage, stop_frac=stop_frac)
-
-
-def too_correlated(desk: Desk, symbol: str, notional_quote: float) -> Reason | None:
-    """More exposure than may move together, were `notional_quote` opened too."""
-    assert desk.state.guard.worth is not None
-    together = desk.correlated_quote(symbol, desk.opening()) + notional_quote
-    most = desk.settings.risk.correlated_exposure_frac * desk.state.guard.worth.equity
-    if together <= most:
-        return None
-    quote = desk.market(symbol).instrument.quote
-    return because(Code.CORRELATED_EXPOSURE, quote, together_quote=together, most_quote=most)

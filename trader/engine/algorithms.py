@@ -22,7 +22,8 @@ from trader.execution.algorithms import (
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.costs import execution_report
-from trader.execution.planner import most_that_fits, start
+from trader.execution.planner import start
+from trader.risk.review import fitting
 
 _PASSING = frozenset({Code.ORDER_WITHOUT_EVIDENCE, Code.TOO_MANY_ORDERS})
 """Refusals that are about the moment, not about the order."""
@@ -31,7 +32,16 @@ _MENDING = frozenset(
 )
 """Why trading reduces until data and account are there again. For anything else a person resumes, and by then what was
 decided is old."""
-_LIMITS = frozenset({Code.ORDER_LIMIT, Code.EXPOSURE_LIMIT, Code.CORRELATED_EXPOSURE_LIMIT, Code.FREE_BALANCE_LIMIT})
+_LIMITS = frozenset(
+    {
+        Code.POSITION_NOTIONAL_LIMIT,
+        Code.POSITION_RISK_LIMIT,
+        Code.PORTFOLIO_RISK_LIMIT,
+        Code.EXPOSURE_LIMIT,
+        Code.CORRELATED_EXPOSURE_LIMIT,
+        Code.FREE_BALANCE_LIMIT,
+    }
+)
 """Refusals that a smaller order does not meet."""
 
 
@@ -149,8 +159,17 @@ def _refused(desk: Desk, intent: OrderIntent, reasons: tuple[Reason, ...]) -> Ch
     codes = {reason.code for reason in reasons}
     if codes <= _PASSING:
         return ChildRefused(intent.client_id, reasons[0], passes=True)
-    fits = most_that_fits(intent, reasons, desk.market(intent.symbol).instrument) if codes <= _LIMITS else ZERO
+    fits = _most_that_fits(desk, intent) if codes <= _LIMITS else ZERO
     return ChildRefused(intent.client_id, reasons[0], fits=fits)
+
+
+def _most_that_fits(desk: Desk, intent: OrderIntent) -> Decimal:
+    """How much of `intent` (base) the caps leave room for; 0 where that is too little to be traded."""
+    market = desk.market(intent.symbol)
+    if market.book is None or intent.price is None:
+        return ZERO
+    fits = fitting(intent, market.book, desk.rooms_of(intent), market.instrument)
+    return ZERO if market.instrument.refusal(fits, intent.price) is not None else fits
 
 
 def _view(desk: Desk, symbol: str, purpose: Purpose) -> AlgorithmView:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.commitments import Commitments, Room
 from trader.domain.decisions import (
     CancelOrder,
     Decision,
@@ -17,14 +18,16 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
-from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose, Side
+from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
 from trader.engine.kept import kept
 from trader.engine.state import EngineState, Market
+from trader.engine.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
-from trader.risk.correlation import correlated_exposure
+from trader.portfolio.commitments import WHOLE
+from trader.risk.caps import positions_with, rooms
 from trader.risk.review import Refused, ReviewView, review
 from trader.strategy.base import Strategy
 
@@ -136,57 +139,29 @@ class Desk:
         """Value that one unit of free quote carries: 1 on spot."""
         return float(self.settings.exchange.leverage) if self.market(symbol).instrument.can_short else 1.0
 
-    def free_quote(self, currency: str, reserved: float | None = None) -> float:
-        """Quote currency that nothing held or under way needs; of a margined account the margin that is free.
+    def commitments(self, *, but: str = "") -> Commitments | None:
+        """What is held and under way now; see `commitments_now`."""
+        return commitments_now(self.state, self.settings, but=but)
 
-        `reserved`: what `reserved_quote` says, where the caller knows it.
-        """
-        state, tied = self.state, self.reserved_quote(currency) if reserved is None else reserved
-        for position in state.account.ledger.positions.values():
-            market = self.market(position.symbol)
-            if market.instrument.can_short and market.instrument.quote == currency:
-                quantity, entry = float(position.quantity), float(position.entry_price)
-                mid = market.mid or entry
-                tied += abs(quantity) * mid / self.leverage(position.symbol) - quantity * (mid - entry)
-        return float(state.account.ledger.total(currency)) - tied
-
-    def reserved_quote(self, currency: str) -> float:
-        """Quote currency that open, pending and unknown orders may still need: of a margined account their margin."""
-        reserved, markets, leverage = 0.0, self.state.markets, float(self.settings.exchange.leverage)
-        for order in self.state.orders.tracker.open_orders():
-            intent, instrument = order.intent, markets[order.symbol].instrument
-            can_short = instrument.can_short
-            needs = not intent.purpose.reduces if can_short else intent.side is Side.BUY
-            if needs and instrument.quote == currency:
-                price = float(intent.price or 0) or intent.reference_price
-                reserved += float(order.remaining) * price / (leverage if can_short else 1.0)
-        return reserved
-
-    def opening(self, *, but: str = "") -> dict[str, float]:
-        """Symbol -> value that entries under way may still add to the exposure (quote), the parent `but` left out."""
-        found: dict[str, float] = {}
-        for algorithm in self.state.orders.algorithms.values():
-            if not algorithm.purpose.reduces and algorithm.parent_id != but:
-                price = self.market(algorithm.symbol).mid or algorithm.arrival_mid
-                found[algorithm.symbol] = found.get(algorithm.symbol, 0.0) + float(algorithm.remaining) * price
-        return found
-
-    def correlated_quote(self, symbol: str, opening: Mapping[str, float]) -> float:
-        """Exposure in symbols that move with `symbol`, itself and entries under way (`opening`) included, quote."""
-        state = self.state
-        exposures = dict(opening)
-        for position in state.account.ledger.positions.values():
-            mid = self.market(position.symbol).mid or float(position.entry_price)
-            exposures[position.symbol] = exposures.get(position.symbol, 0.0) + abs(float(position.quantity)) * mid
-        return correlated_exposure(symbol, exposures, state.correlations, self.settings.risk.correlation_limit)
+    def rooms(self, symbol: str, stop_frac: float, committed: Commitments) -> tuple[Room, ...]:
+        """What every cap leaves to a position in `symbol` beside `committed`."""
+        settings = self.settings_of(symbol)
+        return rooms(
+            self.market(symbol).instrument,
+            stop_frac,
+            committed,
+            self.state.correlations,
+            leverage=self.leverage(symbol),
+            risk=settings.risk,
+            sizing=settings.sizing,
+        )
 
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
         """The parent order, or None once it has ended."""
         return self.state.orders.algorithms.get(parent_id)
 
     def _review_view(self, intent: OrderIntent) -> ReviewView:
-        state, opening = self.state, self.opening(but=intent.parent_id)
-        market, worth = self.market(intent.symbol), state.guard.worth
+        state, market = self.state, self.market(intent.symbol)
         minute_ago = self.now_ms - MINUTE_MS * state.speed
         while state.orders.submitted_ms and state.orders.submitted_ms[0] < minute_ago:
             state.orders.submitted_ms.popleft()
@@ -198,13 +173,14 @@ class Desk:
             ),
             ZERO,
         )
+        committed = None if intent.purpose.reduces else self.commitments(but=intent.parent_id)
         return ReviewView(
             now_ms=self.now_ms,
             instrument=market.instrument,
             book=market.book,
-            equity=worth.equity if worth is not None else 0.0,
-            exposure_quote=(worth.exposure if worth is not None else 0.0) + sum(opening.values()),
-            free_quote=self.free_quote(market.instrument.quote),
+            equity=committed.equity if committed is not None else 0.0,
+            rooms=self._rooms_of(intent, committed),
+            positions=positions_with(intent.symbol, committed) if committed is not None else 0,
             position_quantity=self.held(intent.symbol),
             trading_state=state.guard.breakers.trading_state,
             stream_is_live=market.stream is StreamState.LIVE,
@@ -212,9 +188,19 @@ class Desk:
             orders_last_minute=len(state.orders.submitted_ms),
             is_known_client_id=state.orders.tracker.is_known,
             open_reducing_quantity=reducing,
-            correlated_quote=self.correlated_quote(intent.symbol, opening),
-            leverage=self.leverage(intent.symbol),
         )
+
+    def rooms_of(self, intent: OrderIntent) -> tuple[Room, ...]:
+        """What the caps leave to one order of an entry, the rest of its parent order apart."""
+        return self._rooms_of(intent, self.commitments(but=intent.parent_id))
+
+    def _rooms_of(self, intent: OrderIntent, committed: Commitments | None) -> tuple[Room, ...]:
+        """With the stop that the entry was sized for, or with all of it at risk."""
+        if committed is None:
+            return ()
+        ticket = self.state.positions.tickets.get(intent.symbol)
+        is_its_own = ticket is not None and ticket.parent_id == intent.parent_id
+        return self.rooms(intent.symbol, ticket.stop_frac if ticket is not None and is_its_own else WHOLE, committed)
 
 
 def ref_of(order: Order) -> OrderRef:

@@ -9,8 +9,7 @@ from trader.domain.events import StreamState, Ticked
 from trader.domain.reasons import Reason
 from trader.domain.units import MINUTE_MS
 from trader.engine.desk import Desk
-from trader.engine.state import Worth
-from trader.portfolio.valuation import value
+from trader.engine.worth import worth_now
 from trader.risk import breakers
 from trader.risk.breakers import BreakerState, BreakerView
 
@@ -61,7 +60,7 @@ def revalue(desk: Desk) -> None:
     state = desk.state
     if not state.account.is_opened:
         return
-    worth = _worth(desk)
+    worth = worth_now(state)
     if worth is None:
         return
     state.guard.worth = worth
@@ -70,19 +69,6 @@ def revalue(desk: Desk) -> None:
     if snapshot is not None and desk.now_ms - state.guard.equity_recorded_ms >= _RECORD_EVERY_MS:
         state.guard.equity_recorded_ms = desk.now_ms
         desk.emit(RecordEquity(snapshot))
-
-
-def _worth(desk: Desk) -> Worth | None:
-    """The account at the prices of now; None while something held has none: it would look like a loss."""
-    state, ledger = desk.state, desk.state.account.ledger
-    instruments = {symbol: market.instrument for symbol, market in state.markets.items()}
-    prices = state.prices()
-    held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
-    if not held <= prices.keys():
-        return None
-    quote = next(iter(instruments.values())).quote
-    found = value(ledger.balances, ledger.positions, instruments, prices, quote, state.orders.tracker.unknown())
-    return Worth(desk.now_ms, found.worst_equity, found.cash, found.worst_exposure)
 
 
 def _set(desk: Desk, changed: BreakerState) -> None:

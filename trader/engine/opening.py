@@ -10,7 +10,7 @@ from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.domain.units import DAY_MS
 from trader.engine import algorithms, in_use
-from trader.engine.admission import beyond_liquidation, too_correlated
+from trader.engine.admission import beyond_liquidation
 from trader.engine.carrying import carry, too_dear
 from trader.engine.desk import Desk
 from trader.engine.exits import forget
@@ -18,8 +18,9 @@ from trader.engine.kept import EntryTicket
 from trader.engine.protection import protect
 from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.execution.planner import dearest_price
 from trader.market.quality import book_fault
-from trader.portfolio.valuation import open_risk_quote
+from trader.risk.caps import positions_with
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
 from trader.sizing.limits import Sized, SizingView, Unsized, size_position
 from trader.strategy.base import Strategy
@@ -56,8 +57,8 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     carried = carry(desk, opening.market, view.book, wanted, sized)
     if isinstance(carried, Unsized):
         return msgspec.structs.replace(record, reasons=(carried.reason,))
-    sized, dear = carried.sized, too_dear(desk, opening.market, view.book, wanted, carried, opening.funding_frac)
-    reason = dear or too_correlated(desk, view.symbol, sized.notional)
+    sized = carried.sized
+    reason = too_dear(desk, opening.market, view.book, wanted, carried, opening.funding_frac)
     if reason is not None:
         return msgspec.structs.replace(record, reasons=(reason,))
     ticket = EntryTicket(
@@ -131,39 +132,30 @@ def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
 
 
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
-    state, view, instrument = desk.state, opening.view, opening.market.instrument
-    if state.guard.worth is None:
+    view, instrument, committed = opening.view, opening.market.instrument, desk.commitments()
+    if committed is None:
         return Unsized(because(Code.EQUITY_UNKNOWN))
     liquidated = beyond_liquidation(desk, view.symbol, stop_frac)
     if liquidated is not None:
         return Unsized(liquidated)
-    under_way, reserved = desk.opening(), desk.reserved_quote(instrument.quote)
-    unplaced = sum(v / desk.leverage(s) for s, v in under_way.items()) - reserved
-    pending = [
-        (value, state.positions.tickets[s].stop_frac) for s, value in under_way.items() if s in state.positions.tickets
-    ]
     sizing = SizingView(
-        equity=state.guard.worth.equity,
-        free_quote=desk.free_quote(instrument.quote, reserved) - max(0.0, unplaced),
-        exposure_quote=state.guard.worth.exposure + sum(under_way.values()),
-        open_risk_quote=open_risk_quote(
-            state.positions.plans.values(), state.account.ledger.positions, pending=pending
-        ),
-        position_count=len(state.positions.plans) + len(state.positions.tickets.keys() - state.positions.plans.keys()),
+        equity=committed.equity,
+        exposure_quote=committed.notional,
+        rooms=desk.rooms(view.symbol, stop_frac, committed),
+        positions=positions_with(view.symbol, committed),
         price=_approval_price(desk, view, opening.wanted.side),
         stop_frac=stop_frac,
         atr_frac=view.context.atr_14 / view.context.close,
         shrink=_shrink(desk, opening),
-        leverage=desk.leverage(view.symbol),
     )
     rules = desk.settings_of(view.symbol).sizing
     return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, rules)
 
 
 def _approval_price(desk: Desk, view: View, side: Side) -> float:
-    """The worst price an entry may pay: what fits at it passes the review whatever algorithm sends it."""
-    through = desk.settings_of(view.symbol).execution.protected_market_frac
-    return view.book.ask * (1 + through) if side is Side.BUY else view.book.bid
+    """The price at which an entry is worth most: what fits at it passes the review whatever algorithm sends it."""
+    instrument = desk.market(view.symbol).instrument
+    return float(dearest_price(instrument, view.book, side, desk.settings_of(view.symbol).execution))
 
 
 # --- what becomes of it ---------------------------------------------------------------------------------------

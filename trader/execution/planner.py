@@ -1,15 +1,13 @@
 """Which algorithm carries a quantity to the market, and its first step."""
 
 import math
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from trader.config.execution import ExecutionSettings
-from trader.domain.instrument import ZERO, Instrument
+from trader.domain.instrument import Instrument
 from trader.domain.market import Book
-from trader.domain.orders import AlgorithmName, OrderIntent, Purpose, Side, Urgency
-from trader.domain.reasons import Reason
+from trader.domain.orders import AlgorithmName, Purpose, Side, Urgency
 from trader.domain.units import BPS
 from trader.execution.algorithms import (
     ALGORITHMS,
@@ -21,7 +19,6 @@ from trader.execution.algorithms import (
 )
 from trader.execution.impact import estimate_impact, opposite, walk
 
-_WITHIN = 1 - 1e-9  # what just fits in floats must not be over it by their rounding
 _SCALES = {Urgency.LOW: 0.5, Urgency.MEDIUM: 1.0, Urgency.HIGH: 2.0}  # what `execution.urgency` says it does
 
 
@@ -77,19 +74,6 @@ def dearest_price(instrument: Instrument, book: Book, side: Side, settings: Exec
     fixed = settings.algorithm
     chosen = [ALGORITHMS[fixed]] if isinstance(fixed, AlgorithmName) else list(ALGORITHMS.values())
     return max(algorithm.dearest_price(instrument, book, side, settings) for algorithm in chosen)
-
-
-def most_that_fits(intent: OrderIntent, reasons: Iterable[Reason], instrument: Instrument) -> Decimal:
-    """How much of `intent` (base) the limits in `reasons` leave room for; 0 where that is too little to be traded.
-
-    `reasons` are those of a review that found it too large: each says what was asked and what is the most.
-    """
-    if intent.price is None:
-        return ZERO
-    notional = float(intent.quantity * intent.price)
-    over = max(float(reason.numbers["asked_quote"]) - float(reason.numbers["most_quote"]) for reason in reasons)
-    fits = instrument.round_quantity(max(0.0, (notional - over) / float(intent.price) * _WITHIN))
-    return ZERO if instrument.refusal(fits, intent.price) is not None else fits
 
 
 def start(

@@ -1,23 +1,13 @@
-"""What the account is worth and what it stands to lose."""
+"""What the account is worth."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from trader.domain.account import Position
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.orders import Order, Side
-
-
-class Guarded(Protocol):
-    """What valuation reads of a position's plan."""
-
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def stop_price(self) -> float: ...
 
 
 class Valuation(msgspec.Struct, frozen=True):
@@ -60,27 +50,6 @@ def value(
 def position_value(position: Position, prices: Mapping[str, float]) -> float:
     """Signed value in quote; at entry price while no market price is known."""
     return float(position.quantity) * prices.get(position.symbol, float(position.entry_price))
-
-
-def open_risk_quote(
-    plans: Iterable[Guarded],
-    positions: Mapping[str, Position],
-    prices: Mapping[str, float] | None = None,
-    pending: Iterable[tuple[float, float]] = (),
-) -> float:
-    """What is lost if every stop is hit, in quote, >= 0: from entry, or from the market where `prices` has one.
-
-    A position without a plan risks its whole value. `pending`: (value still to be bought, stop distance / price) of
-    entries under way, so that several at once cannot pass the cap that each of them respects.
-    """
-    stops = {plan.symbol: plan.stop_price for plan in plans}
-    total = sum((max(0.0, notional) * stop_frac for notional, stop_frac in pending), 0.0)
-    for symbol, position in positions.items():
-        start = (prices or {}).get(symbol, float(position.entry_price))
-        stop = stops.get(symbol)
-        quantity = float(position.quantity)
-        total += abs(quantity) * start if stop is None else max(0.0, quantity * (start - stop))
-    return total
 
 
 def _held_value(

@@ -1,5 +1,6 @@
 """What may be sent, when a position is left, and when trading stops.
 
+caps         what every cap leaves to a new position: sizing cuts to it, the review refuses beyond it
 review       the one pre-trade review: it alone makes an `Approved`, and only an `Approved` can be sent
 stops        how far the stop is, and the plan that guards a position
 ladder       the rungs by which a position is left: one text for live plans and for labels

@@ -2,26 +2,37 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from trader.config.risk import RiskSettings
 from trader.config.sizing import SizingSettings
+from trader.domain.commitments import Room
 from trader.domain.decisions import TradingState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Book
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 
+_REFUSALS: Mapping[Code, Code] = {
+    Code.CAP_ORDER: Code.ORDER_LIMIT,
+    Code.CAP_POSITION_NOTIONAL: Code.POSITION_NOTIONAL_LIMIT,
+    Code.CAP_POSITION_RISK: Code.POSITION_RISK_LIMIT,
+    Code.CAP_PORTFOLIO_RISK: Code.PORTFOLIO_RISK_LIMIT,
+    Code.CAP_EXPOSURE: Code.EXPOSURE_LIMIT,
+    Code.CAP_CORRELATED: Code.CORRELATED_EXPOSURE_LIMIT,
+    Code.CAP_FREE_BALANCE: Code.FREE_BALANCE_LIMIT,
+}
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
 
 class ReviewView(msgspec.Struct, frozen=True):
     """What the review must know of the moment. Amounts in quote unless named otherwise.
 
-    `exposure_quote` and `correlated_quote` count open entry orders and unknown orders at their worst.
+    `rooms`: what each cap leaves to this order, which `rooms` does not hold itself. `positions`: how many there are
+    with this one. Both are of an entry; what only reduces is not asked for them.
     `open_reducing_quantity`: what other live orders that reduce this position could still fill, the resting
     protective stop left out (base).
     """
@@ -30,8 +41,6 @@ class ReviewView(msgspec.Struct, frozen=True):
     instrument: Instrument
     book: Book | None
     equity: float
-    exposure_quote: float
-    free_quote: float
     position_quantity: Decimal  # signed, base
     trading_state: TradingState
     stream_is_live: bool
@@ -39,8 +48,8 @@ class ReviewView(msgspec.Struct, frozen=True):
     orders_last_minute: int
     is_known_client_id: Callable[[str], bool]
     open_reducing_quantity: Decimal = ZERO
-    correlated_quote: float = 0.0  # |exposure| in symbols correlated with this one, itself included
-    leverage: float = 1.0
+    rooms: tuple[Room, ...] = ()
+    positions: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -64,6 +73,22 @@ def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing
         reasons += _price_reasons(intent, view, settings)
         reasons += _amount_reasons(intent, view, settings, sizing)
     return Refused(intent, tuple(reasons)) if reasons else Approved(intent, view.now_ms)
+
+
+def approval_price(intent: OrderIntent, book: Book) -> float:
+    """The worst price `intent` is reviewed at: its own, or for a market order the touch it takes, quote."""
+    if intent.price is not None:
+        return float(intent.price)
+    return book.ask if intent.side is Side.BUY else book.bid
+
+
+def fitting(intent: OrderIntent, book: Book, rooms: Iterable[Room], instrument: Instrument) -> Decimal:
+    """The part of `intent` that fits into all of `rooms` at its approval price, on the step (base)."""
+    left = min((room.left for room in rooms), default=math.inf)
+    price = approval_price(intent, book)
+    if float(intent.quantity) * price <= left:
+        return intent.quantity
+    return instrument.round_quantity(left / price)
 
 
 def _malformed(intent: OrderIntent, view: ReviewView) -> list[Reason]:
@@ -145,23 +170,15 @@ def _amount_reasons(
         return []  # refused already
     if not (math.isfinite(view.equity) and view.equity > 0):
         return [because(Code.NO_EQUITY, equity_quote=view.equity)]
-    price = float(intent.price) if intent.price is not None else view.book.mid
-    notional = float(intent.quantity) * price
-    limits = [
-        (Code.ORDER_LIMIT, notional, settings.max_order_notional_frac * view.equity),
-        (Code.EXPOSURE_LIMIT, view.exposure_quote + notional, sizing.exposure_limit_frac * view.equity),
-        (
-            Code.CORRELATED_EXPOSURE_LIMIT,
-            view.correlated_quote + notional,
-            settings.correlated_exposure_frac * view.equity,
-        ),
-        (Code.FREE_BALANCE_LIMIT, notional, view.free_quote * view.leverage),
-    ]
+    notional = float(intent.quantity) * approval_price(intent, view.book)
+    quote = view.instrument.quote
     reasons = [
-        because(code, view.instrument.quote, asked_quote=asked, most_quote=most)
-        for code, asked, most in limits
-        if not asked <= most
+        because(_REFUSALS[room.code], quote, asked_quote=room.asked(notional), most_quote=room.most)
+        for room in (Room(Code.CAP_ORDER, 0.0, settings.max_order_notional_frac * view.equity), *view.rooms)
+        if not room.fits(notional)
     ]
+    if view.positions > sizing.max_positions:
+        reasons.append(because(Code.TOO_MANY_POSITIONS, positions=view.positions - 1, most=sizing.max_positions))
     if intent.side is Side.SELL and not view.instrument.can_short:
         reasons.append(because(Code.SPOT_CANNOT_SHORT))
     return reasons

@@ -6,34 +6,27 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.sizing import SizingSettings
+from trader.domain.commitments import Room
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
 from trader.sizing.rules import Bet, Wish, wanted_risk
 
-# The portfolio's risk never exceeds this share of equity, whatever is configured.
-HARD_PORTFOLIO_RISK_FRAC = 0.20
-
-# An exchange reserves the limit price, which lies beyond the touch, so the last half percent is not spendable.
-_SPENDABLE = 0.995
-
 
 class SizingView(msgspec.Struct, frozen=True):
     """What sizing must know. Amounts in quote, from the ledger, unknown orders counted at their worst.
 
-    `price`: the touch the entry would pay, > 0. `stop_frac`: |price - stop| / price, > 0.
+    `price`: the worst the entry may pay, > 0. `stop_frac`: |price - stop| / price, > 0. `rooms`: what every cap leaves.
     """
 
     equity: float
-    free_quote: float
-    exposure_quote: float  # sum of |position value|
-    open_risk_quote: float  # what all open positions lose if every stop is hit
-    position_count: int
+    exposure_quote: float  # sum of |position value|, entries under way included
+    rooms: tuple[Room, ...]
+    positions: int  # how many there are with this one
     price: float
     stop_frac: float
     atr_frac: float  # ATR / price
-    leverage: float = 1.0
     shrink: float = 1.0  # share of the usual size, 0..1, whatever cap decided it
 
 
@@ -68,7 +61,7 @@ def size_position(
     if isinstance(risk_frac, Reason):
         return Unsized(risk_frac)
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
-    quantity, limits = _capped(wanted, view, instrument, settings)
+    quantity, limits = _capped(wanted, view, instrument)
     return _rounded(wish, quantity * view.shrink, limits, view, instrument)
 
 
@@ -79,30 +72,19 @@ def _blocked(view: SizingView, settings: SizingSettings) -> Reason | None:
         return because(Code.PRICE_OR_STOP_UNUSABLE, price_quote=view.price, stop_frac=view.stop_frac)
     if not (view.atr_frac >= 0 and math.isfinite(view.atr_frac)):
         return because(Code.ATR_UNAVAILABLE, atr_frac=view.atr_frac)
-    if view.position_count >= settings.max_positions:
-        return because(Code.TOO_MANY_POSITIONS, positions=view.position_count, most=settings.max_positions)
+    if view.positions > settings.max_positions:
+        return because(Code.TOO_MANY_POSITIONS, positions=view.positions - 1, most=settings.max_positions)
     return None
 
 
-def _capped(
-    wanted: float, view: SizingView, instrument: Instrument, settings: SizingSettings
-) -> tuple[float, tuple[Reason, ...]]:
+def _capped(wanted: float, view: SizingView, instrument: Instrument) -> tuple[float, tuple[Reason, ...]]:
     """(`wanted` (base) under every cap, the caps that lowered it, in the order applied)."""
-    risk_cap_frac = min(settings.portfolio_risk_frac, HARD_PORTFOLIO_RISK_FRAC)
-    risk_left = risk_cap_frac * view.equity - max(0.0, view.open_risk_quote)
-    fee = instrument.taker_fee_frac
-    caps_quote = {
-        Code.CAP_POSITION_NOTIONAL: settings.position_notional_cap_frac * view.equity,
-        Code.CAP_PORTFOLIO_RISK: risk_left / view.stop_frac,
-        Code.CAP_EXPOSURE: settings.exposure_limit_frac * view.equity - view.exposure_quote,
-        Code.CAP_FREE_BALANCE: view.free_quote * view.leverage * _SPENDABLE / (1 + fee),
-    }
     quantity, limits = wanted, []
-    for code, cap_quote in caps_quote.items():
-        cap = max(0.0, cap_quote) / view.price
-        if cap < quantity:
+    for room in view.rooms:
+        cap = room.left / view.price
+        if not quantity <= cap:
             quantity = cap
-            limits.append(because(code))
+            limits.append(because(room.code, used_quote=room.used, most_quote=room.most))
     if instrument.max_quantity and quantity > float(instrument.max_quantity):
         limits.append(because(Code.CAP_MAX_QUANTITY))
     return quantity, tuple(limits)

@@ -246,13 +246,13 @@ def test_a_pushed_balance_is_looked_at_once_nothing_is_under_way() -> None:
     scene = a_scene()
     scene.forecast()
     [entry] = sent(scene.seen)
-    told_ = BalancesReported(balances=(Balance("BTC", Decimal("24.92273")),), is_complete=False)
+    told_ = BalancesReported(balances=(Balance("BTC", Decimal("24.91651")),), is_complete=False)
     assert scene.hear(told_) == []
     scene.oblige()
     assert asked_for(scene.tick()) == []
     scene.hear(BalancesReported(balances=(Balance("BTC", Decimal(24)),), is_complete=False))
     assert "a balance changed without a fill of ours" in asked_for(scene.seen)
-    assert entry.quantity == Decimal("24.92273")
+    assert entry.quantity == Decimal("24.91651")
 
 
 # --- payments ---------------------------------------------------------------------------------------------

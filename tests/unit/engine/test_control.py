@@ -22,6 +22,7 @@ from trader.domain.decisions import (
 from trader.domain.errors import InvariantBroken
 from trader.domain.events import AccountUnreachable, CommandName, ModelChanged, OutcomeLost, StreamState
 from trader.domain.orders import OrderStatus, Purpose
+from trader.domain.reasons import Code
 from trader.domain.signals import Verdict
 from trader.service.control.snapshot import snapshot
 from trader.service.control.status import MoneyStatus
@@ -531,30 +532,33 @@ WAVE = [100 + 3 * math.sin(i) for i in range(41)]
 OTHER = [100 + 3 * math.sin(2.7 * i + 1) for i in range(41)]
 
 
-def entered_both(scene: Scene, first: str, second: str) -> Verdict:
+def capped_together(scene: Scene, first: str, second: str) -> bool:
+    """Whether the second entry is cut to what the first one leaves of 49 %, or not at all."""
     scene.enter(symbol=f"{first}/USDT")
-    return scene.forecast(symbol=f"{second}/USDT").verdict
+    record = scene.forecast(symbol=f"{second}/USDT")
+    assert record.verdict is Verdict.ENTER
+    return Code.CAP_CORRELATED in [reason.code for reason in record.reasons]
 
 
 def test_coins_that_were_seen_to_move_together_are_capped_together() -> None:
     together = with_candles(("XRP", "ADA"), {"XRP": WAVE, "ADA": [2 * close for close in WAVE]})
-    assert entered_both(together, "XRP", "ADA") is Verdict.SKIP
+    assert capped_together(together, "XRP", "ADA")
     apart = with_candles(("XRP", "ADA"), {"XRP": WAVE, "ADA": OTHER})
-    assert entered_both(apart, "XRP", "ADA") is Verdict.ENTER
+    assert not capped_together(apart, "XRP", "ADA")
 
 
 def test_what_is_measured_counts_more_than_the_usual_groups() -> None:
     """BTC and ETH are one group unless they were seen to move apart."""
     apart = with_candles(("BTC", "ETH"), {"BTC": WAVE, "ETH": OTHER})
-    assert entered_both(apart, "BTC", "ETH") is Verdict.ENTER
+    assert not capped_together(apart, "BTC", "ETH")
     unseen = with_candles(("BTC", "ETH"), {"BTC": WAVE[:30], "ETH": OTHER[:30]})  # 29 returns are too few
-    assert entered_both(unseen, "BTC", "ETH") is Verdict.SKIP
+    assert capped_together(unseen, "BTC", "ETH")
 
 
 def test_only_the_newest_candles_count() -> None:
     """For 40 candles they have moved together, before that apart."""
     scene = with_candles(("XRP", "ADA"), {"XRP": WAVE + WAVE, "ADA": OTHER + [2 * close for close in WAVE]})
-    assert entered_both(scene, "XRP", "ADA") is Verdict.SKIP
+    assert capped_together(scene, "XRP", "ADA")
 
 
 def test_it_does_not_matter_whose_candle_comes_first() -> None:
@@ -567,7 +571,7 @@ def test_it_does_not_matter_whose_candle_comes_first() -> None:
         scene.candle(close, "ADA/USDT")
     for symbol in scene.instruments:
         scene.price(100.0, symbol)
-    assert entered_both(scene, "XRP", "ADA") is Verdict.SKIP
+    assert capped_together(scene, "XRP", "ADA")
 
 
 # --- the rate of orders -----------------------------------------------------------------------------------

@@ -16,7 +16,13 @@ from trader.domain.signals import HealthAction, MarketContext, ModelHealth, Regi
 WIDE = a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=10.0)
 WIDE_PEAK = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=10.0)
 BUY_PRICE = 100.01 * 1.003  # the worst a protected market order may pay: sizes fit at it
-SELL_PRICE = 99.99
+SELL_PRICE = 100.04  # what a limit order asks: 99.99 x 1.0005, up to the tick
+FEE = 0.001  # comes off the equity that a cap is a share of
+
+
+def capped(share: float, price: float = BUY_PRICE, *, equity: float = 10_000.0, used: float = 0.0) -> float:
+    """The quantity at which `used` and its value are `share` of the equity that its fee leaves."""
+    return (share * equity - used) / (price * (1 + share * FEE))
 
 
 def risked(win: float, *, regime_multiplier: float = 1.0, by_exposure: float = 1.0) -> float:
@@ -32,7 +38,7 @@ def test_a_dip_in_a_quiet_range_is_bought() -> None:
     assert record.verdict is Verdict.ENTER
     assert told(record) == ("bollinger_extreme", "rsi_extreme", "position_notional", "impact 0.0bp")
     assert (record.side, record.algorithm, record.parent_id) == (Side.BUY, "market", record.decision_id)
-    assert float(quantity(record)) == pytest.approx(0.25 * 10_000 / BUY_PRICE, abs=1e-5)
+    assert float(quantity(record)) == pytest.approx(capped(0.25), abs=1e-5)
     assert (record.regime, record.prediction, record.win_probability) == (Regime.RANGE_BOUND, 0.02, 0.7)
     assert (record.symbol, record.model_id, record.feature_hash) == (SYMBOL, "model-1", "hash")
     assert (record.ts_ms, record.candle_open_ms) == (NOW_MS, NOW_MS - MINUTE_MS)
@@ -44,7 +50,7 @@ def test_a_peak_is_sold_where_one_can_be_short() -> None:
     record = a_scene(perpetual=True).forecast(-0.02)
     assert (record.verdict, record.side) == (Verdict.ENTER, Side.SELL)
     assert told(record) == ("bollinger_extreme", "rsi_extreme", "position_notional", "impact 0.0bp")
-    assert float(quantity(record)) == pytest.approx(0.25 * 10_000 / SELL_PRICE, abs=1e-3)
+    assert float(quantity(record)) == pytest.approx(2_500 / SELL_PRICE / (1 + 0.25 * 0.0005), abs=1e-3)
     assert record.edge_bps == pytest.approx(200.0)  # for the side it trades
 
 
@@ -108,10 +114,12 @@ def test_each_regime_has_its_confirmations_its_stop_and_its_size(
     """A Kelly bet of 0.4 % of equity, so that no cap decides the size."""
     scene = a_scene({"sizing": {"cap_frac": 0.004, "floor_frac": 0.004, "position_notional_cap_frac": 5.0}})
     record = scene.forecast(context=context)
-    assert (record.regime, told(record)) == (regime, (*confirmed, "impact 0.0bp"))
     by_volatility = 1 / (1 + 10 * 0.1 / context.close)
-    risk_frac = min(0.004, 0.004 * by_volatility * multiplier)
-    expected = risk_frac * 10_000 / (BUY_PRICE * stop_frac)
+    wanted_frac = 0.004 * by_volatility * multiplier
+    is_capped = wanted_frac > 0.004
+    limits = ("position_risk",) if is_capped else ()
+    assert (record.regime, told(record)) == (regime, (*confirmed, *limits, "impact 0.0bp"))
+    expected = min(0.004, wanted_frac) * 10_000 / (BUY_PRICE * (stop_frac + is_capped * 0.004 * FEE))
     assert float(quantity(record)) == pytest.approx(expected, abs=2e-5)
     scene.oblige()
     assert scene.plan().regime is regime
@@ -265,7 +273,7 @@ def test_a_drifted_model_trades_half_the_size_and_says_why() -> None:
     moved = because(Code.FEATURE_DRIFT, share=0.21, most=0.2)
     scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.SHRINK, (moved,))))
     record = scene.forecast()
-    assert float(quantity(record)) == pytest.approx(0.125 * 10_000 / BUY_PRICE, abs=1e-5)
+    assert float(quantity(record)) == pytest.approx(capped(0.25) / 2, abs=1e-5)
     assert told(record)[2:] == ("position_notional", "half size: feature_drift 21%>20%", "impact 0.0bp")
 
 
@@ -311,11 +319,11 @@ def test_all_stops_together_risk_at_most_the_portfolios_share(is_filled: bool) -
         scene.oblige()
         scene.tick()
     stop_price = scene.plan("BTC/USDT").stop_price if is_filled else 0.0
-    price = 100.01 - stop_price if is_filled else 100.0 * 0.2  # what is still to be bought counts at the mid
+    price = 100.0 - stop_price if is_filled else 100.0 * 0.2  # both from the price of now
     left = 0.06 * scene.equity.equity - float(quantity(first)) * price
     record = scene.forecast(symbol="XRP/USDT", context=WIDE)
     assert told(record)[2] == "portfolio_risk"
-    assert float(quantity(record)) == pytest.approx(left / 0.2 / BUY_PRICE, abs=2e-5)
+    assert float(quantity(record)) == pytest.approx(left / (0.2 + 0.06 * FEE) / BUY_PRICE, abs=2e-5)
 
 
 def test_the_portfolios_risk_is_capped_at_a_fifth_whatever_is_configured() -> None:
@@ -332,16 +340,16 @@ def test_the_portfolios_risk_is_capped_at_a_fifth_whatever_is_configured() -> No
     )
     record = scene.forecast(win=0.99, context=a_context(rsi_14=29.0, bb_position=0.02, hist_vol_20=0.3, atr_14=20.0))
     assert told(record)[2] == "portfolio_risk"
-    assert float(quantity(record)) == pytest.approx(0.20 / 0.4 * 10_000 / BUY_PRICE, abs=2e-5)
+    assert float(quantity(record)) == pytest.approx(2_000 / (0.4 + 0.2 * FEE) / BUY_PRICE, abs=2e-5)
 
 
 def test_exposure_ends_at_its_limit() -> None:
     scene = a_scene({"sizing": {"exposure_limit_frac": 0.4}}, instruments=coins("BTC", "XRP"))
     scene.enter(symbol="BTC/USDT")
-    left = 0.4 * scene.equity.equity - float(scene.held("BTC/USDT")) * 100.0
+    equity, held = scene.equity.equity, float(scene.held("BTC/USDT")) * 100.0
     record = scene.forecast(symbol="XRP/USDT")
     assert told(record)[2:4] == ("position_notional", "exposure")
-    assert float(quantity(record)) == pytest.approx(left / BUY_PRICE, abs=2e-5)
+    assert float(quantity(record)) == pytest.approx(capped(0.4, equity=equity, used=held), abs=2e-5)
 
 
 def free_cash(*, is_filled: bool) -> tuple[float, tuple[str, ...], float]:
@@ -357,7 +365,7 @@ def free_cash(*, is_filled: bool) -> tuple[float, tuple[str, ...], float]:
     if is_filled:
         scene.oblige()
         scene.tick()
-    reserved = float(quantity(first)) * 100.31  # at its limit, until it has traded
+    reserved = float(quantity(first)) * 100.0 * 1.001  # at the price of now, and its fee
     free = float(scene.cash()) if is_filled else 10_000 - reserved
     record = scene.forecast(symbol="XRP/USDT")
     return float(quantity(record)), told(record), free
@@ -385,8 +393,8 @@ def test_cash_of_a_sliced_entry_is_spoken_for_before_its_slices_are_sent() -> No
     assert slice_.quantity * 9 < quantity(first)
     record = scene.forecast(symbol="XRP/USDT")
     assert told(record)[2:4] == ("position_notional", "free_balance")
-    free = 10_000 - float(quantity(first)) * 100.0
-    assert float(quantity(record)) == pytest.approx(free * 0.995 / 1.001 / BUY_PRICE, abs=1e-3)
+    free = 10_000 - float(quantity(first)) * 100.0 * 1.001
+    assert float(quantity(record)) == pytest.approx(free * 0.995 / 1.001 / 100.01, abs=1e-3)  # slices take the touch
 
 
 @pytest.mark.parametrize("leverage", [1, 3])
@@ -402,19 +410,22 @@ def test_margin_carries_a_multiple(leverage: int) -> None:
         quote="1000",
     )
     record = scene.forecast(-0.02)
-    asked = leverage * 0.995 / 1.0005
-    if leverage == 3:  # a whole equity in one group is refused before
-        assert told(record) == (f"correlated exposure {asked * 1000:.0f} > 1000 USDT",)
+    asked = 0.995 / (1 / leverage + 0.0005)
+    if leverage == 3:  # one group may be worth the whole equity, whatever carries it
+        assert told(record)[3:5] == ("correlated_exposure", "impact 0.0bp")
+        asked = 1 / 1.0005
     else:
-        assert told(record)[2:4] == ("position_notional", "free_balance")
-        assert float(quantity(record)) == pytest.approx(asked * 1000 / SELL_PRICE, abs=2e-3)
+        assert told(record)[3:5] == ("correlated_exposure", "free_balance")
+    assert float(quantity(record)) == pytest.approx(asked * 1000 / SELL_PRICE, abs=2e-3)
 
 
-def test_a_short_is_sized_at_the_bid_and_a_long_at_the_worst_ask() -> None:
+def test_a_short_is_sized_at_what_a_limit_order_asks_and_a_long_at_the_worst_ask() -> None:
     scene = a_scene({"execution": {"protected_market_frac": 0.01}}, perpetual=True)
-    assert float(quantity(scene.forecast(-0.02))) == pytest.approx(2_500 / 99.99, abs=1e-3)
+    assert float(quantity(scene.forecast(-0.02))) == pytest.approx(2_500 / SELL_PRICE / (1 + 0.25 * 0.0005), abs=1e-3)
     scene = a_scene({"execution": {"protected_market_frac": 0.01}}, perpetual=True)
-    assert float(quantity(scene.forecast(0.02))) == pytest.approx(2_500 / (100.01 * 1.01), abs=1e-3)
+    assert float(quantity(scene.forecast(0.02))) == pytest.approx(
+        2_500 / (100.01 * 1.01) / (1 + 0.25 * 0.0005), abs=1e-3
+    )
 
 
 def test_the_wide_short_risks_what_the_wide_long_does() -> None:

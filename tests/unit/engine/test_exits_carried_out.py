@@ -118,7 +118,7 @@ def test_slices_follow_each_other_every_half_minute_and_end_with_everything() ->
         if len(sent(scene.seen, Purpose.EXIT)) > count:
             times.append(scene.now_ms)
     exits = sent(scene.seen, Purpose.EXIT)
-    parts = [Decimal("8.30757"), Decimal("8.30758"), Decimal("8.30758")]
+    parts = [Decimal("8.30550"), Decimal("8.30550"), Decimal("8.30551")]
     assert [order.quantity for order in exits] == parts
     assert sum(parts) == held
     assert [time - began for time in times] == [0, 30_000, 60_000]

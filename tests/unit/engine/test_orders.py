@@ -226,7 +226,7 @@ def test_an_ended_order_that_owes_fills_is_asked_for_them_once_each_time_it_is_t
 @pytest.mark.parametrize(
     ("risk", "text"),
     [
-        ({"max_order_notional_frac": 0.2}, "order 2500.00 above the limit of 2000.00 USDT"),
+        ({"max_order_notional_frac": 0.2}, "order 2499.38 above the limit of 2000.00 USDT"),
         ({"price_band_frac": 0.002}, "price 100.31 is 0.3% from the market, at most 0.2%"),
     ],
 )

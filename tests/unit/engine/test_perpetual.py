@@ -11,6 +11,7 @@ from trader.domain.account import PaymentKind
 from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, RequestReconcile, SubmitOrder
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Purpose, Side
+from trader.engine.worth import commitments_now
 from trader.simulation.sim_orders import OrderChanged, SimEvent
 
 HOUR_MS = 3_600_000
@@ -200,13 +201,16 @@ def test_a_restart_goes_on_with_a_short_and_its_stop() -> None:
 
 def test_what_a_position_may_cost_is_its_margin() -> None:
     harness = a_harness(exchange={"market": "perpetual", "leverage": 5})
-    desk = harness.engine._desk  # noqa: SLF001 - a number that no decision states
-    assert desk.free_quote("USDT") == 10_000
+    state, settings = harness.engine.state, harness.settings
+    before = commitments_now(state, settings)
+    assert before is not None
+    assert before.free == 10_000
     harness.forecast(-0.02)
-    state = harness.engine.state
     value = float(-harness.held) * 100
     fees = 10_000 - float(state.account.ledger.total("USDT"))
-    assert desk.free_quote("USDT") == pytest.approx(10_000 - fees - value / 5, rel=1e-3)
+    after = commitments_now(state, settings)
+    assert after is not None
+    assert after.free == pytest.approx(10_000 - fees - value / 5, rel=1e-3)
 
 
 def test_a_withdrawal_is_named_and_stops_no_trading() -> None:

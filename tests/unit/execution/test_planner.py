@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kit.builders import a_book, an_instrument, an_intent
+from tests.kit.builders import a_book, an_instrument
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.orders import AlgorithmName, OrderStatus, Purpose, Side, Urgency
 from trader.domain.reasons import Code, Reason, because
 from trader.execution.client_ids import client_id_for, parent_id_for
-from trader.execution.planner import choose_algorithm, dearest_price, most_that_fits
+from trader.execution.planner import choose_algorithm, dearest_price
 
 # 10 base per level, 0.1 apart from 100: 20 base average 100.05 (5 bp), 60 base 100.25 (25 bp), 150: 100.7 (70 bp)
 BOOK = a_book(bid=99.9, ask=100.0, tick=0.1, size=10.0)
@@ -88,19 +88,6 @@ def test_no_order_is_sent_above_the_dearest_price(algorithm: str, side: Side, sp
 
 def over(code: Code, asked: float, most: float) -> Reason:
     return because(code, "USDT", asked_quote=asked, most_quote=most)
-
-
-def test_the_most_that_fits_is_what_the_tightest_limit_leaves() -> None:
-    """10 at 100 = 1000; the exposure is 150 over, the order 100: 850 fit."""
-    intent = an_intent(quantity="10")
-    reasons = [over(Code.EXPOSURE_LIMIT, 9_150, 9_000), over(Code.ORDER_LIMIT, 1_000, 900)]
-    fits = most_that_fits(intent, reasons, an_instrument())
-    assert Decimal("8.4999") < fits <= Decimal("8.5")
-
-
-@pytest.mark.parametrize(("asked", "most"), [(1_000, 4), (9_000, 7_000), (9_000, -1)])
-def test_what_is_too_little_to_be_traded_does_not_fit(asked: float, most: float) -> None:
-    assert most_that_fits(an_intent(quantity="10"), [over(Code.EXPOSURE_LIMIT, asked, most)], an_instrument()) == 0
 
 
 def test_a_fixed_algorithm_overrides_but_exits_take_the_market() -> None:

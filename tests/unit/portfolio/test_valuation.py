@@ -5,10 +5,9 @@ from decimal import Decimal
 import pytest
 
 from tests.kit.builders import NOW_MS, a_perpetual, an_instrument, an_intent, an_order
-from tests.unit.risk.test_stops import a_plan
 from trader.domain.account import Position
 from trader.domain.orders import OrderStatus, Purpose, Side
-from trader.portfolio import open_risk_quote, value
+from trader.portfolio import value
 
 SPOT, PERPETUAL = an_instrument(), a_perpetual()
 INSTRUMENTS = {SPOT.symbol: SPOT, PERPETUAL.symbol: PERPETUAL}
@@ -63,22 +62,3 @@ def test_an_unknown_exit_adds_no_exposure() -> None:
     worth = value({"USDT": D(0)}, {}, INSTRUMENTS, {SPOT.symbol: 100.0}, "USDT", [exit_order])
     assert worth.worst_exposure == 0.0
     assert worth.worst_equity == pytest.approx(-0.5 - 0.5 * 99 * 0.001)
-
-
-def test_open_risk_is_the_way_to_the_stop() -> None:
-    plan = a_plan(stop=0.05)
-    assert open_risk_quote([plan], {SPOT.symbol: LONG}) == pytest.approx(10.0)
-    assert open_risk_quote([plan], {SPOT.symbol: LONG}, {SPOT.symbol: 110.0}) == pytest.approx(30.0)
-    assert open_risk_quote([plan], {SPOT.symbol: LONG}, {SPOT.symbol: 90.0}) == 0.0
-    assert open_risk_quote([], {}) == 0.0
-
-
-def test_a_position_without_a_stop_risks_everything() -> None:
-    assert open_risk_quote([], {SPOT.symbol: LONG, PERPETUAL.symbol: SHORT}) == pytest.approx(400.0)
-
-
-def test_entries_under_way_are_at_risk_already() -> None:
-    pending = [(1_000.0, 0.02), (500.0, 0.04)]
-    assert open_risk_quote([a_plan(stop=0.05)], {SPOT.symbol: LONG}, pending=pending) == pytest.approx(50.0)
-    bought = [(0.0, 0.02), (-10.0, 0.02)]  # nothing is left to buy, or more was bought than was wanted
-    assert open_risk_quote([], {}, pending=bought) == 0.0

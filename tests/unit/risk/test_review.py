@@ -12,9 +12,11 @@ import trader
 from tests.kit.builders import NOW_MS, a_book, a_perpetual, an_instrument, an_intent
 from trader.config.risk import RiskSettings
 from trader.config.sizing import SizingSettings
+from trader.domain.commitments import Room
 from trader.domain.decisions import TradingState
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
-from trader.risk.review import Refused, ReviewView, review
+from trader.domain.reasons import Code
+from trader.risk.review import Refused, ReviewView, fitting, review
 
 RISK, SIZING = RiskSettings(), SizingSettings()
 VIEW = ReviewView(
@@ -22,8 +24,8 @@ VIEW = ReviewView(
     instrument=an_instrument(),
     book=a_book(),
     equity=10_000.0,
-    exposure_quote=0.0,
-    free_quote=10_000.0,
+    rooms=(Room(Code.CAP_EXPOSURE, 0.0, 9_000.0),),
+    positions=1,
     position_quantity=Decimal(0),
     trading_state=TradingState.ACTIVE,
     stream_is_live=True,
@@ -35,13 +37,12 @@ VIEW = ReviewView(
 STORM: dict[str, Any] = {
     "book": None,
     "equity": -5.0,
-    "exposure_quote": 1e9,
-    "free_quote": 0.0,
+    "rooms": (Room(Code.CAP_EXPOSURE, 1e9, 0.0), Room(Code.CAP_FREE_BALANCE, 0.0, 0.0)),
+    "positions": 100,
     "trading_state": TradingState.HALTED,
     "stream_is_live": False,
     "unknown_in_symbol": True,
     "orders_last_minute": 10_000,
-    "correlated_quote": 1e9,
 }
 LONG = {"position_quantity": Decimal(2)}
 
@@ -87,21 +88,66 @@ def test_a_sound_entry_is_approved_unchanged() -> None:
         ({"book": None}, "there is no book to price against"),
         ({"equity": 0.0}, "equity 0.0 is not above 0"),
         ({"equity": float("nan")}, "equity nan is not above 0"),
-        ({"exposure_quote": 8_950.0}, "exposure 9050.00 above the limit of 9000.00 USDT"),
-        ({"correlated_quote": 4_950.0}, "correlated exposure 5050.00 above the limit of 5000.00 USDT"),
-        ({"free_quote": 99.0}, "free balance 100.00 above the limit of 99.00 USDT"),
-        ({"exposure_quote": float("nan")}, "exposure nan above the limit of 9000.00 USDT"),
+        ({"equity": 199.0}, "order 100.00 above the limit of 99.50 USDT"),
+        (
+            {"rooms": (Room(Code.CAP_POSITION_NOTIONAL, 50.0, 149.0),)},
+            "position of 150.00 above the limit of 149.00 USDT",
+        ),
+        (
+            {"rooms": (Room(Code.CAP_POSITION_RISK, 1.0, 5.9, 0.05),)},
+            "position at risk with 6.00, above the limit of 5.90 USDT",
+        ),
+        (
+            {"rooms": (Room(Code.CAP_PORTFOLIO_RISK, 1.0, 5.9, 0.05),)},
+            "portfolio at risk with 6.00, above the limit of 5.90 USDT",
+        ),
+        ({"rooms": (Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0),)}, "exposure 9050.00 above the limit of 9000.00 USDT"),
+        (
+            {"rooms": (Room(Code.CAP_CORRELATED, 4_950.0, 5_000.0),)},
+            "correlated exposure 5050.00 above the limit of 5000.00 USDT",
+        ),
+        ({"rooms": (Room(Code.CAP_FREE_BALANCE, 0.0, 99.0, 1.001),)}, "free balance: 100.10 needed, 99.00 USDT there"),
+        (
+            {"rooms": (Room(Code.CAP_EXPOSURE, float("nan"), 9_000.0),)},
+            "exposure nan above the limit of 9000.00 USDT",
+        ),
+        ({"positions": 9}, "8 positions open, at most 8"),
     ],
 )
 def test_each_limit_refuses_an_entry(changes: dict[str, Any], reason: str) -> None:
     assert refusals(**changes) == (reason,)
 
 
-def test_an_order_larger_than_the_account_is_worth_breaks_two_limits() -> None:
-    assert refusals(equity=199.0, free_quote=1e6) == (
-        "order 100.00 above the limit of 99.50 USDT",
-        "correlated exposure 100.00 above the limit of 99.50 USDT",
-    )
+def test_what_exactly_fits_is_approved() -> None:
+    exact = (Room(Code.CAP_EXPOSURE, 8_900.0, 9_000.0), Room(Code.CAP_POSITION_RISK, 1.0, 6.0, 0.05))
+    assert isinstance(reviewed(rooms=exact), Approved)
+    above = (Room(Code.CAP_EXPOSURE, 8_900.001, 9_000.0),)
+    assert isinstance(reviewed(rooms=above), Refused)
+
+
+@pytest.mark.parametrize(
+    ("side", "price"),
+    [(Side.BUY, 100.01), (Side.SELL, 99.99)],
+)
+def test_a_market_order_is_reviewed_at_the_touch_it_takes(side: Side, price: float) -> None:
+    intent = an_intent(symbol=a_perpetual().symbol, side=side, type=OrderType.MARKET, price=None)
+    view = {"instrument": a_perpetual(), "book": a_book(bid=99.99, ask=100.01)}
+    assert isinstance(reviewed(intent, **view, rooms=(Room(Code.CAP_EXPOSURE, 0.0, price),)), Approved)
+    assert isinstance(reviewed(intent, **view, rooms=(Room(Code.CAP_EXPOSURE, 0.0, price - 0.005),)), Refused)
+
+
+@pytest.mark.parametrize(
+    ("rooms", "quantity"),
+    [
+        ((), "1"),
+        ((Room(Code.CAP_EXPOSURE, 8_900.0, 9_000.0),), "1"),
+        ((Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0),), "0.5"),
+        ((Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0), Room(Code.CAP_POSITION_RISK, 3.75, 5.0, 0.05)), "0.25"),
+        ((Room(Code.CAP_EXPOSURE, 9_950.0, 9_000.0),), "0"),
+    ],
+)
+def test_what_fits_of_an_order_is_the_least_that_a_cap_leaves(rooms: tuple[Room, ...], quantity: str) -> None:
+    assert fitting(an_intent(), a_book(), rooms, an_instrument()) == Decimal(quantity)
 
 
 def test_a_price_far_from_the_market_is_refused() -> None:

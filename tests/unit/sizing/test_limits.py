@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit.builders import a_forecast, a_model, an_instrument
 from trader.config.sizing import SizingRule, SizingSettings
+from trader.domain.commitments import Room
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, texts
 from trader.domain.signals import ModelInfo
@@ -17,10 +18,9 @@ from trader.strategy import Enter
 SETTINGS = SizingSettings(probability_shrink=0.5, position_notional_cap_frac=5.0, exposure_limit_frac=5.0)
 VIEW = SizingView(
     equity=10_000.0,
-    free_quote=100_000.0,
     exposure_quote=0.0,
-    open_risk_quote=0.0,
-    position_count=0,
+    rooms=(Room(Code.CAP_POSITION_RISK, 0.0, 1_000.0, 0.02),),
+    positions=1,
     price=100.0,
     stop_frac=0.02,
     atr_frac=0.01,
@@ -40,7 +40,7 @@ def outcome(
     settings: SizingSettings = SETTINGS,
     max_quantity: str = "9000",
     tick: str = "0.01",
-    **changes: float,
+    **changes: object,
 ) -> Sized | Unsized:
     view = msgspec.structs.replace(VIEW, **changes)
     instrument = an_instrument(max_quantity=max_quantity, tick=tick)
@@ -112,10 +112,10 @@ def test_every_rule_that_can_be_configured_is_there() -> None:
 @pytest.mark.parametrize(
     ("changes", "limit", "notional"),
     [
-        ({"settings": SizingSettings(exposure_limit_frac=5.0)}, "position_notional", 2_500.0),
-        ({"open_risk_quote": 1_900.0}, "portfolio_risk", 5_000.0),
-        ({"exposure_quote": 49_000.0}, "exposure", 1_000.0),
-        ({"free_quote": 500.0}, "free_balance", 497.0),
+        ({"rooms": (Room(Code.CAP_POSITION_NOTIONAL, 500.0, 2_500.0),)}, "position_notional", 2_000.0),
+        ({"rooms": (Room(Code.CAP_PORTFOLIO_RISK, 1_900.0, 2_000.0, 0.02),)}, "portfolio_risk", 5_000.0),
+        ({"rooms": (Room(Code.CAP_EXPOSURE, 49_000.0, 50_000.0),)}, "exposure", 1_000.0),
+        ({"rooms": (Room(Code.CAP_FREE_BALANCE, 0.0, 500.0, 1.001),)}, "free_balance", 499.5),
         ({"max_quantity": "3"}, "max_quantity", 300.0),
     ],
 )
@@ -125,9 +125,16 @@ def test_every_cap_is_applied_and_named(changes: dict[str, object], limit: str, 
     assert result.notional == pytest.approx(notional, rel=1e-3)
 
 
-def test_the_portfolio_cap_is_hard_whatever_is_configured() -> None:
-    loose = SETTINGS.model_copy(update={"portfolio_risk_frac": 0.9})
-    assert isinstance(outcome(settings=loose, open_risk_quote=2_000.0), Unsized)
+def test_every_cap_that_cut_is_named_with_its_numbers_in_their_order() -> None:
+    [order, risk] = sized(
+        rooms=(
+            Room(Code.CAP_POSITION_NOTIONAL, 0.0, 15_000.0),
+            Room(Code.CAP_EXPOSURE, 0.0, 40_000.0),
+            Room(Code.CAP_PORTFOLIO_RISK, 1_960.0, 2_000.0, 0.02),
+        )
+    ).limits
+    assert (order.code, order.numbers) == (Code.CAP_POSITION_NOTIONAL, {"used_quote": 0.0, "most_quote": 15_000.0})
+    assert (risk.code, risk.numbers) == (Code.CAP_PORTFOLIO_RISK, {"used_quote": 1_960.0, "most_quote": 2_000.0})
 
 
 @pytest.mark.parametrize(
@@ -141,12 +148,15 @@ def test_the_portfolio_cap_is_hard_whatever_is_configured() -> None:
         ({"atr_frac": float("nan")}, "not available"),
         ({"atr_frac": float("inf")}, "not available"),
         ({"atr_frac": -0.01}, "not available"),
-        ({"position_count": 8}, "8 positions open, at most 8"),
+        ({"positions": 9}, "8 positions open, at most 8"),
         ({"model": a_model(average_loss_frac=0.0)}, "no record of wins and losses"),
         ({"model": a_model(average_win_frac=0.0)}, "no record of wins and losses"),
         ({"model": a_model(base_rate=0.1, average_win_frac=0.01)}, "kelly: no edge"),
-        ({"open_risk_quote": 2_000.0}, "below minimum 0.00001 BTC (portfolio_risk)"),
-        ({"free_quote": 3.0}, "notional 2.98 below minimum 5 USDT (free_balance)"),
+        (
+            {"rooms": (Room(Code.CAP_PORTFOLIO_RISK, 2_000.0, 2_000.0, 0.02),)},
+            "below minimum 0.00001 BTC (portfolio_risk)",
+        ),
+        ({"rooms": (Room(Code.CAP_FREE_BALANCE, 0.0, 3.0, 1.0),)}, "notional 3.00 below minimum 5 USDT (free_balance)"),
     ],
 )
 def test_no_trade_has_a_reason(changes: dict[str, object], reason: str) -> None:

@@ -10,6 +10,7 @@ from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.reasons import texts
 from trader.engine.state import EngineState, Market
+from trader.engine.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.stops import PositionPlan
 from trader.runtime.outlets import OutletStatus
@@ -54,7 +55,7 @@ def snapshot(
         market_ms=market_ms,
         speed=state.speed,
         model=model or _model(state),
-        money=_money(state),
+        money=_money(state, settings),
         symbols=tuple(
             _symbol(symbol, market, (strategies or {}).get(symbol, "")) for symbol, market in state.markets.items()
         ),
@@ -81,14 +82,15 @@ def _model(state: EngineState) -> ModelStatus | None:
     return ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=texts(model.reasons))
 
 
-def _money(state: EngineState) -> MoneyStatus | None:
-    equity = state.guard.equity
-    if equity is None:
+def _money(state: EngineState, settings: Settings) -> MoneyStatus | None:
+    equity, committed = state.guard.equity, commitments_now(state, settings)
+    if equity is None or committed is None:
         return None
     return MoneyStatus(
         equity=equity.equity,
         cash=equity.cash,
-        exposure=equity.exposure,
+        exposure=committed.notional,
+        at_risk=committed.risk,
         peak=equity.peak,
         day_start=equity.day_start,
         currency=next(iter(state.markets.values())).instrument.quote,

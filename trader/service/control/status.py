@@ -74,7 +74,8 @@ class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     equity: float
     cash: float
-    exposure: float
+    exposure: float  # entries under way included
+    at_risk: float | None = None  # lost from now on if every stop is hit; None where that is not known
     peak: float
     day_start: float
     currency: str = ""

@@ -1,0 +1,73 @@
+"""Every cap with its number."""
+
+import pytest
+
+from tests.kit.builders import a_perpetual, an_instrument
+from trader.config.risk import RiskSettings
+from trader.config.sizing import SizingSettings
+from trader.domain.commitments import Commitment, Commitments, Room
+from trader.domain.instrument import Instrument
+from trader.domain.reasons import Code
+from trader.risk.caps import positions_with, rooms
+from trader.risk.correlation import Correlations
+
+SPOT = an_instrument()
+HELD = Commitments(
+    10_000.0,
+    4_000.0,
+    {
+        SPOT.symbol: Commitment(500.0, 25.0, 500.0),
+        "ETH/USDT": Commitment(1_000.0, 100.0, 1_000.0),
+        "XRP/USDT": Commitment(2_000.0, 40.0, -2_000.0),
+    },
+)
+
+
+def by_code(instrument: Instrument = SPOT, leverage: float = 1.0, **sizing: float) -> dict[Code, Room]:
+    found = rooms(
+        instrument,
+        0.04,
+        HELD,
+        Correlations(),
+        leverage=leverage,
+        risk=RiskSettings(),
+        sizing=SizingSettings(**sizing),
+    )
+    return {room.code: room for room in found}
+
+
+@pytest.mark.parametrize(
+    ("code", "used", "most", "weight"),
+    [
+        (Code.CAP_POSITION_NOTIONAL, 500.0, 2_500.0, 1.00025),
+        (Code.CAP_POSITION_RISK, 25.0, 1_000.0, 0.0401),
+        (Code.CAP_PORTFOLIO_RISK, 165.0, 2_000.0, 0.0402),
+        (Code.CAP_EXPOSURE, 3_500.0, 9_000.0, 1.0009),
+        (Code.CAP_CORRELATED, 1_500.0, 5_000.0, 1.0005),  # BTC and ETH are one group
+        (Code.CAP_FREE_BALANCE, 0.0, 3_980.0, 1.001),
+    ],
+)
+def test_each_cap_is_spec_fives_or_sevens(code: Code, used: float, most: float, weight: float) -> None:
+    """Of 10,000 with a stop 4 % away and a fee of 0.1 %, which comes off the equity the cap is a share of."""
+    room = by_code()[code]
+    assert [room.used, room.most, room.weight] == pytest.approx([used, most, weight])
+
+
+def test_there_is_no_other_cap() -> None:
+    assert len(by_code()) == 6
+
+
+def test_the_portfolios_risk_is_a_fifth_at_most_whatever_is_configured() -> None:
+    assert by_code(portfolio_risk_frac=0.9)[Code.CAP_PORTFOLIO_RISK].most == pytest.approx(2_000.0)
+    assert by_code(portfolio_risk_frac=0.1)[Code.CAP_PORTFOLIO_RISK].most == pytest.approx(1_000.0)
+
+
+def test_margin_carries_a_multiple_and_the_fee_is_of_the_whole() -> None:
+    perpetual = a_perpetual()
+    assert by_code(perpetual, 4.0)[Code.CAP_FREE_BALANCE].weight == pytest.approx(0.25 + perpetual.taker_fee_frac)
+    assert by_code(SPOT, 4.0)[Code.CAP_FREE_BALANCE].weight == pytest.approx(1 + SPOT.taker_fee_frac)
+
+
+def test_a_position_is_counted_once() -> None:
+    assert positions_with(SPOT.symbol, HELD) == 3
+    assert positions_with("ADA/USDT", HELD) == 4

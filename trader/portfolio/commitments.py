@@ -1,0 +1,84 @@
+"""What the account is committed to now: by the ledger, by entries under way, by orders nobody can account for."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from trader.domain.account import Position
+from trader.domain.commitments import Commitment, Commitments
+from trader.domain.instrument import Instrument
+from trader.domain.orders import Order, Side
+from trader.execution.algorithms.registry import AlgorithmState
+
+WHOLE = 1.0  # the stop distance of what has no stop: all of it is at risk
+
+
+class Books(NamedTuple):
+    """Where commitments come from. Prices in quote; `stops`: symbol -> price of the protective stop.
+
+    `stop_fracs`: symbol -> stop distance / price of the entry under way. `leverage`: what a unit of margin carries.
+    `but`: id of the parent order that is left out, because what it may still buy is what is asked about.
+    """
+
+    positions: Mapping[str, Position]
+    algorithms: Mapping[str, AlgorithmState]
+    orders: Iterable[Order]  # that have not ended
+    instruments: Mapping[str, Instrument]
+    prices: Mapping[str, float]
+    stops: Mapping[str, float]
+    stop_fracs: Mapping[str, float]
+    leverage: float = 1.0
+    but: str = ""
+
+
+class _UnderWay(NamedTuple):
+    """What may still be bought (or sold short) of a symbol."""
+
+    symbol: str
+    side: Side
+    quantity: float
+    price: float
+
+
+def commitments(books: Books, *, equity: float, total: float) -> Commitments:
+    """Everything held and under way at `books.prices`. `total`: of the quote currency, held free or not.
+
+    What an entry under way may still buy counts whole, its live order included. An order whose parent has ended
+    counts by itself: nobody else does. A position without a price counts at its entry price.
+    """
+    found: dict[str, Commitment] = {}
+    free = total
+    for symbol, position in books.positions.items():
+        quantity, entry = float(position.quantity), float(position.entry_price)
+        if not quantity:
+            continue
+        price = books.prices.get(symbol, entry)
+        stop = books.stops.get(symbol)
+        value = quantity * price
+        risk = abs(value) if stop is None else max(0.0, quantity * (price - stop))
+        found[symbol] = Commitment(abs(value), risk, value)
+        if books.instruments[symbol].can_short:
+            free -= abs(value) / books.leverage - quantity * (price - entry)
+    for under_way in _under_way(books):
+        symbol, before = under_way.symbol, found.get(under_way.symbol)
+        value = under_way.quantity * under_way.price
+        risk, net = value * books.stop_fracs.get(symbol, WHOLE), value * under_way.side.sign
+        found[symbol] = Commitment(
+            value + (before.notional if before else 0.0),
+            risk + (before.risk if before else 0.0),
+            net + (before.net if before else 0.0),
+        )
+        free -= value * books.instruments[symbol].margin_frac(books.leverage)
+    return Commitments(equity, free, found)
+
+
+def _under_way(books: Books) -> Iterator[_UnderWay]:
+    for parent_id, algorithm in books.algorithms.items():
+        if not algorithm.purpose.reduces and parent_id != books.but:
+            price = books.prices.get(algorithm.symbol, algorithm.arrival_mid)
+            yield _UnderWay(algorithm.symbol, algorithm.side, float(algorithm.remaining), price)
+    for order in books.orders:
+        intent = order.intent
+        if intent.purpose.reduces or intent.parent_id in books.algorithms or intent.parent_id == books.but:
+            continue
+        price = float(intent.price) if intent.price else books.prices.get(order.symbol, intent.reference_price)
+        yield _UnderWay(order.symbol, intent.side, float(order.remaining), price)

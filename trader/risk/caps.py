@@ -1,0 +1,52 @@
+"""Every cap on what may be opened, in one place: sizing cuts to what they leave, the review refuses what exceeds it."""
+
+from trader.config.risk import RiskSettings
+from trader.config.sizing import SizingSettings
+from trader.domain.commitments import Commitments, Room
+from trader.domain.instrument import Instrument
+from trader.domain.reasons import Code
+from trader.risk.correlation import Correlations, correlated_exposure
+
+# The portfolio's risk never exceeds this share of equity, whatever is configured.
+HARD_PORTFOLIO_RISK_FRAC = 0.20
+
+# An exchange may mark and charge a little beyond our price, so the last half percent is not spendable.
+_SPENDABLE = 0.995
+
+
+def rooms(
+    instrument: Instrument,
+    stop_frac: float,
+    committed: Commitments,
+    correlations: Correlations,
+    *,
+    leverage: float,
+    risk: RiskSettings,
+    sizing: SizingSettings,
+) -> tuple[Room, ...]:
+    """What each cap leaves to a position in `instrument` whose stop is `stop_frac` of its price away.
+
+    `committed` holds all that is there already, in `instrument` too. Amounts in quote. The fee of opening comes off the
+    equity that a cap is a share of: what fits still fits once it is filled.
+    """
+    symbol, equity = instrument.symbol, committed.equity
+    here = committed.of(symbol)
+    exposures = {name: each.notional for name, each in committed.by_symbol.items()}
+    together = correlated_exposure(symbol, exposures, correlations, risk.correlation_limit)
+    portfolio_risk_frac = min(sizing.portfolio_risk_frac, HARD_PORTFOLIO_RISK_FRAC)
+    shares = (
+        (Code.CAP_POSITION_NOTIONAL, here.notional, sizing.position_notional_cap_frac, 1.0),
+        (Code.CAP_POSITION_RISK, here.risk, sizing.cap_frac, stop_frac),
+        (Code.CAP_PORTFOLIO_RISK, committed.risk, portfolio_risk_frac, stop_frac),
+        (Code.CAP_EXPOSURE, committed.notional, sizing.exposure_limit_frac, 1.0),
+        (Code.CAP_CORRELATED, together, risk.correlated_exposure_frac, 1.0),
+    )
+    fee = instrument.taker_fee_frac
+    capped = (Room(code, used, share * equity, weight + share * fee) for code, used, share, weight in shares)
+    free = Room(Code.CAP_FREE_BALANCE, 0.0, committed.free * _SPENDABLE, instrument.margin_frac(leverage))
+    return (*capped, free)
+
+
+def positions_with(symbol: str, committed: Commitments) -> int:
+    """How many positions there are, entries under way included, once `symbol` is one of them."""
+    return len(committed.by_symbol.keys() | {symbol})
