@@ -46,6 +46,9 @@ class RiskSettings(Section):
     """What remains at the target: `trail` it, or `close` it."""
     trail_frac: Fraction = 0.015
     """Trailing distance / best price."""
+    horizon_wait_candles: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How long a position whose horizon ends with a candle waits for the forecast of that close, which ends or extends
+    it; without one it is closed then."""
     losing_time_exit_h: Positive = 24.0
     """A losing position is closed after this long, market hours."""
     correlation_limit: Fraction = 0.7

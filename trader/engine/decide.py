@@ -40,7 +40,8 @@ def on_forecast(desk: Desk, forecast: Forecast) -> None:
     market.decided_ms = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
-    desk.emit(RecordDecision(_decide(desk, market, forecast)))
+    record = _at_horizon(desk, forecast, _decide(desk, market, forecast))
+    desk.emit(RecordDecision(record))
 
 
 def record_unused(desk: Desk, forecast: Forecast, reason: Reason) -> None:
@@ -195,7 +196,7 @@ def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: Decisio
     symbol = record.symbol
     record = msgspec.structs.replace(record, verdict=Verdict.HOLD, side=held.side)
     plan = desk.state.positions.plans.get(symbol)
-    if plan is None or symbol in desk.state.positions.exits:
+    if plan is None or _is_being_closed(desk, symbol):
         return msgspec.structs.replace(record, reasons=(_unjudged(desk, symbol),))
     if isinstance(proposal, Leave):
         ask_exit(desk, symbol, held.quantity, CloseReason.SIGNAL_TURNED, Purpose.EXIT)
@@ -205,10 +206,27 @@ def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: Decisio
     return msgspec.structs.replace(record, reasons=proposal.reasons)
 
 
+def _at_horizon(desk: Desk, forecast: Forecast, record: DecisionRecord) -> DecisionRecord:
+    """A position whose horizon has ended with this close, and which nobody has extended, is left: judged once, here."""
+    symbol = record.symbol
+    plan = desk.state.positions.plans.get(symbol)
+    if plan is None or _is_being_closed(desk, symbol) or forecast.candle_close_ms < plan.horizon_end_ms:
+        return record
+    ask_exit(desk, symbol, abs(desk.held(symbol)), CloseReason.HORIZON, Purpose.EXIT)
+    reasons = (*record.reasons, because(Code.HORIZON_ENDED))
+    return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=plan.side.opposite)
+
+
+def _is_being_closed(desk: Desk, symbol: str) -> bool:
+    """Whether an exit of the whole position is under way; the rest of a partial one goes its own way."""
+    leaving = desk.state.positions.exits.get(symbol)
+    return leaving is not None and leaving.reason is not CloseReason.PARTIAL
+
+
 def _unjudged(desk: Desk, symbol: str) -> Reason:
     """Why the strategy has no say about a position that is held."""
     positions = desk.state.positions
-    if symbol in positions.exits:
+    if _is_being_closed(desk, symbol):
         return because(Code.EXIT_UNDER_WAY)
     if symbol in positions.tickets:
         return because(Code.ENTRY_UNDER_WAY)

@@ -18,6 +18,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
+from trader.domain.market import timeframe_ms
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
@@ -39,6 +40,7 @@ class Desk:
         self.settings = settings  # of the account; what may differ for a symbol is asked by `settings_of`
         self._own_settings = {symbol: settings.for_symbol(symbol) for symbol in state.markets}
         self.strategies = strategies  # by symbol
+        self.candle_ms = timeframe_ms(settings.market.timeframe)
         self.state = state
         self.out: list[Decision] = []
         self._steps = state.undo.steps

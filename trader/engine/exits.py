@@ -24,7 +24,7 @@ from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
-from trader.risk.exits import on_price
+from trader.risk.exits import horizon_wait_ms, on_price
 
 RETRY_MS = 5_000  # market time between two tries at what the market did not take: long enough for another book
 _LONGEST_WAIT_MS = 5_000  # network time between two tries at an exchange that cannot be asked
@@ -45,7 +45,9 @@ def judge(desk: Desk, symbol: str) -> None:
     if leaving is not None and (leaving.is_urgent or not leaving.slices):
         drive(desk, symbol)
         return
-    changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, desk.settings_of(symbol).risk)
+    risk = desk.settings_of(symbol).risk
+    wait_ms = horizon_wait_ms(plan, desk.candle_ms, risk)
+    changed, wanted = on_price(plan, book.bid, book.ask, desk.now_ms, risk, wait_ms)
     if changed is not plan:
         desk.state.positions.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
@@ -68,12 +70,10 @@ def ask_exit(
         return
     abort_entries(desk, symbol, reason.value)
     if old is not None and old.parent_id:  # a slice is being sold: the rest follows without waiting
-        _put(
-            desk,
-            msgspec.structs.replace(
-                old, later=max(ZERO, quantity - old.quantity), slices=1, reason=reason, is_urgent=True
-            ),
-        )
+        selling = desk.algorithm_of(old.parent_id)
+        coming = old.quantity - (selling.filled if selling is not None else ZERO)
+        later = max(ZERO, quantity - coming)
+        _put(desk, msgspec.structs.replace(old, later=later, slices=1, reason=reason, is_urgent=True))
         return
     slices = 1 if is_urgent else _slices(desk, symbol, quantity)
     first = desk.market(symbol).instrument.round_quantity(quantity / slices) if slices > 1 else quantity

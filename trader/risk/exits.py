@@ -21,18 +21,19 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 def on_price(
-    plan: PositionPlan, bid: float, ask: float, now_ms: int, settings: RiskSettings
+    plan: PositionPlan, bid: float, ask: float, now_ms: int, settings: RiskSettings, wait_ms: int = 0
 ) -> tuple[PositionPlan, Exit | None]:
     """The plan after the touch `bid`/`ask` and the first exit that is due, if any.
 
     Checked in the order stop, partial, target, trail, horizon, time, at the price the position could be closed at (a
     long's bid, a short's ask). The partial exit marks itself done; the others are returned at every call until the
-    position is gone, so whoever acts on them must know of an exit under way.
+    position is gone, so whoever acts on them must know of an exit under way. `wait_ms`: how much later than its end the
+    horizon is due here, see `horizon_wait_ms`.
     """
     sign, price = (1, bid) if plan.side is Side.BUY else (-1, ask)
     if not plan.has_ladder:
         plan = _with_best(plan, price, sign)
-        return plan, _own_exit(plan, price, sign, now_ms)
+        return plan, _own_exit(plan, price, sign, now_ms - wait_ms)
     target = math.nan if plan.take_profit_price is None else plan.take_profit_price
     rung, stop, best, is_halved, is_trailing = at_price(
         sign, price, plan.entry_price, plan.r_frac, plan.stop_price, target, plan.best_price, plan.partial_done,
@@ -47,7 +48,7 @@ def on_price(
         case Rung.TARGET:
             return plan, Exit(CloseReason.TAKE_PROFIT)
         case Rung.NONE:
-            return plan, _by_time(plan, price, sign, now_ms, settings)
+            return plan, _by_time(plan, price, sign, now_ms, settings, wait_ms)
         case never:
             assert_never(never)
 
@@ -60,6 +61,17 @@ def on_candle(plan: PositionPlan, close: float) -> PositionPlan:
     if not plan.has_ladder:
         return plan
     return tighten(plan, close * (1 - plan.side.sign * plan.atr_width_frac))
+
+
+def horizon_wait_ms(plan: PositionPlan, candle_ms: int, settings: RiskSettings) -> int:
+    """How long after its horizon a plan waits for the forecast of the close that ends it, on candles of `candle_ms`.
+
+    An end between two closes is the later one's, but for a strategy without the ladder: it has said when.
+    """
+    to_close_ms = -plan.horizon_end_ms % candle_ms
+    if to_close_ms and not plan.has_ladder:
+        return 0
+    return to_close_ms + round(settings.horizon_wait_candles * candle_ms)
 
 
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
@@ -85,9 +97,11 @@ def _with_best(plan: PositionPlan, price: float, sign: int) -> PositionPlan:
     return plan if (price - plan.best_price) * sign <= 0 else msgspec.structs.replace(plan, best_price=price)
 
 
-def _by_time(plan: PositionPlan, price: float, sign: int, now_ms: int, settings: RiskSettings) -> Exit | None:
+def _by_time(
+    plan: PositionPlan, price: float, sign: int, now_ms: int, settings: RiskSettings, wait_ms: int
+) -> Exit | None:
     """The horizon, then the day that a losing position is given."""
-    if now_ms >= plan.horizon_end_ms:
+    if now_ms - wait_ms >= plan.horizon_end_ms:
         return Exit(CloseReason.HORIZON)
     if (price - plan.entry_price) * sign < 0 and now_ms - plan.opened_ms >= settings.losing_time_exit_h * HOUR_MS:
         return Exit(CloseReason.TIME)

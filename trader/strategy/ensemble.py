@@ -9,9 +9,6 @@ from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.signals import NoSignal, edge_holds, evaluate, needed_edge
 from trader.strategy.view import Holding, View
 
-# candles to the end of a horizon from which a position may be extended: its last close, late or not
-_EXTENDED_BEFORE = 1.5
-
 
 class Ensemble(Strategy):
     """Enters on a confirmed edge, holds for the model's horizon and on while the edge holds, leaves when it turns."""
@@ -55,7 +52,7 @@ class Ensemble(Strategy):
         if not edge_holds(forecast, model, held.side, self.parameters):
             return Keep(reasons=(because(Code.EDGE_GONE),), edge_frac=edge)
         candle_ms = view.candle_close_ms - view.candle_open_ms
-        if held.until_ms is None or held.until_ms - view.now_ms >= _EXTENDED_BEFORE * candle_ms:
+        if held.until_ms is None or held.until_ms > view.candle_close_ms:
             return Keep(reasons=(because(Code.EDGE_HOLDS),), edge_frac=edge)
         until_ms = view.candle_close_ms + model.horizon_candles * candle_ms
         return Keep(reasons=(because(Code.EDGE_HOLDS), because(Code.EXTENDED)), edge_frac=edge, until_ms=until_ms)

@@ -214,7 +214,7 @@ def test_it_leaves_as_any_position_does() -> None:
     assert abs(scene.held()) == held / 2
     assert scene.plan().stop_price == start.entry_price
     scene.price(start.entry_price * (1 - start.atr_width_frac))
-    scene.wait(16 * MINUTE_MS)
+    scene.wait(17 * MINUTE_MS + MINUTE_MS // 2)  # to the close after its end, and half a candle
     scene.tick()
     scene.oblige()
     assert scene.held() == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
@@ -15,8 +16,9 @@ from trader.domain.signals import DecisionRecord, HealthAction, ModelHealth, Ver
 
 
 def holding(side: Side = Side.BUY, **settings: object) -> Scene:
-    """A long on spot, or a short on a perpetual, entered a candle ago with a horizon of 16."""
+    """A long on spot, or a short on a perpetual, entered at the close a candle ago with a horizon of 16."""
     scene = a_scene(settings, perpetual=side is Side.SELL)
+    scene.wait(-scene.now_ms % MINUTE_MS)
     scene.enter(0.02 * side.sign)
     scene.wait(MINUTE_MS)
     return scene
@@ -131,41 +133,101 @@ def test_a_model_that_only_observes_closes_what_another_opened() -> None:
 # --- the horizon ------------------------------------------------------------------------------------------
 
 
+ENDED = "its horizon has ended"
+
+
 @pytest.mark.parametrize(
-    ("until_ms", "prediction", "reasons"),
+    ("candles", "prediction", "verdict", "reasons"),
     [
-        (MINUTE_MS * 3 // 2, 0.02, HOLDS),  # a candle and a half: the next close is in time
-        (MINUTE_MS * 3 // 2 - 1, 0.02, (*HOLDS, "extended by a horizon")),
-        (MINUTE_MS * 3 // 2 - 1, 0.0023, (*HOLDS, "extended by a horizon")),
-        (MINUTE_MS * 3 // 2 - 1, 0.0001, (*HOLDS, "extended by a horizon")),
-        (MINUTE_MS * 3 // 2 - 1, 0.0, GONE),
+        (1, 0.02, Verdict.HOLD, HOLDS),  # there is another close before the end
+        (1, 0.0, Verdict.HOLD, GONE),
+        (0, 0.02, Verdict.HOLD, (*HOLDS, "extended by a horizon")),
+        (0, 0.0001, Verdict.HOLD, (*HOLDS, "extended by a horizon")),
+        (0, 0.0, Verdict.EXIT, (*GONE, ENDED)),
+        (0, -0.02, Verdict.EXIT, ("signal turned",)),
     ],
 )
-def test_a_horizon_that_ends_before_the_next_close_is_extended_while_the_edge_holds(
-    until_ms: int, prediction: float, reasons: tuple[str, ...]
+@pytest.mark.parametrize("side", list(Side))
+def test_the_close_that_ends_the_horizon_judges_it(
+    side: Side, candles: int, prediction: float, verdict: Verdict, reasons: tuple[str, ...]
 ) -> None:
-    scene = holding()
+    scene = holding(side)
     before = scene.plan().horizon_end_ms
-    scene.wait(before - until_ms - scene.now_ms)
-    record = scene.forecast(prediction)
-    assert (record.verdict, told(record), record.side) == (Verdict.HOLD, reasons, Side.BUY)
+    scene.wait(before - candles * MINUTE_MS - scene.now_ms)
+    scene.price(100.0)
+    scene.tick()
+    assert not scene.is_leaving()  # a price alone does not end it
+    record = scene.forecast(prediction * side.sign)
+    assert (record.verdict, told(record)) == (verdict, reasons)
+    assert record.side is (side if verdict is Verdict.HOLD else side.opposite)
+    assert scene.is_leaving() is (verdict is Verdict.EXIT)
     extended = scene.now_ms + 16 * MINUTE_MS if "extended by a horizon" in reasons else before
     assert scene.plan().horizon_end_ms == extended
     scene.restart()
-    assert scene.plan().horizon_end_ms == extended
+    assert (scene.plan().horizon_end_ms, scene.is_leaving()) == (extended, verdict is Verdict.EXIT)
 
 
 def test_a_horizon_is_extended_from_the_close_and_never_shortened() -> None:
     scene = holding()
-    scene.wait(scene.plan().horizon_end_ms - 20_000 - scene.now_ms)
+    scene.wait(scene.plan().horizon_end_ms + 15_000 - scene.now_ms)
     scene.forecast(0.02, age_ms=15_000)
     assert scene.plan().horizon_end_ms == scene.now_ms - 15_000 + 16 * MINUTE_MS
     short = holding()
     short.hear(ModelChanged(model=a_model(horizon_candles=1)))
     before = short.plan().horizon_end_ms
-    short.wait(before - 80_000 - short.now_ms)
-    assert told(short.forecast(0.02, age_ms=40_000)) == (*HOLDS, "extended by a horizon")
+    assert told(short.forecast(0.02)) == HOLDS
     assert short.plan().horizon_end_ms == before
+
+
+@pytest.mark.parametrize(("wait_candles", "late_ms"), [(None, 30_000), (0.25, 15_000), (0.0, 0)])
+def test_without_the_forecast_of_its_close_the_horizon_ends_by_itself(wait_candles: float | None, late_ms: int) -> None:
+    scene = holding(risk={} if wait_candles is None else {"horizon_wait_candles": wait_candles})
+    scene.wait(scene.plan().horizon_end_ms + late_ms - 1 - scene.now_ms)
+    scene.price(100.0)
+    assert not scene.is_leaving()
+    scene.wait(1)
+    scene.tick()
+    assert scene.is_leaving()
+
+
+def test_a_close_without_a_usable_forecast_ends_the_horizon_too() -> None:
+    """What is known of the edge is nothing: that is no reason to go on."""
+    scene = holding()
+    scene.wait(scene.plan().horizon_end_ms - scene.now_ms)
+    record = scene.forecast(missing=("funding_rate",))
+    assert (record.verdict, told(record)) == (Verdict.EXIT, ("no forecast: funding_rate missing", ENDED))
+
+
+@pytest.mark.parametrize("prediction", [0.02, 0.0, -0.02])
+@pytest.mark.parametrize("moved", [0.0, 2.1])  # nothing of the ladder; half at 2 R
+@pytest.mark.parametrize("side", list(Side))
+def test_the_order_of_one_closes_events_changes_nothing(side: Side, moved: float, prediction: float) -> None:
+    """Book, tick, candle and forecast of the close that ends the horizon, in each of their orders."""
+    price = 100 + moved * side.sign
+
+    def outcome(order: tuple[str, ...]) -> tuple[object, ...]:
+        scene = holding(side)
+        scene.wait(scene.plan().horizon_end_ms - scene.now_ms)
+        scene.price(100 + moved * 0.9 * side.sign)
+        rows: list[DecisionRecord] = []
+        for event in order:
+            match event:
+                case "book":
+                    scene.price(price)
+                case "tick":
+                    scene.tick()
+                case "candle":
+                    scene.candle(price)
+                case _:
+                    rows.append(scene.forecast(prediction * side.sign))
+        scene.oblige()
+        [row] = rows
+        horizon = scene.plan().horizon_end_ms if scene.has_plan() else None
+        stop = scene.plan().stop_price if scene.has_plan() else None
+        return row.verdict, told(row), scene.held(), horizon, stop
+
+    first, *others = {outcome(order) for order in permutations(("book", "tick", "candle", "forecast"))}
+    assert others == [], first
 
 
 # --- on the way in or out ---------------------------------------------------------------------------------

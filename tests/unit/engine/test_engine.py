@@ -160,7 +160,7 @@ def test_the_position_closes_when_the_horizon_ends() -> None:
 
 def test_the_horizon_is_extended_while_the_edge_holds() -> None:
     harness = entered()
-    harness.advance(15 * 60_000)
+    harness.advance(16 * 60_000)
     harness.forecast()
     harness.advance(5 * 60_000)
     harness.put(Ticked())

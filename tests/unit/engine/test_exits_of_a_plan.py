@@ -19,6 +19,7 @@ CLOSES = {"at_target": "close"}
 def holding(side: Side = Side.BUY, **risk: object) -> Scene:
     """Entered at the touch with R = 1 %: a long at 100.01 on spot, a short at 99.99 on a perpetual; the stop rests."""
     scene = a_scene({"risk": risk}, perpetual=side is Side.SELL)
+    scene.wait(-scene.now_ms % MINUTE_MS)
     scene.enter(0.02 * side.sign)
     return scene
 
@@ -187,8 +188,8 @@ def test_a_part_that_would_leave_too_little_takes_everything(
 
 
 @pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize(("late_ms", "reasons"), [(-1, []), (0, ["horizon"])])
-def test_the_horizon_closes_the_position_at_its_end(side: Side, late_ms: int, reasons: list[str]) -> None:
+@pytest.mark.parametrize(("late_ms", "reasons"), [(0, []), (29_999, []), (30_000, ["horizon"])])
+def test_the_horizon_ends_half_a_candle_late_without_a_forecast(side: Side, late_ms: int, reasons: list[str]) -> None:
     scene = holding(side)
     scene.wait(scene.plan().horizon_end_ms + late_ms - scene.now_ms)
     decided = scene.tick()

@@ -56,16 +56,11 @@ def test_what_is_no_signal_is_passed_with_the_edge_it_has() -> None:
     ("prediction", "held", "until_ms", "kind", "codes"),
     [
         (0.01, Side.BUY, LATER_MS, Keep, [Code.EDGE_HOLDS]),
-        (0.01, Side.BUY, NOW_MS + MINUTE_MS, Keep, [Code.EDGE_HOLDS, Code.EXTENDED]),
-        (0.01, Side.BUY, NOW_MS + 90_000, Keep, [Code.EDGE_HOLDS]),  # a candle and a half is early enough next time
-        (
-            0.001,
-            Side.BUY,
-            NOW_MS + MINUTE_MS,
-            Keep,
-            [Code.EDGE_HOLDS, Code.EXTENDED],
-        ),  # too little to enter, not to hold
-        (0.0, Side.BUY, NOW_MS + MINUTE_MS, Keep, [Code.EDGE_GONE]),
+        (0.01, Side.BUY, NOW_MS, Keep, [Code.EDGE_HOLDS, Code.EXTENDED]),
+        (0.01, Side.BUY, NOW_MS + 1, Keep, [Code.EDGE_HOLDS]),  # there is another close before its end
+        # too little to enter, not to hold
+        (0.001, Side.BUY, NOW_MS, Keep, [Code.EDGE_HOLDS, Code.EXTENDED]),
+        (0.0, Side.BUY, NOW_MS, Keep, [Code.EDGE_GONE]),
         (-0.0029, Side.BUY, LATER_MS, Keep, [Code.EDGE_GONE]),  # turned, but not enough to pay for itself
         (-0.003, Side.BUY, LATER_MS, Leave, [Code.SIGNAL_TURNED]),
         (0.003, Side.SELL, LATER_MS, Leave, [Code.SIGNAL_TURNED]),

@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
 
 
 def test_every_name_exists() -> None:
-    names = re.findall(r"`((?:training|models)\.[a-z_.A-Z]+)(?:\([^`]*\))?`", PAGE)
+    names = re.findall(r"`((?:training|models|scoring|risk)\.[a-z_.A-Z]+)(?:\([^`]*\))?`", PAGE)
     assert len(names) >= 8
     for name in names:
         module, *rest = name.split(".")
