@@ -64,3 +64,18 @@ def test_the_operators_page_names_settings_and_events_that_exist() -> None:
     names = {name for name in named(page) - {"noun.verb"} if not name.endswith((".sqlite", ".jsonl", ".md", ".yaml"))}
     assert {"recorder.enabled", "log.file", "daemon.ready", "recorder.lost"} <= names
     assert sorted(name for name in names if name not in paths and not is_event(name)) == []
+
+
+def test_each_decision_page_has_a_number_of_its_own_and_says_it() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    assert [page.name for page in pages if not page.read_text().startswith(f"# {int(page.name[:4])}. ")] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
+    links = [
+        (page, target) for page in pages for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    ]
+    assert links
+    assert [f"{page.name}: {target}" for page, target in links if not (page.parent / target).exists()] == []
