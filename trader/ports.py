@@ -19,6 +19,9 @@ from trader.domain.signals import DecisionRecord
 MarketSink = Callable[[MarketEvent], None]
 AccountSink = Callable[[AccountEvent], None]
 
+REMEMBERED_TRADES = 5_000
+"""Closed trades that a start goes on from: locks, the cost budget and the record of a strategy look at the newest."""
+
 
 class Clock(Protocol):
     """Market time. Scaled in an accelerated sandbox; network waits never use it."""
@@ -202,6 +205,10 @@ class Recovered(Protocol):
 
     @property
     def equity(self) -> EquitySnapshot | None: ...
+
+    @property
+    def trades(self) -> Sequence[ClosedTrade]:
+        """The last `REMEMBERED_TRADES`, newest first."""
 
 
 class Journal(Protocol):

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_serializer, f
 
 from trader.config.exchange import ExchangeSettings
 from trader.config.execution import ExecutionSettings
+from trader.config.locks import LocksSettings
 from trader.config.log import LogSettings
 from trader.config.market import MarketSettings
 from trader.config.model import ModelSettings
@@ -35,6 +36,7 @@ class Settings(Section):
     sizing: SizingSettings = SizingSettings()
     execution: ExecutionSettings = ExecutionSettings()
     risk: RiskSettings = RiskSettings()
+    locks: LocksSettings = LocksSettings()
     recorder: RecorderSettings = RecorderSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()

@@ -30,9 +30,15 @@ class CloseReason(StrEnum):
     LIQUIDATION = "liquidation"
 
     @property
+    def is_stop(self) -> bool:
+        """Whether a stop ended it, wherever the stop was then."""
+        return self in _STOPS
+
+    @property
     def is_urgent(self) -> bool:
         """Whether the plan's exit goes to market at once; the others may wait for the book to refill."""
         return self in _URGENT
 
 
+_STOPS = frozenset({CloseReason.STOP, CloseReason.BREAK_EVEN, CloseReason.TRAILING_STOP, CloseReason.LIQUIDATION})
 _URGENT = frozenset({CloseReason.STOP, CloseReason.BREAK_EVEN, CloseReason.TRAILING_STOP})

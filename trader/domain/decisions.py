@@ -13,7 +13,7 @@ from trader.domain.account import Balance, Payment, Position
 from trader.domain.closing import CloseReason
 from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderRef, Purpose, Side
 from trader.domain.reasons import Reason
-from trader.domain.signals import DecisionRecord
+from trader.domain.signals import DecisionRecord, Regime
 from trader.domain.timers import TimerId
 
 
@@ -149,6 +149,14 @@ class ClosedTrade(msgspec.Struct, frozen=True):
     profit_quote: Decimal  # net of fees
     fees_quote: Decimal
     reason: CloseReason
+    strategy_id: str = "ensemble"  # that opened it
+    regime: Regime | None = None  # it was opened in; None where no plan knew, and in what versions before kept
+
+    @property
+    def return_frac(self) -> float:
+        """Net profit / what was put in; 0 for a trade without a price."""
+        invested = float(self.entry_price * self.quantity)
+        return float(self.profit_quote) / invested if invested > 0 else 0.0
 
 
 class RecordTrade(DecisionBase, frozen=True):

@@ -94,6 +94,17 @@ class Code(StrEnum):
     SQUEEZE = "squeeze", "squeeze"
     VOLUME_SPIKE = "volume_spike", "volume_spike"
 
+    # a symbol, or all, left alone for a while
+    COOLDOWN = "cooldown", "stopped out: locked for {left:.0f} more candles"
+    STOP_GUARD = (
+        "stop_guard",
+        "{stops:.0f} stops within {window:.0f} candles: {about} locked for {left:.0f} more candles",
+    )
+    LOSS_GUARD = (
+        "loss_guard",
+        "{trades:.0f} trades within {window:.0f} candles made {return_frac:+.2%}: locked for {left:.0f} more candles",
+    )
+
     # a position that is held, or about to be
     ENTRY_UNDER_WAY = "entry_under_way", "entry under way"
     EXIT_UNDER_WAY = "exit_under_way", "exit under way"

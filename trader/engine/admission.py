@@ -4,7 +4,7 @@ from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, HealthAction, ModelVerdict
-from trader.engine import in_use
+from trader.engine import in_use, standing
 from trader.engine.desk import Desk
 from trader.engine.state import Market
 from trader.strategy.base import Strategy
@@ -12,7 +12,12 @@ from trader.strategy.base import Strategy
 
 def blocked(desk: Desk, market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Reason, ...]:
     """Every reason why nothing may be opened now, whatever the signal."""
-    return (*_account_reasons(desk), *_market_reasons(desk, market, forecast), *_evidence_reasons(desk, strategy))
+    return (
+        *_account_reasons(desk),
+        *_market_reasons(desk, market, forecast),
+        *standing.reasons(desk, forecast.symbol),
+        *_evidence_reasons(desk, strategy),
+    )
 
 
 def _account_reasons(desk: Desk) -> list[Reason]:

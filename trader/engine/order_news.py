@@ -13,14 +13,13 @@ from trader.domain.decisions import (
     KeepPosition,
     Level,
     QueryOrder,
-    RecordTrade,
     RequestReconcile,
 )
 from trader.domain.events import CancelRefused, FillArrived, OrderAbsent, OrderRefused, OrderReported, OutcomeLost
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
-from trader.engine import algorithms, exits, guard, opening
+from trader.engine import algorithms, exits, opening, standing
 from trader.engine.desk import Desk, ref_of
 from trader.engine.kept import DustKept
 from trader.engine.protection import protect
@@ -250,8 +249,9 @@ def _remember(desk: Desk, change: LedgerChange) -> None:
 
 def _note_closed(desk: Desk, change: LedgerChange) -> None:
     if change.closed is not None:
-        desk.emit(RecordTrade(change.closed))
-        guard.trade_closed(desk, float(change.closed.profit_quote))
+        plan = desk.state.positions.plans.get(change.closed.symbol)
+        known = {} if plan is None else {"strategy_id": plan.strategy_id, "regime": plan.regime}
+        standing.on_closed(desk, msgspec.structs.replace(change.closed, **known))
 
 
 def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:

@@ -6,6 +6,7 @@ orders     orders and the algorithms that place them; written by `desk`, `algori
 positions  what each open position and each one under way needs; written by `opening`, `exits`, `protection`, `adoption`
 guard      the breakers, and the worth of the account they judge; written by `guard`
 model      the model in use and the health of one; written by `in_use`
+standing   how symbols and strategies stand beside the market: their closed trades; written by `standing`
 
 Parts log what is changed (`domain.undo`): an event that fails halfway is taken back. What the market told stays.
 """
@@ -17,7 +18,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
-from trader.domain.decisions import EquitySnapshot
+from trader.domain.decisions import ClosedTrade, EquitySnapshot
 from trader.domain.events import StreamState
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
@@ -29,7 +30,7 @@ from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
-from trader.ports import Recovered
+from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
 from trader.risk.correlation import Correlations
 from trader.risk.stops import PositionPlan
@@ -233,6 +234,16 @@ class ModelState(Part):
         self.health: ModelHealth | None = None
 
 
+class StandingState(Part):
+    """How symbols and strategies stand, beside the market."""
+
+    __slots__ = ("trades",)
+
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
+        self.trades: deque[ClosedTrade] = deque(maxlen=REMEMBERED_TRADES)  # oldest first
+
+
 class EngineState:
     """Changed only inside `Engine.process`. `speed` is market time per real time, constant for a run."""
 
@@ -259,6 +270,7 @@ class EngineState:
         self.positions = PositionsState(self.undo)
         self.guard = GuardState(self.undo)
         self.model = ModelState(self.undo)
+        self.standing = StandingState(self.undo)
         self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
         self.counters |= {"unusable": 0, "failed": 0}  # events refused at the edge; events whose handler raised
         self.refusals: dict[tuple[str, str], int] = {}  # (kind, symbol) of an event -> the day it was last told
@@ -272,6 +284,7 @@ class EngineState:
             if symbol in self.markets:
                 self.markets[symbol].decided_ms = decided_ms
         self.guard.worth = worth_of(remembered.equity)
+        self.standing.trades = deque(reversed(remembered.trades), maxlen=REMEMBERED_TRADES)
         self.account.restore(remembered)
         return self.orders.restore(remembered)
 

@@ -6,6 +6,7 @@ stops        how far the stop is, and the plan that guards a position
 ladder       the rungs by which a position is left: one text for live plans and for labels
 exits        when a position is left, in whole or in part
 breakers     when trading shrinks or stops, and when it may go on
+locks        when a symbol is left alone for a while
 correlation  which symbols move together
 
 Begin with `review`.

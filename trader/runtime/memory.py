@@ -8,6 +8,7 @@ from trader.domain.account import Balance, Position
 from trader.domain.decisions import (
     AnswerCommand,
     CancelOrder,
+    ClosedTrade,
     Decision,
     EquitySnapshot,
     KeepBalance,
@@ -28,11 +29,12 @@ from trader.domain.decisions import (
     SubmitOrder,
 )
 from trader.domain.orders import Order
+from trader.ports import REMEMBERED_TRADES
 from trader.runtime.turn import Turn
 
 
 class Memory(msgspec.Struct):
-    """Implements `ports.Recovered`. What only reports need (trades, executions) is left to outlets."""
+    """Implements `ports.Recovered`. What only reports need (executions) is left to outlets."""
 
     ledger_id: str
     last_seq: int = 0
@@ -46,6 +48,11 @@ class Memory(msgspec.Struct):
     balances_by_currency: dict[str, Balance] = {}
     state: dict[tuple[str, str], bytes] = {}
     equity: EquitySnapshot | None = None
+    trades_closed: list[ClosedTrade] = []
+
+    @property
+    def trades(self) -> list[ClosedTrade]:
+        return self.trades_closed[: -REMEMBERED_TRADES - 1 : -1]
 
     @property
     def orders(self) -> list[Order]:
@@ -96,7 +103,9 @@ class Memory(msgspec.Struct):
                 self.decided_ms[record.symbol] = record.candle_open_ms
             case RecordEquity(snapshot=snapshot):
                 self.equity = snapshot
-            case RecordTrade() | RecordExecution() | KeepTradingState():
+            case RecordTrade(trade=trade):
+                self.trades_closed.append(trade)
+            case RecordExecution() | KeepTradingState():
                 pass  # nothing goes on from these
             case SubmitOrder() | CancelOrder() | QueryOrder() | RequestReconcile() | SetTimer() | AnswerCommand():
                 pass  # a sent order was kept as pending before

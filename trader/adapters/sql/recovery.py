@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from trader.adapters.sql import selects
 from trader.domain.account import Balance, Position
-from trader.domain.decisions import EquitySnapshot
+from trader.domain.decisions import ClosedTrade, EquitySnapshot
 from trader.domain.orders import Order
+from trader.ports import REMEMBERED_TRADES
 
 _REMEMBERED_DAYS = 7
 
@@ -28,6 +29,7 @@ class RecoveredLedger(msgspec.Struct):
     balances: Sequence[Balance]
     state: Mapping[tuple[str, str], bytes]
     equity: EquitySnapshot | None
+    trades: Sequence[ClosedTrade]
 
 
 def recovered(connection: Connection) -> RecoveredLedger:
@@ -47,4 +49,5 @@ def recovered(connection: Connection) -> RecoveredLedger:
         balances=selects.balances(connection),
         state=selects.state(connection),
         equity=next(iter(selects.equity(connection, limit=1)), None),
+        trades=selects.trades(connection, limit=REMEMBERED_TRADES),
     )

@@ -165,6 +165,8 @@ trades = Table(
     _text("profit_quote"),
     _text("fees_quote"),
     _text("reason"),
+    _optional_text("strategy_id"),  # NULL: written before there were others than the ensemble
+    _optional_text("regime"),
 )
 """Positions from flat to flat."""
 
