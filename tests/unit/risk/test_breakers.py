@@ -42,6 +42,49 @@ def test_daily_loss_is_forgiven_at_midnight_but_a_halt_is_not() -> None:
     assert looked(halted, 2_000.0).trading_state is HALTED
 
 
+def test_the_day_is_begun_with_the_first_look_and_again_at_midnight() -> None:
+    state = looked(BreakerState(losses_in_a_row=3))
+    assert (state.day, state.day_start, state.losses_in_a_row) == (NOW_MS // DAY, 1_000.0, 3)
+    state = looked(state, 970.0)
+    assert (state.day_start, state.losses_in_a_row) == (1_000.0, 3)
+    state = looked(state, 980.0, NOW_MS + DAY)
+    assert (state.day, state.day_start, state.losses_in_a_row) == (NOW_MS // DAY + 1, 980.0, 0)
+    assert looked(BreakerState(day=0, losses_in_a_row=3), now_ms=DAY).losses_in_a_row == 0
+
+
+@pytest.mark.parametrize(
+    ("equity", "reason"),
+    [(940.0, "daily loss 6.0%, at most 5.0%"), (890.0, "daily loss 11.0%, at most 10.0%")],
+)
+def test_a_daily_loss_is_told_with_its_limit(equity: float, reason: str) -> None:
+    assert texts(looked(START, equity).reasons)[0] == reason
+
+
+def test_a_drawdown_of_exactly_the_limit_halts() -> None:
+    today = NOW_MS // DAY
+    assert looked(BreakerState(day=today, day_start=850.0, peak=1_000.0), 850.0).trading_state is HALTED
+    assert looked(BreakerState(day=today, day_start=850.0, peak=999.9), 850.0).trading_state is ACTIVE
+
+
+def test_an_account_below_one_of_its_quote_is_guarded_too() -> None:
+    start = looked(BreakerState(), 0.5)
+    assert looked(start, 0.47).trading_state is REDUCING
+    assert looked(start, 0.44).trading_state is HALTED
+
+
+def test_of_nothing_nothing_can_be_lost() -> None:
+    emptied = transferred(START, -1_000.0)
+    assert (emptied.day_start, emptied.peak) == (0.0, 0.0)
+    assert looked(emptied, 0.0).trading_state is ACTIVE
+
+
+@pytest.mark.parametrize(
+    "view", [{"errors_last_minute": 30}, {"clock_offset_ms": 1_000.0}, {"clock_offset_ms": -1_000.0}]
+)
+def test_what_is_exactly_at_its_limit_passes(view: dict[str, Any]) -> None:
+    assert looked(START, **view).trading_state is ACTIVE
+
+
 def test_drawdown_over_days_halts() -> None:
     state = START
     for day, equity in enumerate((1_100.0, 1_060.0, 1_020.0, 980.0, 940.0)):
@@ -98,7 +141,7 @@ def test_resume_measures_anew_so_that_it_does_not_halt_again_at_once() -> None:
     assert (resumed.trading_state, resumed.peak, resumed.day_start) == (ACTIVE, 800.0, 800.0)
     assert looked(resumed, 719.0).trading_state is HALTED
     later = looked(resume(halted, None), 700.0)
-    assert (later.trading_state, later.peak) == (ACTIVE, 700.0)
+    assert (later.trading_state, later.peak, later.day_start) == (ACTIVE, 700.0, 700.0)
 
 
 def test_a_kill_halts_with_its_reason_and_the_first_one_stays() -> None:

@@ -91,8 +91,21 @@ def test_a_coin_that_does_not_move_is_measured_against_nothing() -> None:
     assert rolling_correlations({}, 240).pairs == {}
 
 
+def test_what_grows_steadily_but_for_rounding_is_measured_against_nothing() -> None:
+    moving, steady = prices(RANDOM.normal(0, 0.01, 100)), prices(0.01 + RANDOM.normal(0, 1e-9, 100))
+    assert rolling_correlations({"A/USDT": moving, "B/USDT": steady}, 240).pairs == {}
+
+
+def test_a_price_of_nothing_is_no_price() -> None:
+    common = prices(RANDOM.normal(0, 0.01, 100))
+    broken = [*common[:50], (common[50][0], 0.0), *common[51:]]
+    assert rolling_correlations({"A/USDT": common, "B/USDT": broken}, 240).of("A/USDT", "B/USDT") == pytest.approx(1.0)
+
+
 def test_gross_exposure_of_everything_correlated_and_itself() -> None:
-    correlations = Correlations({("A/USDT", "B/USDT"): 0.8, ("A/USDT", "C/USDT"): 0.6, ("A/USDT", "D/USDT"): -0.9})
-    exposures = {"A/USDT": 100.0, "B/USDT": -50.0, "C/USDT": 1000.0, "D/USDT": 1000.0}
+    correlations = Correlations(
+        {("A/USDT", "B/USDT"): 0.8, ("A/USDT", "C/USDT"): 0.6, ("A/USDT", "D/USDT"): -0.9, ("A/USDT", "F/USDT"): 0.7}
+    )
+    exposures = {"A/USDT": 100.0, "B/USDT": -50.0, "C/USDT": 1000.0, "D/USDT": 1000.0, "F/USDT": 1000.0}
     assert correlated_exposure("A/USDT", exposures, correlations, 0.7) == 150.0
     assert correlated_exposure("E/USDT", exposures, correlations, 0.7) == 0.0

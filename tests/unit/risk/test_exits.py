@@ -176,3 +176,10 @@ def test_without_the_ladder_the_target_closes_all_of_it_where_it_is(side: Side) 
     assert at(plan, target, plan.horizon_end_ms)[1] == Exit(CloseReason.TAKE_PROFIT)
     assert at(plan, 100.0, plan.horizon_end_ms)[1] == Exit(CloseReason.HORIZON)
     assert at(plan, 100.0, plan.horizon_end_ms - 1)[1] is None
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_of_a_coin_worth_less_than_one_the_best_price_is_remembered_too(side: Side) -> None:
+    plan, _ = at(a_plan(side, entry=0.5), 0.5 + 0.005 * side.sign)
+    assert plan.best_price == 0.5 + 0.005 * side.sign
+    assert at(plan, 0.5)[0].best_price == plan.best_price

@@ -155,6 +155,36 @@ def test_a_price_far_from_the_market_is_refused() -> None:
     assert isinstance(reviewed(an_intent(price="104")), Approved)
 
 
+def test_a_price_at_the_very_end_of_the_band_passes() -> None:
+    wide = RISK.model_copy(update={"price_band_frac": 0.5})
+    assert isinstance(review(an_intent(price="150"), VIEW, wide, SIZING), Approved)
+    assert isinstance(review(an_intent(price="150.01"), VIEW, wide, SIZING), Refused)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rooms": (Room(Code.CAP_EXPOSURE, 8_900.0, 9_000.0),)},
+        {"rooms": (Room(Code.CAP_FREE_BALANCE, 0.0, 25.0, 0.25),)},
+        {"equity": 200.0},
+        {"positions": SIZING.max_positions},
+    ],
+)
+def test_what_reaches_a_limit_exactly_passes(changes: dict[str, Any]) -> None:
+    assert isinstance(reviewed(**changes), Approved)
+
+
+def test_an_account_below_one_of_its_quote_has_its_limits_too() -> None:
+    assert refusals(equity=0.5)[0] == "order 100.00 above the limit of 0.25 USDT"
+
+
+def test_coins_worth_less_than_one_are_bought_and_guarded() -> None:
+    cheap = {"instrument": an_instrument(tick="0.0001"), "book": a_book(bid=0.4999, ask=0.5001, tick=0.0001)}
+    assert isinstance(reviewed(an_intent(price="0.5", quantity="20"), **cheap), Approved)
+    stop = msgspec.structs.replace(a_stop("20"), stop_price=Decimal("0.45"))
+    assert isinstance(reviewed(stop, position_quantity=Decimal(20), **cheap), Approved)
+
+
 def test_spot_cannot_short_and_a_perpetual_can() -> None:
     assert "spot cannot short" in refusals(an_intent(side=Side.SELL))
     perpetual = a_perpetual()
@@ -171,13 +201,17 @@ def test_a_hedge_opens_exposure_and_is_reviewed_as_such() -> None:
     ("intent", "reason"),
     [
         (an_intent(""), "client id '' is not 1 to 36 characters"),
+        (an_intent("t_1"), "client id 't_1' is not 1 to 36 characters of A-Z a-z 0-9 -"),
         (an_intent("t-" + "x" * 35), "is not 1 to 36 characters"),
         (an_intent("t 1"), "is not 1 to 36 characters"),
         (an_intent("t-used"), "client id t-used was used before"),
         (an_intent(symbol="ETH/USDT"), "symbol ETH/USDT reviewed as BTC/USDT"),
         (an_intent(price=None), "limit order at price None"),
         (an_intent(price="-1"), "limit order at price -1"),
+        (an_intent(price="0"), "limit order at price 0"),
         (an_intent(type=OrderType.STOP_MARKET, price=None), "stop order at stop price None"),
+        (an_intent(type=OrderType.STOP_MARKET, price=None, stop_price="0"), "stop order at stop price 0"),
+        (an_intent(type=OrderType.STOP_MARKET, price=None, stop_price="-1"), "stop order at stop price -1"),
         (an_intent(quantity="0"), "quantity 0 below minimum"),
         (an_intent(quantity="0.000001"), "below minimum"),
         (an_intent(quantity="1.000001"), "not on step"),
@@ -207,6 +241,20 @@ def test_nothing_but_form_and_size_holds_protection_back(intent: OrderIntent) ->
 )
 def test_an_exit_larger_than_the_position_or_malformed_is_refused(intent: OrderIntent, reason: str) -> None:
     assert any(reason in given for given in refusals(intent, **LONG))
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "reason"),
+    [
+        ("0", Side.SELL, "exit sell reduces nothing: the position is 0"),
+        ("0", Side.BUY, "exit buy reduces nothing: the position is 0"),
+        ("0.5", Side.BUY, "exit buy reduces nothing: the position is 0.5"),
+        ("-0.5", Side.SELL, "exit sell reduces nothing: the position is -0.5"),
+    ],
+)
+def test_an_exit_that_would_add_is_refused(held: str, side: Side, reason: str) -> None:
+    intent = an_intent(side=side, purpose=Purpose.EXIT, quantity="0.5")
+    assert refusals(intent, position_quantity=Decimal(held)) == (reason,)
 
 
 def test_exits_share_the_position_but_the_resting_stop_covers_all_of_it() -> None:

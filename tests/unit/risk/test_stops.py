@@ -49,9 +49,16 @@ def test_the_widest_of_three_distances() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -0.01])
-def test_a_stop_that_cannot_be_computed_is_refused(bad: float) -> None:
-    with pytest.raises(ValueError, match="atr"):
-        initial_stop_frac(bad, 0.01, 0.01, SETTINGS)
+@pytest.mark.parametrize(("place", "name"), [(0, "atr"), (1, "regime stop"), (2, "sigma")])
+def test_a_stop_that_cannot_be_computed_is_refused(place: int, name: str, bad: float) -> None:
+    given = [0.01, 0.01, 0.01]
+    given[place] = bad
+    with pytest.raises(ValueError, match=rf"^{name} {bad} must be a fraction of the price, 0 or more$"):
+        initial_stop_frac(given[0], given[1], given[2], SETTINGS)
+
+
+def test_two_of_three_distances_may_be_nothing() -> None:
+    assert initial_stop_frac(0.0, 0.015, 0.0, SETTINGS) == 0.015
 
 
 def test_sigma_grows_with_the_root_of_time() -> None:
@@ -96,6 +103,27 @@ def test_a_plan_without_a_stop_is_refused(entry: float, stop: float) -> None:
         a_plan(entry=entry, stop=stop)
 
 
+def test_a_plan_is_the_ensembles_with_its_ladder_unless_told_otherwise() -> None:
+    plan = a_plan()
+    assert (plan.strategy_id, plan.has_ladder, plan.is_adopted) == ("ensemble", True, False)
+    other = open_plan(
+        symbol="BTC/USDT",
+        side=Side.BUY,
+        entry_price=100.0,
+        stop_frac=0.02,
+        take_profit_frac=None,
+        opened_ms=NOW_MS,
+        horizon_end_ms=NOW_MS,
+        decision_id="d-1",
+        regime=Regime.BULL_TREND,
+        strategy_id="ema-cross",
+        has_ladder=False,
+        is_adopted=True,
+    )
+    assert (other.strategy_id, other.has_ladder, other.is_adopted) == ("ema-cross", False, True)
+    assert other.take_profit_price is None
+
+
 def test_a_plan_survives_encoding() -> None:
     plan = a_plan(Side.SELL)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=PositionPlan) == plan
@@ -123,6 +151,8 @@ def test_the_resting_stop_is_on_the_tick_and_never_wider_than_the_plan() -> None
     instrument = an_instrument(tick="0.5")
     assert resting_stop_price(a_plan(stop=0.0173), instrument) == Decimal("98.5")
     assert resting_stop_price(a_plan(Side.SELL, stop=0.0173), instrument) == Decimal("101.5")
+    assert resting_stop_price(a_plan(stop=0.018), instrument) == Decimal("98.5")  # 98.2: nearer to 98
+    assert resting_stop_price(a_plan(Side.SELL, stop=0.018), instrument) == Decimal("101.5")
 
 
 def test_coins_worth_less_than_one_have_plans_too() -> None:
