@@ -1,4 +1,4 @@
-"""A whole daemon on the bundled sandbox, measured from outside: start, memory, processor share, naked time."""
+"""A whole daemon on the bundled sandbox, measured from outside: start, end, memory, processor share, naked time."""
 
 import json
 import os
@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Timer
+from timeit import default_timer
 from typing import IO, Any
 
 SYMBOLS: tuple[str, ...] = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX")
@@ -39,6 +41,7 @@ def measure() -> dict[str, Any]:
         "entries": len(naked_ms),
         "naked_median_ms": statistics.median(naked_ms) if naked_ms else None,
         "naked_longest_ms": max(naked_ms, default=None),
+        "shutdown_longest_s": max(first["shutdown_s"] + second["shutdown_s"], default=None),
     }
 
 
@@ -58,20 +61,25 @@ def _trader(command: str, config: Path, *more: str) -> subprocess.Popen[str]:
 
 
 def _run(config: Path) -> dict[str, Any]:
-    process = _trader("run", config, "--duration", f"{_RUN_S}s")
+    process = _trader("run", config)
     assert process.stdout is not None
     found: dict[str, Any] = {"ready_s": None, "decisions": 0, "naked_ms": []}
-    naked = NakedTime()
+    naked, asked_s = NakedTime(), None
+    end = Timer(_RUN_S, process.terminate)
+    end.start()
     for line in _lines(process.stdout):
         if line.get("event") == "daemon.ready":
             found["ready_s"] = line["after_s"]
         elif line.get("event") == "decision.made":
             found["decisions"] += 1
+        elif line.get("event") == "daemon.stopping":
+            asked_s = default_timer()
         found["naked_ms"] += naked.ends(line)
         if found["ready_s"] is not None and process.poll() is None:
             found.update(_resources(process.pid))
     process.wait()
-    return found
+    end.cancel()
+    return {**found, "shutdown_s": [] if asked_s is None else [default_timer() - asked_s]}
 
 
 class NakedTime:
