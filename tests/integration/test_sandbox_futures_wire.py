@@ -15,7 +15,7 @@ from tests.kit.wire import differences, sample, samples, session
 from tests.unit.sandbox.binance.test_usdm_userfeed import Listening
 from tests.unit.simulation.perpetual_shop import BUY, market
 from trader.sandbox.binance.usdm.events import force_order
-from trader.simulation.sim_orders import OrderChanged
+from trader.simulation.records.sim_orders import OrderChanged
 
 pytestmark = [
     pytest.mark.recorded,

@@ -36,11 +36,11 @@ from trader.runtime.instant_courier import Pace
 from trader.runtime.memory import Memory
 from trader.runtime.replay import Replay
 from trader.runtime.turn import Turn
+from trader.simulation.derivatives.liquidation import LIQUIDATION_PREFIX
 from trader.simulation.exchange import SimulatedExchange
 from trader.simulation.instant import open_exchange
-from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.records import Records
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.records.memory import Records
+from trader.simulation.records.sim_orders import SimRequest
 
 T = TypeVar("T", bound=d.Decision)
 FUNDING_RATE = Decimal("0.00030000")

@@ -22,7 +22,7 @@ from trader.domain.decisions import RecordDecision
 from trader.domain.instrument import Instrument
 from trader.domain.signals import DecisionRecord
 from trader.ports import Recovered
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.store import SimulationStore
 
 FOLDER = Path(__file__).parents[1] / "golden" / "ledgers"
 RENAMED = {"failure_reason": "refusal", "halt_reason": "halt"}

@@ -10,10 +10,10 @@ from tests.property.simulation_days import Cancel, PrintTrade, ShowBook, Submit,
 from trader.domain.errors import Rejected
 from trader.domain.instrument import InstrumentKind
 from trader.domain.orders import OrderType, Side, TimeInForce
-from trader.simulation.conditional import Conditional, ConditionalKind, WorkingPrice
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.records import Records
-from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.conditional import Conditional, ConditionalKind, WorkingPrice
+from trader.simulation.records.memory import Records
+from trader.simulation.records.sim_orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimRequest, SimTrade
 
 D = Decimal
 ZERO = D(0)

@@ -11,8 +11,8 @@ from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.records import Records
-from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
+from trader.simulation.records.memory import Records
+from trader.simulation.records.sim_orders import SimOrder, SimRequest, SimTrade
 
 D = Decimal
 _TICK, _STEP = D("0.1"), D("0.01")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from tests.property.simulation_days import Day, days
 from trader.domain.instrument import Instrument
 from trader.domain.orders import OrderType, Side
-from trader.simulation.costs import commission
-from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimTrade
+from trader.simulation.accounts.costs import commission
+from trader.simulation.records.sim_orders import BalanceChanged, OrderChanged, SimEvent, SimOrder, SimTrade
 
 ZERO = Decimal(0)
 

@@ -22,11 +22,11 @@ from tests.property.perpetual_days import (
 )
 from tests.property.simulation_days import ShowBook
 from trader.domain.orders import OrderType
-from trader.simulation.costs import commission
-from trader.simulation.funding import FUNDING_MS
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.positions import IncomeKind
-from trader.simulation.store import SimulationStore
+from trader.simulation.accounts.costs import commission
+from trader.simulation.derivatives.funding import FUNDING_MS
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.positions import IncomeKind
+from trader.simulation.records.store import SimulationStore
 
 
 def income(exchange: PerpetualExchange, kind: IncomeKind) -> Decimal:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.property.simulation_days import CloseCandle, Day, Forget, ShowBook, days
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.store import SimulationStore
 
 
 def state(day: Day, exchange: SimulatedExchange) -> object:

@@ -26,7 +26,7 @@ from trader.domain.orders import Purpose
 from trader.execution.client_ids import client_id_for
 from trader.sandbox.server.status import RunningSandbox
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.store import SimulationStore
 
 pytestmark = pytest.mark.scenario
 

@@ -21,9 +21,9 @@ from tests.scenario.conftest import MakeDaemon
 from tests.scenario.perpetual_accounts import Margined, of_our_ledger
 from tests.scenario.test_kill import assert_each_intent_became_one_order, goes_on_with
 from trader.adapters.ledger import ledger_path
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.records import Window
-from trader.simulation.store import SimulationStore
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.memory import Window
+from trader.simulation.records.store import SimulationStore
 
 pytestmark = pytest.mark.scenario
 

@@ -7,7 +7,7 @@ from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Levels
 from trader.domain.orders import OrderType, Side
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.records.sim_orders import SimRequest
 
 SYMBOLS = tuple(f"C{n}/USDT" for n in range(5))
 _LEVELS = 20

@@ -1,15 +1,12 @@
 """The simulated exchange, with an account of its own: paper, replays, sandbox. Shares no code with what it checks.
 
-exchange     one account and one matching model; `perpetual` with margin and funding
+exchange     one account and one matching model: requests in, orders, trades and events out
+derivatives  the same for perpetuals: margined, with funding, liquidation and conditional orders
+matching     what the market does to our orders, from books, trades or candles only
+accounts     balances and margin; `clearing` numbers, books and stores what happens, and tells it
+records      requests, orders, positions, events, and their storage
 instant      the exchange in the trader's words, answering at once (`answers`): what a replay trades on
 venue        paper trading: a real feed whose orders meet the simulated exchange
-matching     how displayed liquidity is taken, how a resting order waits; `crossing` what events do to our orders
-candles      matching where only candles exist: pessimistic
-sim_orders   requests, orders, trades, events: the exchange's own records
-account      a spot account; `perpetual_account` a margined one (`margin`, `positions`, `liquidation`, `funding`)
-conditional  orders that wait for a price; `conditional_book` at work; `trailing` stops that follow
-filters      what is checked first; `costs` fees, spread, latency
-clearing     numbering, storage (`records`, `store`, `store_tables`), events
 
 Begin with `exchange`.
 """

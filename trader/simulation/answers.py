@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from trader.domain.account import Payment, PaymentKind
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
-from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.positions import IncomeKind, SimIncome
-from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
+from trader.simulation.derivatives.liquidation import LIQUIDATION_PREFIX
+from trader.simulation.records.positions import IncomeKind, SimIncome
+from trader.simulation.records.sim_orders import SimOrder, SimRequest, SimTrade
 
 PAYMENTS: dict[IncomeKind, PaymentKind] = {
     "funding": PaymentKind.FUNDING,

@@ -10,11 +10,11 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderStatus, OrderType
 from trader.domain.refusals import RefusalCode
-from trader.simulation.account import Account
-from trader.simulation.conditional import Conditional
-from trader.simulation.costs import commission
-from trader.simulation.records import Changes, Records, Resumed
-from trader.simulation.sim_orders import (
+from trader.simulation.accounts.account import Account
+from trader.simulation.accounts.costs import commission
+from trader.simulation.records.conditional import Conditional
+from trader.simulation.records.memory import Changes, Records, Resumed
+from trader.simulation.records.sim_orders import (
     BalanceChanged,
     ChangeKind,
     ConditionalChanged,

@@ -18,15 +18,15 @@ from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderStatus, OrderType, TimeInForce
 from trader.domain.refusals import RefusalCode
-from trader.simulation.account import Account, SpotAccount
-from trader.simulation.candles import stand_in_book
+from trader.simulation.accounts.account import Account, SpotAccount
 from trader.simulation.clearing import Clearing
-from trader.simulation.crossing import Crossing
-from trader.simulation.filters import check_quantity, check_request
-from trader.simulation.matching import MatchedSymbol, Resting, Take, is_reached, queue_at_placement
-from trader.simulation.records import MemoryRecords, Records, Resumed, TakenSides, Window
-from trader.simulation.sim_orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
-from trader.simulation.trailing import from_now
+from trader.simulation.matching.candles import stand_in_book
+from trader.simulation.matching.crossing import Crossing
+from trader.simulation.matching.filters import check_quantity, check_request
+from trader.simulation.matching.liquidity import MatchedSymbol, Resting, Take, is_reached, queue_at_placement
+from trader.simulation.matching.trailing import from_now
+from trader.simulation.records.memory import MemoryRecords, Records, Resumed, TakenSides, Window
+from trader.simulation.records.sim_orders import Listener, ReplaceFailed, SimOrder, SimRequest, SimTrade
 
 EVERYTHING = Window()
 AccountOpener = Callable[[Mapping[str, Instrument], Resumed, Sequence[Balance]], Account]

@@ -26,13 +26,13 @@ from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport, OrderType
 from trader.ports import AccountSink, Clock
 from trader.simulation.answers import PAYMENTS, fill_of, number_of, payment_of, report_of, request_of
+from trader.simulation.derivatives.funding import INTEREST_FRAC, funding_rate
+from trader.simulation.derivatives.liquidation import LIQUIDATION_PREFIX
+from trader.simulation.derivatives.perpetual import FundingRates, PerpetualExchange
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.funding import INTEREST_FRAC, funding_rate
-from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.perpetual import FundingRates, PerpetualExchange
-from trader.simulation.positions import DEFAULT_LEVERAGE
-from trader.simulation.records import Records, Window
-from trader.simulation.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent, Transferred
+from trader.simulation.records.memory import Records, Window
+from trader.simulation.records.positions import DEFAULT_LEVERAGE
+from trader.simulation.records.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent, Transferred
 
 _USUAL_RATE = funding_rate(INTEREST_FRAC)
 

@@ -21,8 +21,8 @@ from trader.domain.market import Candle, FundingRate
 from trader.domain.orders import Approved, Fill, OrderRef, OrderReport
 from trader.ports import AccountSink, Clock, MarketFeed, MarketSink
 from trader.simulation.instant import InstantVenue, open_exchange
-from trader.simulation.positions import DEFAULT_LEVERAGE
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.positions import DEFAULT_LEVERAGE
+from trader.simulation.records.store import SimulationStore
 
 
 class PaperVenue:

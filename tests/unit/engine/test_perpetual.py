@@ -12,7 +12,7 @@ from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrad
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Purpose, Side
 from trader.engine.worth import commitments_now
-from trader.simulation.sim_orders import OrderChanged, SimEvent
+from trader.simulation.records.sim_orders import OrderChanged, SimEvent
 
 HOUR_MS = 3_600_000
 

@@ -8,12 +8,12 @@ import pytest
 from trader.domain.errors import Rejected
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.orders import OrderType, Side, TimeInForce
-from trader.simulation.conditional import Conditional, ConditionalKind, WorkingPrice
-from trader.simulation.margin import AccountMargin
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.positions import SimPosition
-from trader.simulation.records import Records
-from trader.simulation.sim_orders import SimEvent, SimOrder, SimRequest, SimTrade
+from trader.simulation.accounts.margin import AccountMargin
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.conditional import Conditional, ConditionalKind, WorkingPrice
+from trader.simulation.records.memory import Records
+from trader.simulation.records.positions import SimPosition
+from trader.simulation.records.sim_orders import SimEvent, SimOrder, SimRequest, SimTrade
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL

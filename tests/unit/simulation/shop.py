@@ -9,8 +9,8 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.records import Records
-from trader.simulation.sim_orders import SimEvent, SimOrder, SimRequest, SimTrade
+from trader.simulation.records.memory import Records
+from trader.simulation.records.sim_orders import SimEvent, SimOrder, SimRequest, SimTrade
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL

@@ -15,7 +15,7 @@ from trader.clock import SimulatedClock
 from trader.domain.errors import Misconfigured, Rejected
 from trader.domain.events import AccountEvent, BalancesReported, FillArrived, OrderReported
 from trader.domain.orders import Approved, OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side
-from trader.simulation.perpetual import PerpetualExchange
+from trader.simulation.derivatives.perpetual import PerpetualExchange
 from trader.simulation.venue import PaperVenue
 
 START_MS = 1_736_121_600_000 + 3_600_000

@@ -25,8 +25,8 @@ from trader.domain.events import (
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Approved, OrderIntent, OrderRef, OrderStatus, OrderType, Purpose, Side
 from trader.ports import Exchange, MarketFeed
-from trader.simulation.records import Changes
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.memory import Changes
+from trader.simulation.records.store import SimulationStore
 from trader.simulation.venue import PaperVenue
 
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from trader.sandbox.market.premium import Premium
-from trader.simulation.funding import next_funding_ms
+from trader.simulation.derivatives.funding import next_funding_ms
 
 _DIGITS = 8
 

@@ -10,7 +10,7 @@ import numpy as np
 from trader.domain.units import HOUR_MS, MINUTE_MS
 from trader.sandbox.market.noise import mixed, salt_of, shares, stepped
 from trader.sandbox.market.source import Floats, Ints
-from trader.simulation.funding import FUNDING_MS, INTEREST_FRAC, funding_rate
+from trader.simulation.derivatives.funding import FUNDING_MS, INTEREST_FRAC, funding_rate
 
 _MEAN = 0.0001  # usual premium, as a fraction
 # three scales of it: how long a value lasts, and how large it may be. The mark price smooths the last one away

@@ -33,9 +33,9 @@ from trader.sandbox.recorded.shelf import FileShelf
 from trader.sandbox.server.options import SandboxOptions
 from trader.sandbox.server.sandbox import Sandbox
 from trader.sandbox.sockets.hub import Hub
+from trader.simulation.derivatives.perpetual import PerpetualExchange
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.store import SimulationStore
 
 
 class Keys(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from trader.sandbox.server.sandbox import SANDBOX, Sandbox
 from trader.sandbox.server.status import RunningSandbox, decode, remove_status, write_status
 from trader.sandbox.server.tls import certificates_in
 from trader.sandbox.sockets.connections import CONNECTIONS
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.store import SimulationStore
 
 __all__ = ["SandboxOptions", "SandboxServer", "options_from", "serve"]
 

@@ -9,7 +9,7 @@ from trader.clock import ScaledClock
 from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.sandbox.binance.usdm.userfeed import LISTEN_KEY_S, UsdmUserFeed
 from trader.sandbox.sockets.hub import Listener
-from trader.simulation.conditional import ConditionalKind
+from trader.simulation.records.conditional import ConditionalKind
 
 
 class Ear(Listener):

@@ -15,7 +15,7 @@ from trader.sandbox.market.listing import listings_for
 from trader.sandbox.market.mark import PremiumPricing, mark_price
 from trader.sandbox.market.premium import GeneratedPremium, RecordedPremium
 from trader.sandbox.recorded.candle_files import read_funding, read_recordings
-from trader.simulation.funding import FUNDING_MS, funding_rate
+from trader.simulation.derivatives.funding import FUNDING_MS, funding_rate
 
 MINUTE = 60_000
 SPOT, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"

@@ -29,9 +29,9 @@ from trader.sandbox.recorded.book_files import read_book
 from trader.sandbox.recorded.book_stage import RecordedStage
 from trader.sandbox.recorded.candle_files import kind_of
 from trader.sandbox.recorded.shelf import FileShelf
+from trader.simulation.derivatives.perpetual import PerpetualExchange
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.records.sim_orders import SimRequest
 
 BTC, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"
 MINUTE = 60_000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from trader.sandbox.binance.protocol.errors import BinanceError, illegal, missing
-from trader.simulation.records import Window
+from trader.simulation.records.memory import Window
 
 _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 _CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"

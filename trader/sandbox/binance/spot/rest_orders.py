@@ -18,7 +18,7 @@ from trader.sandbox.binance.spot.rest_market import (
     ORDER_TYPES,
 )
 from trader.sandbox.binance.spot.wire import account_trade, canceled_order, placed_order, queried_order
-from trader.simulation.sim_orders import ReplaceFailed, SimOrder, SimRequest
+from trader.simulation.records.sim_orders import ReplaceFailed, SimOrder, SimRequest
 
 _NOT_USED = "Parameter '{}' sent when not required."
 _LONGEST_SPAN_MS = DAY_MS

@@ -6,7 +6,7 @@ from trader.clock import ScaledClock
 from trader.sandbox.binance.spot.wire import account_position, balance_update, execution_report
 from trader.sandbox.sockets.hub import Listener
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimEvent, Transferred
+from trader.simulation.records.sim_orders import BalanceChanged, OrderChanged, SimEvent, Transferred
 
 
 class SpotUserFeed:

@@ -8,7 +8,7 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType
 from trader.sandbox.binance.protocol.order_words import BIPS, STATUS
 from trader.sandbox.market.numbers import text
-from trader.simulation.sim_orders import OrderChanged, SimOrder, SimTrade, Transferred
+from trader.simulation.records.sim_orders import OrderChanged, SimOrder, SimTrade, Transferred
 
 _EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED"}
 

@@ -15,8 +15,8 @@ from trader.sandbox.faults.active import Faults
 from trader.sandbox.faults.kinds import ACCOUNT, USDM_PREFIX
 from trader.sandbox.market.perpetual import PerpetualMarket
 from trader.sandbox.sockets.hub import Hub
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.sim_orders import OrderChanged, SimEvent
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.sim_orders import OrderChanged, SimEvent
 
 WEIGHT_PER_MINUTE = 2_400
 ORDERS_PER_10_S = 300

@@ -5,7 +5,7 @@ from typing import NoReturn
 from trader.domain.errors import Rejected
 from trader.domain.refusals import RefusalCode
 from trader.sandbox.binance.protocol.errors import BinanceError
-from trader.simulation.perpetual import PRICE_BAND_FRAC
+from trader.simulation.derivatives.perpetual import PRICE_BAND_FRAC
 
 _BY_CODE = {
     RefusalCode.INSUFFICIENT_MARGIN: (-2019, "Margin is insufficient."),

@@ -17,10 +17,10 @@ from trader.sandbox.binance.usdm.wire import (
     working_type,
 )
 from trader.sandbox.market.numbers import text
-from trader.simulation.conditional import Conditional, ConditionalKind
-from trader.simulation.liquidation import LIQUIDATION_PREFIX
-from trader.simulation.positions import SimPosition
-from trader.simulation.sim_orders import ChangeReason, OrderChanged, SimOrder
+from trader.simulation.derivatives.liquidation import LIQUIDATION_PREFIX
+from trader.simulation.records.conditional import Conditional, ConditionalKind
+from trader.simulation.records.positions import SimPosition
+from trader.simulation.records.sim_orders import ChangeReason, OrderChanged, SimOrder
 
 _EXECUTION = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED", "amended": "AMENDMENT"}
 _REASON: dict[ChangeReason, str] = {

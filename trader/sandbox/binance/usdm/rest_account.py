@@ -8,7 +8,7 @@ from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.usdm.desk import UsdmDesk
 from trader.sandbox.market.numbers import text
 from trader.sandbox.market.symbol_market import SymbolMarket
-from trader.simulation.margin import AccountMargin, SymbolMargin, largest_position
+from trader.simulation.accounts.margin import AccountMargin, SymbolMargin, largest_position
 
 Row = dict[str, object]
 

@@ -13,7 +13,7 @@ from trader.sandbox.binance.usdm.errors import refuse
 from trader.sandbox.binance.usdm.rest_market import MOST_CONDITIONALS
 from trader.sandbox.binance.usdm.rest_orders import check_span
 from trader.sandbox.binance.usdm.wire import placed_conditional, queried_conditional
-from trader.simulation.conditional import Conditional, ConditionalKind, WorkingPrice
+from trader.simulation.records.conditional import Conditional, ConditionalKind, WorkingPrice
 
 _KINDS = {kind.value.upper(): kind for kind in ConditionalKind}
 _WORKING = {"CONTRACT_PRICE": WorkingPrice.CONTRACT, "MARK_PRICE": WorkingPrice.MARK}

@@ -8,9 +8,9 @@ from trader.sandbox.binance.usdm.desk import ORDERS_PER_10_S, WEIGHT_PER_MINUTE,
 from trader.sandbox.market.listing import Listing, decimals
 from trader.sandbox.market.numbers import text
 from trader.sandbox.market.symbol_market import SymbolMarket
-from trader.simulation.funding import FUNDING_MS, INTEREST_FRAC, RATE_CAP_FRAC
-from trader.simulation.liquidation import LIQUIDATION_FEE_FRAC
-from trader.simulation.perpetual import PRICE_BAND_FRAC
+from trader.simulation.derivatives.funding import FUNDING_MS, INTEREST_FRAC, RATE_CAP_FRAC
+from trader.simulation.derivatives.liquidation import LIQUIDATION_FEE_FRAC
+from trader.simulation.derivatives.perpetual import PRICE_BAND_FRAC
 
 ORDER_TYPES = ("LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 MOST_OPEN_ORDERS = 200  # per symbol

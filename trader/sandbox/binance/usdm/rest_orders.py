@@ -11,7 +11,7 @@ from trader.sandbox.binance.usdm.desk import UsdmDesk
 from trader.sandbox.binance.usdm.errors import refuse
 from trader.sandbox.binance.usdm.rest_market import MOST_OPEN_ORDERS, ORDER_TYPES
 from trader.sandbox.binance.usdm.wire import account_trade, placed_order, queried_order
-from trader.simulation.sim_orders import SimOrder, SimRequest
+from trader.simulation.records.sim_orders import SimOrder, SimRequest
 
 _LONGEST_SPAN_MS = WEEK_MS
 _RESPONSE_TYPES = frozenset({"ACK", "RESULT"})

@@ -4,7 +4,7 @@ from trader.sandbox.binance.usdm import rest_account
 from trader.sandbox.binance.usdm.desk import UsdmDesk
 from trader.sandbox.binance.usdm.wire import account_trade, income, queried_conditional, queried_order
 from trader.sandbox.market.numbers import text
-from trader.simulation.sim_orders import SimOrder
+from trader.simulation.records.sim_orders import SimOrder
 
 
 def state(desk: UsdmDesk) -> dict[str, object]:

@@ -9,8 +9,8 @@ from trader.domain.instrument import ZERO
 from trader.sandbox.binance.protocol.errors import BinanceError
 from trader.sandbox.binance.usdm.events import account_update, algo_update, leverage_update, order_trade_update
 from trader.sandbox.sockets.hub import Listener
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimEvent
 
 LISTEN_KEY_S = 3_600.0  # real seconds a key lives without being renewed
 

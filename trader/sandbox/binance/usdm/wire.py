@@ -6,9 +6,9 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderType
 from trader.sandbox.binance.protocol.order_words import STATUS
 from trader.sandbox.market.numbers import text
-from trader.simulation.conditional import Conditional, ConditionalKind, ConditionalStatus, WorkingPrice
-from trader.simulation.positions import IncomeKind, SimIncome
-from trader.simulation.sim_orders import SimOrder, SimTrade
+from trader.simulation.records.conditional import Conditional, ConditionalKind, ConditionalStatus, WorkingPrice
+from trader.simulation.records.positions import IncomeKind, SimIncome
+from trader.simulation.records.sim_orders import SimOrder, SimTrade
 
 INCOME_TYPES: dict[str, IncomeKind] = {
     "REALIZED_PNL": "realised",

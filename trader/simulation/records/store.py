@@ -18,11 +18,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Misconfigured
 from trader.domain.instrument import Instrument
-from trader.simulation import store_tables as tables
-from trader.simulation.conditional import Conditional
-from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.records import Changes, Resumed, TakenSides, Window
-from trader.simulation.sim_orders import SimOrder, SimTrade
+from trader.simulation.records import store_tables as tables
+from trader.simulation.records.conditional import Conditional
+from trader.simulation.records.memory import Changes, Resumed, TakenSides, Window
+from trader.simulation.records.positions import IncomeKind, SimIncome, SimPosition
+from trader.simulation.records.sim_orders import SimOrder, SimTrade
 
 APPLICATION_ID = 0x7453494D  # "tSIM": tells our files from other SQLite files
 SCHEMA_VERSION = 1

@@ -8,18 +8,18 @@ from msgspec.structs import replace as altered
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderType, TimeInForce
 from trader.domain.refusals import RefusalCode
+from trader.simulation.accounts.perpetual_account import PerpetualAccount
 from trader.simulation.clearing import Clearing
-from trader.simulation.conditional import (
+from trader.simulation.records.conditional import (
     Conditional,
     ConditionalStatus,
     WorkingPrice,
     followed,
     is_triggered,
 )
-from trader.simulation.perpetual_account import PerpetualAccount
-from trader.simulation.positions import closable
-from trader.simulation.records import Resumed
-from trader.simulation.sim_orders import SimOrder, SimRequest
+from trader.simulation.records.memory import Resumed
+from trader.simulation.records.positions import closable
+from trader.simulation.records.sim_orders import SimOrder, SimRequest
 
 Accept = Callable[[SimRequest], tuple[SimOrder, object]]  # places an order; raises `Rejected`
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.domain.instrument import ZERO
-from trader.simulation.positions import SimPosition
+from trader.simulation.records.positions import SimPosition
 
 
 class Bracket(msgspec.Struct, frozen=True):

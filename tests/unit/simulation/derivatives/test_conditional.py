@@ -9,8 +9,8 @@ from tests.unit.simulation.shop import ASKS, BIDS, BUY, SELL, SYMBOL, D, Shop, l
 from trader.domain.errors import Rejected
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, Side, TimeInForce
-from trader.simulation.sim_orders import BalanceChanged, OrderChanged, SimRequest, Transferred
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.sim_orders import BalanceChanged, OrderChanged, SimRequest, Transferred
+from trader.simulation.records.store import SimulationStore
 
 FOK = TimeInForce.FOK
 

@@ -12,8 +12,8 @@
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import Side
-from trader.simulation.matching import is_reached
-from trader.simulation.sim_orders import SimOrder
+from trader.simulation.matching.liquidity import is_reached
+from trader.simulation.records.sim_orders import SimOrder
 
 
 def worse(instrument: Instrument, side: Side, price: float, slippage_frac: float) -> float:

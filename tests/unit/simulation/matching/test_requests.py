@@ -8,8 +8,8 @@ import pytest
 from tests.unit.simulation.shop import BUY, SELL, SYMBOL, D, Shop, limit, market, stop
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
-from trader.simulation.records import Window
-from trader.simulation.sim_orders import OrderChanged, ReplaceFailed, SimRequest
+from trader.simulation.records.memory import Window
+from trader.simulation.records.sim_orders import OrderChanged, ReplaceFailed, SimRequest
 
 
 @pytest.mark.parametrize(

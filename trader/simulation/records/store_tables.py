@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from trader.domain.instrument import Instrument
-from trader.simulation.conditional import Conditional
-from trader.simulation.positions import SimIncome
-from trader.simulation.records import LIVE_CONDITIONALS, Changes
-from trader.simulation.sim_orders import SimOrder, SimTrade
+from trader.simulation.records.conditional import Conditional
+from trader.simulation.records.memory import LIVE_CONDITIONALS, Changes
+from trader.simulation.records.positions import SimIncome
+from trader.simulation.records.sim_orders import SimOrder, SimTrade
 
 MARKET_TIME = "market_time_ms"  # key of a blob
 Statement = tuple[sa.Insert | sa.Update, list[dict[str, Any]]]

@@ -4,8 +4,8 @@ import msgspec
 
 from tests.unit.simulation.shop import ASKS, BIDS, BTC, BUY, SELL, SYMBOL, D, Shop, limit, market
 from trader.domain.orders import OrderStatus
-from trader.simulation.costs import commission
-from trader.simulation.sim_orders import BalanceChanged, OrderChanged
+from trader.simulation.accounts.costs import commission
+from trader.simulation.records.sim_orders import BalanceChanged, OrderChanged
 
 
 def test_a_market_order_walks_the_book_and_averages_over_the_levels() -> None:

@@ -10,12 +10,12 @@ from decimal import Decimal
 
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from trader.simulation.accounts.margin import SymbolMargin
+from trader.simulation.accounts.perpetual_account import PerpetualAccount
 from trader.simulation.clearing import Clearing
-from trader.simulation.margin import SymbolMargin
-from trader.simulation.matching import MatchedSymbol
-from trader.simulation.perpetual_account import PerpetualAccount
-from trader.simulation.positions import CENT
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.matching.liquidity import MatchedSymbol
+from trader.simulation.records.positions import CENT
+from trader.simulation.records.sim_orders import SimRequest
 
 LIQUIDATION_FEE_FRAC = Decimal("0.0125")
 LIQUIDATION_PREFIX = "autoclose-"  # of the client ids of liquidation orders

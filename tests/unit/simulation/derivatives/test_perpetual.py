@@ -23,12 +23,12 @@ from tests.unit.simulation.perpetual_shop import (
 )
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
-from trader.simulation.conditional import ConditionalKind, ConditionalStatus, WorkingPrice
-from trader.simulation.funding import FUNDING_MS, funding_rate, next_funding_ms
-from trader.simulation.perpetual import PerpetualExchange
-from trader.simulation.records import Window
-from trader.simulation.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimRequest
-from trader.simulation.store import SimulationStore
+from trader.simulation.derivatives.funding import FUNDING_MS, funding_rate, next_funding_ms
+from trader.simulation.derivatives.perpetual import PerpetualExchange
+from trader.simulation.records.conditional import ConditionalKind, ConditionalStatus, WorkingPrice
+from trader.simulation.records.memory import Window
+from trader.simulation.records.sim_orders import BalanceChanged, ConditionalChanged, OrderChanged, SimRequest
+from trader.simulation.records.store import SimulationStore
 
 Kind, Status = ConditionalKind, ConditionalStatus
 

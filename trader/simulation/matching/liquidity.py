@@ -13,8 +13,8 @@ import msgspec
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Levels
 from trader.domain.orders import Side
-from trader.simulation.records import TakenLevels
-from trader.simulation.sim_orders import SimOrder, Trigger
+from trader.simulation.records.memory import TakenLevels
+from trader.simulation.records.sim_orders import SimOrder, Trigger
 
 
 class Take(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D
 from trader.domain.account import Balance
 from trader.domain.errors import InvariantBroken, Rejected
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from trader.simulation.account import AccountChange, SpotAccount
-from trader.simulation.sim_orders import SimOrder, SimTrade
+from trader.simulation.accounts.account import AccountChange, SpotAccount
+from trader.simulation.records.sim_orders import SimOrder, SimTrade
 
 
 def account(usdt: str = "1000", btc: str = "2") -> SpotAccount:

@@ -6,7 +6,7 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import Instrument, exact
 from trader.domain.orders import OrderType
 from trader.domain.refusals import RefusalCode
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.records.sim_orders import SimRequest
 
 
 def check_request(instrument: Instrument, request: SimRequest, reference: float | None) -> None:

@@ -15,9 +15,10 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.orders import OrderType, Side
 from trader.domain.refusals import RefusalCode
-from trader.simulation.account import AccountChange
-from trader.simulation.margin import AccountMargin, Bracket, SymbolMargin, largest_position, maintenance
-from trader.simulation.positions import (
+from trader.simulation.accounts.account import AccountChange
+from trader.simulation.accounts.margin import AccountMargin, Bracket, SymbolMargin, largest_position, maintenance
+from trader.simulation.records.memory import Resumed
+from trader.simulation.records.positions import (
     IncomeKind,
     SimIncome,
     SimPosition,
@@ -25,8 +26,7 @@ from trader.simulation.positions import (
     realised_by,
     traded,
 )
-from trader.simulation.records import Resumed
-from trader.simulation.sim_orders import ChangeReason, SimOrder, SimRequest, SimTrade
+from trader.simulation.records.sim_orders import ChangeReason, SimOrder, SimRequest, SimTrade
 
 
 class PerpetualAccount:

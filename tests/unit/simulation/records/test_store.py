@@ -16,8 +16,8 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D, Shop, limit, m
 from trader.domain.errors import InvariantBroken, Misconfigured, Rejected
 from trader.domain.orders import OrderStatus
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.records import Changes, Window
-from trader.simulation.store import SCHEMA_VERSION, SimulationStore
+from trader.simulation.records.memory import Changes, Window
+from trader.simulation.records.store import SCHEMA_VERSION, SimulationStore
 
 
 def as_after_a_kill(path: Path) -> Path:
@@ -220,8 +220,8 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.unit.simulation.shop import BUY, SELL, Shop, limit, market
-from trader.simulation.records import Changes
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.memory import Changes
+from trader.simulation.records.store import SimulationStore
 
 shop = Shop(SimulationStore(Path(sys.argv[1])))
 for i in range(100_000):

@@ -11,8 +11,8 @@ from trader.domain.errors import InvariantBroken, Rejected
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.orders import OrderType, Side
 from trader.domain.refusals import RefusalCode
-from trader.simulation.positions import SimIncome, SimPosition
-from trader.simulation.sim_orders import ChangeReason, SimOrder, SimRequest, SimTrade
+from trader.simulation.records.positions import SimIncome, SimPosition
+from trader.simulation.records.sim_orders import ChangeReason, SimOrder, SimRequest, SimTrade
 
 
 class AccountChange(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ from trader.domain.errors import Rejected
 from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from trader.domain.refusals import RefusalCode
-from trader.simulation.conditional import Conditional
-from trader.simulation.positions import SimPosition
+from trader.simulation.records.conditional import Conditional
+from trader.simulation.records.positions import SimPosition
 
 Trigger = Literal["stop", "take_profit"]  # which way the price must come to a `stop_price`: against, or in favour
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from tests.unit.simulation.perpetual_shop import BUY, SELL, SYMBOL, D, PerpetualShop, limit, market
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus
-from trader.simulation.margin import brackets_of, largest_position, maintenance
-from trader.simulation.positions import SimPosition, closable, realised_by, traded
-from trader.simulation.sim_orders import BalanceChanged
+from trader.simulation.accounts.margin import brackets_of, largest_position, maintenance
+from trader.simulation.records.positions import SimPosition, closable, realised_by, traded
+from trader.simulation.records.sim_orders import BalanceChanged
 
 
 def test_a_long_is_entered_at_the_average_and_realises_against_it() -> None:

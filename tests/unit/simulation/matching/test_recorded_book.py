@@ -13,7 +13,7 @@ from trader.domain.instrument import Instrument, InstrumentKind
 from trader.domain.market import Levels
 from trader.domain.orders import OrderType, Side
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.sim_orders import SimRequest
+from trader.simulation.records.sim_orders import SimRequest
 
 SYMBOL = "BTC/USDT"
 BTC = Instrument(

@@ -8,8 +8,8 @@ from tests.unit.simulation.shop import BTC, BUY, SELL, SYMBOL, D, Shop
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Side
 from trader.simulation.exchange import SimulatedExchange
-from trader.simulation.sim_orders import SimRequest, Trigger
-from trader.simulation.store import SimulationStore
+from trader.simulation.records.sim_orders import SimRequest, Trigger
+from trader.simulation.records.store import SimulationStore
 
 
 def trailing(

@@ -15,19 +15,19 @@ from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Candle, Levels
 from trader.domain.orders import OrderType, Side, TimeInForce
 from trader.domain.refusals import RefusalCode
-from trader.simulation.account import Account
-from trader.simulation.conditional import Conditional, WorkingPrice, followed, is_triggered
-from trader.simulation.conditional_book import ConditionalBook
+from trader.simulation.accounts.account import Account
+from trader.simulation.accounts.margin import AccountMargin, Bracket, SymbolMargin, brackets_of, liquidation_price
+from trader.simulation.accounts.perpetual_account import PerpetualAccount
+from trader.simulation.derivatives.conditional_book import ConditionalBook
+from trader.simulation.derivatives.funding import next_funding_ms, payment
+from trader.simulation.derivatives.liquidation import Liquidator
 from trader.simulation.exchange import EVERYTHING, SimulatedExchange
-from trader.simulation.filters import check_request
-from trader.simulation.funding import next_funding_ms, payment
-from trader.simulation.liquidation import Liquidator
-from trader.simulation.margin import AccountMargin, Bracket, SymbolMargin, brackets_of, liquidation_price
-from trader.simulation.matching import Take, queue_at_placement
-from trader.simulation.perpetual_account import PerpetualAccount
-from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.records import Records, Resumed, Window
-from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
+from trader.simulation.matching.filters import check_request
+from trader.simulation.matching.liquidity import Take, queue_at_placement
+from trader.simulation.records.conditional import Conditional, WorkingPrice, followed, is_triggered
+from trader.simulation.records.memory import Records, Resumed, Window
+from trader.simulation.records.positions import IncomeKind, SimIncome, SimPosition
+from trader.simulation.records.sim_orders import SimOrder, SimRequest, SimTrade
 
 PRICE_BAND_FRAC = Decimal("0.05")  # how far from the mark price a limit order may be on the side that pays
 

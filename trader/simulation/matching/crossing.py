@@ -8,9 +8,9 @@ from msgspec.structs import replace as altered
 from trader.domain.instrument import ZERO, exact
 from trader.domain.market import Candle
 from trader.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from trader.simulation.candles import is_traded_through, stop_fill_price
 from trader.simulation.clearing import Clearing
-from trader.simulation.matching import (
+from trader.simulation.matching.candles import is_traded_through, stop_fill_price
+from trader.simulation.matching.liquidity import (
     Displayed,
     MatchedSymbol,
     Resting,
@@ -18,8 +18,8 @@ from trader.simulation.matching import (
     floor_to,
     queue_at_placement,
 )
-from trader.simulation.sim_orders import SimOrder, SimRequest, SimTrade
-from trader.simulation.trailing import followed, is_due, trail_level
+from trader.simulation.matching.trailing import followed, is_due, trail_level
+from trader.simulation.records.sim_orders import SimOrder, SimRequest, SimTrade
 
 
 class Crossing:

@@ -9,9 +9,9 @@ import msgspec
 
 from trader.domain.account import Balance
 from trader.domain.instrument import Instrument
-from trader.simulation.conditional import Conditional, ConditionalStatus
-from trader.simulation.positions import IncomeKind, SimIncome, SimPosition
-from trader.simulation.sim_orders import SimOrder, SimTrade
+from trader.simulation.records.conditional import Conditional, ConditionalStatus
+from trader.simulation.records.positions import IncomeKind, SimIncome, SimPosition
+from trader.simulation.records.sim_orders import SimOrder, SimTrade
 
 _Row = TypeVar("_Row")
 _Stamped = TypeVar("_Stamped", SimTrade, SimIncome)

@@ -9,8 +9,8 @@ from msgspec.structs import replace as altered
 
 from trader.domain.instrument import Instrument, exact
 from trader.domain.orders import Side
-from trader.simulation.matching import is_reached
-from trader.simulation.sim_orders import SimOrder, SimRequest
+from trader.simulation.matching.liquidity import is_reached
+from trader.simulation.records.sim_orders import SimOrder, SimRequest
 
 
 def from_now(request: SimRequest, instrument: Instrument, price: float) -> SimRequest:
