@@ -177,6 +177,10 @@ class Recovered(Protocol):
         """(symbol, fill_id) of every fill of the last days."""
 
     @property
+    def position_fills(self) -> Sequence[Fill]:
+        """All of each open position since it was opened, oldest first."""
+
+    @property
     def last_fill_ms(self) -> Mapping[str, int]:
         """Symbol -> newest fill."""
 

@@ -7,6 +7,7 @@ only together with a change of behaviour that the changelog names.
 import json
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,32 @@ def in_words(decisions: list[Decision], status: dict[str, Any]) -> Iterator[list
                 pass
 
 
+def told_whole(did: list[list[Any]], answers: dict[str, Any]) -> list[list[Any]]:
+    """That version told a trade without what of it had been sold before the restart; the journal knows it."""
+    sold = {
+        position["symbol"]: sum(
+            Decimal(fill["quantity"])
+            for fill in answers["fills"]
+            if fill["symbol"] == position["symbol"]
+            and fill["ts_ms"] > position["opened_ms"]
+            and (fill["side"] == "sell") == (Decimal(position["quantity"]) > 0)
+        )
+        for position in answers["positions"]
+    }
+    return [
+        [*row[:2], str(Decimal(row[2]) + sold.pop(row[1], 0)), *row[3:]] if row[0] == "trade" else row for row in did
+    ]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_decides_as_the_version_before_did(name: str, tmp_path: Path) -> None:
     engine = a_quarter_of_an_hour(name, tmp_path)
     told = json.loads((FOLDER / name / "went-on.json").read_text())
     did = json.loads(json.dumps(list(in_words(engine.seen, engine.told["status"]))))
-    for number, (now, then) in enumerate(zip(did, told["did"], strict=False)):
+    wanted = told_whole(told["did"], engine.told)
+    for number, (now, then) in enumerate(zip(did, wanted, strict=False)):
         assert now == then, number
-    assert len(did) == len(told["did"])
+    assert len(did) == len(wanted)
     assert {c: str(total) for c, total in sorted(engine.engine.state.account.ledger.balances.items())} == told[
         "balances"
     ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.kit.builders import NOW_MS, a_fill, a_perpetual, an_instrument
 from trader.domain.account import Balance
 from trader.domain.decisions import ClosedTrade
+from trader.domain.instrument import Instrument
 from trader.domain.orders import Fill, Side
 from trader.portfolio import Ledger
 
@@ -138,6 +139,33 @@ def test_a_restart_between_any_two_fills_changes_no_balance(fills: list[Fill], a
     assert {name: each.quantity for name, each in whole.positions.items()} == {
         name: each.quantity for name, each in parts.positions.items()
     }
+
+
+@given(st.sampled_from([SPOT, PERPETUAL]), FILLS, st.sets(st.integers(1, 25), max_size=4))
+@settings(max_examples=300)
+def test_restarts_between_fills_change_no_trade(instrument: Instrument, fills: list[Fill], at: set[int]) -> None:
+    """Quantity and prices are those of the whole trade, to the last digit."""
+    whole, parts = Ledger(), Ledger()
+    written: list[Fill] = []
+    for number, fill in enumerate(fills):
+        fill = msgspec.structs.replace(fill, symbol=instrument.symbol, ts_ms=NOW_MS + number)
+        if number in at:
+            parts = reborn(parts, written, instrument)
+        written.append(fill)
+        told, same = whole.apply(fill, instrument).closed, parts.apply(fill, instrument).closed
+        assert (told is None) == (same is None)
+        if told is not None and same is not None:
+            assert (same.quantity, same.entry_price) == (told.quantity, told.entry_price)
+            assert (same.exit_price, same.opened_ms) == (told.exit_price, told.opened_ms)
+
+
+def reborn(ledger: Ledger, written: list[Fill], instrument: Instrument) -> Ledger:
+    """What a start makes of what `ledger` has written down."""
+    positions, restored = list(ledger.positions.values()), Ledger()
+    held = [fill for fill in written for position in positions if fill.ts_ms >= position.opened_ms]
+    balances = [Balance(name, total) for name, total in ledger.balances.items()]
+    restored.restore(positions, balances, dict(ledger.dust), held, {instrument.symbol: instrument})
+    return restored
 
 
 @given(st.lists(st.tuples(decimals("10", 5), decimals("200", 2)), min_size=1, max_size=8), decimals("200", 2))

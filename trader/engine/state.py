@@ -154,9 +154,10 @@ class AccountState(Part):
         self.dust_kept: dict[str, Decimal] = {}  # as the journal has it
         self.suspects: frozenset[DiscrepancyKey] = frozenset()  # differences seen once; named when seen twice
 
-    def restore(self, remembered: Recovered) -> None:
+    def restore(self, remembered: Recovered, instruments: Mapping[str, Instrument]) -> None:
         """Go on from the journal's positions, balances and payments, and from the dust put into `dust_kept` before."""
-        self.ledger.restore(remembered.positions, remembered.balances, dict(self.dust_kept))
+        fills = remembered.position_fills
+        self.ledger.restore(remembered.positions, remembered.balances, dict(self.dust_kept), fills, instruments)
         self.last_fill_ms = dict(remembered.last_fill_ms)
         self.last_payment_ms = remembered.last_payment_ms
         self.payment_ids = dict.fromkeys(remembered.payment_ids, remembered.last_payment_ms)
@@ -285,7 +286,7 @@ class EngineState:
                 self.markets[symbol].decided_ms = decided_ms
         self.guard.worth = worth_of(remembered.equity)
         self.standing.trades = deque(reversed(remembered.trades), maxlen=REMEMBERED_TRADES)
-        self.account.restore(remembered)
+        self.account.restore(remembered, {symbol: market.instrument for symbol, market in self.markets.items()})
         return self.orders.restore(remembered)
 
     def _restore(self, key: str, value: object) -> None:

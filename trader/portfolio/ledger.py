@@ -13,7 +13,7 @@ from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
 from trader.domain.orders import Fill, Side
 from trader.domain.undo import Part, Undo
 from trader.execution.costs import fee_in_quote
-from trader.portfolio.lot import CENT, Lot, average, lot_of, share_of
+from trader.portfolio.lot import CENT, Lot, average, lot_of, lots_of, share_of
 
 
 class LedgerChange(msgspec.Struct, frozen=True):
@@ -77,11 +77,13 @@ class Ledger(Part):
         positions: Iterable[Position],
         balances: Iterable[Balance],
         dust: Mapping[str, Decimal] | None = None,
+        fills: Iterable[Fill] = (),
+        instruments: Mapping[str, Instrument] | None = None,
     ) -> None:
-        """Go on from what the journal remembers."""
+        """Go on from what the journal remembers; `fills` are those of `positions` since they were opened."""
         self._balances = {balance.currency: balance.total for balance in balances}
         self._positions = {position.symbol: position for position in positions if not position.is_flat}
-        self._lots = {symbol: lot_of(position) for symbol, position in self._positions.items()}
+        self._lots = lots_of(self._positions, list(fills), instruments or {})
         self._dust = dict(dust or {})
 
     # --- bookings ---------------------------------------------------------------------------------------------

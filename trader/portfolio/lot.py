@@ -1,11 +1,13 @@
 """The cost of one open position, exact: what was paid in, what came out, what is left."""
 
-from decimal import Context, Decimal
+from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal, localcontext
 
 import msgspec
 
 from trader.domain.account import Position
-from trader.domain.instrument import EXACT, ZERO
+from trader.domain.instrument import EXACT, ZERO, Instrument, InstrumentKind
+from trader.domain.orders import Fill
 
 # Averages are for reading and for a restart; sums stay exact because only the removed part of a cost is rounded.
 _AVERAGE = Context(prec=28)
@@ -58,11 +60,48 @@ def share_of(amount: Decimal, part: Decimal, whole: Decimal, quantum: Decimal = 
 
 
 def lot_of(position: Position) -> Lot:
-    """The lot of a position read back; exits before the restart are no longer in it."""
+    """The lot of a position read back; what was sold of it before is not in it, see `lots_of`."""
     held = abs(position.quantity)
     cost = EXACT.multiply(held, position.entry_price)
     whole = EXACT.quantize(cost, CENT)
     return Lot().entered(held, whole if abs(cost - whole) < _READ_BACK else cost)
+
+
+def lots_of(
+    positions: Mapping[str, Position], fills: Sequence[Fill], instruments: Mapping[str, Instrument]
+) -> dict[str, Lot]:
+    """The lots of `positions` (by symbol) read back, with what their `fills` say of those with an instrument."""
+    lots = {symbol: lot_of(position) for symbol, position in positions.items()}
+    for symbol in lots.keys() & instruments.keys():
+        own = [fill for fill in fills if fill.symbol == symbol]
+        lots[symbol] = _with_history(lots[symbol], positions[symbol], own, instruments[symbol])
+    return lots
+
+
+def _with_history(lot: Lot, position: Position, fills: Sequence[Fill], instrument: Instrument) -> Lot:
+    """`lot`, the rest of `position`, with all that came in and went out since it was opened, as its `fills` say.
+
+    What of it came in without a fill came with the first one: dust that joined it, less what that fill closed before.
+    """
+    entries, exits = list[tuple[Decimal, Decimal]](), list[tuple[Decimal, Decimal]]()  # (base, price)
+    with localcontext(EXACT):
+        for fill in fills:
+            fee = fill.fee if instrument.kind is InstrumentKind.SPOT and fill.fee_currency == instrument.base else ZERO
+            if fill.side.sign * position.quantity > 0:
+                entries.append((max(ZERO, fill.quantity - fee), fill.price))
+            elif fill.ts_ms > position.opened_ms:  # one of that very moment closed the position before
+                exits.append((fill.quantity + fee, fill.price))
+        exited = sum((base for base, _ in exits), ZERO)
+        entered = lot.held + exited
+        first_price = entries[0][1] if entries else position.entry_price
+        joined = entered - sum((base for base, _ in entries), ZERO)
+        return msgspec.structs.replace(
+            lot,
+            entered_base=entered,
+            entered_quote=sum((base * price for base, price in entries), joined * first_price),
+            exited_base=exited,
+            exited_quote=sum((base * price for base, price in exits), ZERO),
+        )
 
 
 def average(quote: Decimal, base: Decimal) -> Decimal:

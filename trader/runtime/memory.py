@@ -28,7 +28,7 @@ from trader.domain.decisions import (
     SetTimer,
     SubmitOrder,
 )
-from trader.domain.orders import Order
+from trader.domain.orders import Fill, Order
 from trader.ports import REMEMBERED_TRADES
 from trader.runtime.turn import Turn
 
@@ -40,6 +40,7 @@ class Memory(msgspec.Struct):
     last_seq: int = 0
     orders_by_id: dict[str, Order] = {}
     fill_ids_seen: set[tuple[str, str]] = set()
+    fills_by_symbol: dict[str, list[Fill]] = {}  # since the position was opened
     last_fill_ms: dict[str, int] = {}
     payment_ids_seen: set[str] = set()
     last_payment_ms: int = 0
@@ -61,6 +62,11 @@ class Memory(msgspec.Struct):
     @property
     def fill_ids(self) -> frozenset[tuple[str, str]]:
         return frozenset(self.fill_ids_seen)
+
+    @property
+    def position_fills(self) -> list[Fill]:
+        held = (symbol for symbol, position in self.positions_by_symbol.items() if not position.is_flat)
+        return [fill for symbol in held for fill in self.fills_by_symbol.get(symbol, ())]
 
     @property
     def payment_ids(self) -> frozenset[str]:
@@ -92,11 +98,13 @@ class Memory(msgspec.Struct):
             case KeepFill(fill=fill):
                 self.fill_ids_seen.add((fill.symbol, fill.fill_id))
                 self.last_fill_ms[fill.symbol] = max(fill.ts_ms, self.last_fill_ms.get(fill.symbol, 0))
+                self.fills_by_symbol.setdefault(fill.symbol, []).append(fill)
             case KeepPayment(payment=payment):
                 self.payment_ids_seen.add(payment.payment_id)
                 self.last_payment_ms = max(payment.ts_ms, self.last_payment_ms)
             case KeepPosition(position=position):
                 self.positions_by_symbol[position.symbol] = position
+                self._forget_fills(position)
             case KeepBalance(balance=balance):
                 self.balances_by_currency[balance.currency] = balance
             case RecordDecision(record=record):
@@ -113,3 +121,10 @@ class Memory(msgspec.Struct):
                 pass
             case _:
                 assert_never(decision)
+
+    def _forget_fills(self, position: Position) -> None:
+        """Those of trades before the one that `position` is."""
+        if position.is_flat:
+            self.fills_by_symbol.pop(position.symbol, None)
+        elif (known := self.fills_by_symbol.get(position.symbol)) and known[0].ts_ms < position.opened_ms:
+            self.fills_by_symbol[position.symbol] = [fill for fill in known if fill.ts_ms >= position.opened_ms]

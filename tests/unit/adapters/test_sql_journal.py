@@ -20,11 +20,13 @@ from trader.adapters.sql.database import open_for_writing
 from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.decisions import (
     ClosedTrade,
+    Decision,
     EquitySnapshot,
     ExecutionReport,
     KeepFill,
     KeepOrder,
     KeepPayment,
+    KeepPosition,
     KeepTradingState,
     RecordDecision,
     RecordEquity,
@@ -47,6 +49,8 @@ from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderInte
 from trader.domain.reasons import Code, because, texts
 from trader.domain.signals import DecisionRecord
 from trader.domain.timers import TimerId, TimerKind
+from trader.runtime.memory import Memory
+from trader.runtime.turn import Turn
 
 
 def file_of(tmp_path: Path) -> Path:
@@ -190,6 +194,28 @@ async def test_fill_ids_go_back_from_each_symbols_own_last_fill(tmp_path: Path) 
     await journal.close()
     assert remembered.fill_ids == {("BTC/USDT", "new"), ("XRP/USDT", "rare"), ("XRP/USDT", "rarer")}
     assert remembered.last_fill_ms == {"BTC/USDT": NOW_MS, "XRP/USDT": long_ago}
+
+
+async def test_the_fills_of_a_position_are_those_since_it_was_opened(tmp_path: Path) -> None:
+    """Whatever their side, of open positions only, oldest first; the same as the journal in memory remembers."""
+    held = [Position(symbol, Decimal(1), Decimal(9), NOW_MS) for symbol in ("BTC/USDT", "ETH/USDT", "SOL/USDT")]
+    told = [
+        *(a_fill(f"before-{position.symbol}", position.symbol, NOW_MS - 1) for position in held),
+        a_fill("opens", "BTC/USDT", NOW_MS),
+        a_fill("other", "ETH/USDT", NOW_MS + 1),
+        msgspec.structs.replace(a_fill("leaves", "BTC/USDT", NOW_MS + 2), side=Side.SELL),
+        a_fill("gone", "SOL/USDT", NOW_MS + 3),
+        a_fill("dust", "XRP/USDT", NOW_MS + 3),
+    ]
+    flat = msgspec.structs.replace(held[2], quantity=Decimal(0))
+    decisions: list[Decision] = [*map(KeepFill, told), *map(KeepPosition, [*held, flat])]
+    journal, memory = SqlJournal(file_of(tmp_path)), Memory("test")
+    await journal.write([(Ticked(seq=1), decisions)], durable=True)
+    remembered = await journal.recover()
+    await journal.close()
+    memory.write(Turn(Ticked(seq=1), decisions))
+    assert [fill.fill_id for fill in remembered.position_fills] == ["opens", "other", "leaves"]
+    assert sorted(memory.position_fills, key=lambda fill: fill.ts_ms) == list(remembered.position_fills)
 
 
 async def test_a_payment_told_twice_is_one_row_and_is_remembered(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from trader.adapters.sql import selects
 from trader.domain.account import Balance, Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot
-from trader.domain.orders import Order
+from trader.domain.orders import Fill, Order
 from trader.ports import REMEMBERED_TRADES
 
 _REMEMBERED_DAYS = 7
@@ -21,6 +21,7 @@ class RecoveredLedger(msgspec.Struct):
     last_seq: int
     orders: Sequence[Order]
     fill_ids: frozenset[tuple[str, str]]
+    position_fills: Sequence[Fill]
     last_fill_ms: Mapping[str, int]
     payment_ids: frozenset[str]
     last_payment_ms: int
@@ -41,6 +42,7 @@ def recovered(connection: Connection) -> RecoveredLedger:
         last_seq=int(selects.meta(connection, "last_seq") or 0),
         orders=selects.remembered_orders(connection, days=_REMEMBERED_DAYS),
         fill_ids=fill_ids,
+        position_fills=selects.position_fills(connection),
         last_fill_ms=last_fill_ms,
         payment_ids=payment_ids,
         last_payment_ms=last_payment_ms,

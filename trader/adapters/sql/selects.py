@@ -73,6 +73,14 @@ def remembered_fills(connection: Connection, *, days: int) -> tuple[frozenset[tu
     return frozenset((symbol, fill_id) for symbol, fill_id in ids), dict(tuple(row) for row in last)
 
 
+def position_fills(connection: Connection) -> list[Fill]:
+    """All of each open position since it was opened, oldest first."""
+    table, held = schema.fills, schema.positions
+    of_it = and_(table.c.symbol == held.c.symbol, table.c.ts_ms >= held.c.opened_ms)
+    query = select(table).join(held, of_it).order_by(table.c.ts_ms, table.c.symbol, table.c.fill_id)
+    return _values(connection, Fill, table, query)
+
+
 def payments(connection: Connection, *, limit: int) -> list[Payment]:
     table = schema.payments
     query = select(table).order_by(table.c.ts_ms.desc(), table.c.payment_id.desc()).limit(limit)
