@@ -33,6 +33,7 @@ from trader.domain.events import (
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import Candle
 from trader.domain.orders import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, TimeInForce
+from trader.domain.overrides import OverrideAsked
 from trader.domain.signals import DecisionRecord, MarketContext, ModelInfo
 from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
@@ -185,6 +186,13 @@ class Scene:
 
     def command(self, name: CommandName, command_id: str = "c1") -> list[d.Decision]:
         return self.hear(CommandReceived(command_id=command_id, name=name, origin="test"))
+
+    def override(self, **asked: object) -> str:
+        """A person says something of a symbol (the first one, unless another is named); what they are answered."""
+        wanted = msgspec.convert({"symbol": self.symbol, **asked}, OverrideAsked)
+        event = CommandReceived(command_id="o1", name=CommandName.OVERRIDE, origin="test", override=wanted)
+        [answer] = of(self.hear(event), d.AnswerCommand)
+        return answer.message
 
     # --- what the exchange answers ------------------------------------------------------------------------
 

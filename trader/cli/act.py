@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,31 @@ def kill(config: ConfigOption = None, yes: YesOption = False, json: JsonOption =
     _send("kill", config, json)
 
 
-COMMANDS = (pause, resume, flatten, kill)
+def override(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="For example BTC/USDT.")],
+    factor: Annotated[
+        float | None, typer.Option("--factor", min=0, max=1, help="New positions have this share of the usual size.")
+    ] = None,
+    reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Open nothing, leave as usual.")] = False,
+    close: Annotated[bool, typer.Option("--close", help="Close what is held at market, then open nothing.")] = False,
+    ban: Annotated[bool, typer.Option("--ban", help="As --close, also for what turns up in it later.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget what was said of it before.")] = False,
+    unlock: Annotated[bool, typer.Option("--unlock", help="End the locks of its stops and losses.")] = False,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Trade one symbol smaller, not any more, or as usual again; the most restrictive of what was said holds."""
+    stance = "ban" if ban else "close" if close else "reduce-only" if reduce_only else None
+    if factor is None and stance is None and not clear and not unlock:
+        raise typer.BadParameter("say what: --factor, --reduce-only, --close, --ban, --clear or --unlock")
+    if close or ban:
+        _confirm(f"Close what is held of {symbol} at market?", yes)
+    asked = {"symbol": symbol, "factor": factor, "stance": stance, "clear": clear, "unlock": unlock}
+    _send("override", config, json, asked)
+
+
+COMMANDS = (pause, resume, flatten, kill, override)
 """In the order of the help page."""
 
 
@@ -45,7 +69,7 @@ def _confirm(question: str, yes: bool) -> None:
         typer.confirm(question, abort=True, err=True)
 
 
-def _send(command: str, config: Path | None, as_json: bool) -> None:
+def _send(command: str, config: Path | None, as_json: bool, arguments: dict[str, Any] | None = None) -> None:
     chosen = settings(config)
     from trader.cli.output import print_json
     from trader.service.control.client import NotRunning, ask
@@ -53,7 +77,7 @@ def _send(command: str, config: Path | None, as_json: bool) -> None:
     from trader.service.process.places import control_path
 
     try:
-        answer = ask(control_path(chosen), command, timeout_s=_WAIT_S)
+        answer = ask(control_path(chosen), command, arguments, timeout_s=_WAIT_S)
     except NotRunning as error:
         pid = holder(chosen.account_dir)
         if pid is not None:

@@ -127,7 +127,7 @@ def _symbols(status: StatusSnapshot) -> Table:
             row.regime.replace("_", " ") or "-",
             f"[{colour}]{row.stream or '-'}[/{colour}]",
             moment(row.candle_close_ms)[6:11] or "-",
-            escape(row.reason),
+            escape("; ".join(filter(None, (row.reason, row.override and f"override: {row.override}", *row.locks)))),
         )
     return table
 

@@ -12,6 +12,7 @@ from trader.domain.account import Balance, Payment, Position
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
+from trader.domain.overrides import OverrideAsked
 from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Forecast, ModelHealth, ModelInfo
 from trader.domain.timers import TimerId
@@ -186,6 +187,7 @@ class CommandName(StrEnum):
     RESUME = "resume"
     FLATTEN = "flatten"  # close every position, stay active
     KILL = "kill"  # cancel all, flatten, halt
+    OVERRIDE = "override"  # change how one symbol is traded
     STOP = "stop"  # the daemon is shutting down: open nothing new, keep protection in place
 
 
@@ -195,6 +197,7 @@ class CommandReceived(Event, frozen=True):
     command_id: str
     name: CommandName
     origin: str  # who asked: "uid 1000", "SIGTERM"
+    override: OverrideAsked | None = None  # with OVERRIDE: for which symbol, and what
 
 
 MarketEvent = CandleClosed | BookUpdated | TradePrinted | StreamChanged | InstrumentChanged

@@ -95,6 +95,7 @@ class Code(StrEnum):
     VOLUME_SPIKE = "volume_spike", "volume_spike"
 
     # a symbol, or all, left alone for a while
+    OVERRIDDEN = "overridden", "override: {about}"
     COOLDOWN = "cooldown", "stopped out: locked for {left:.0f} more candles"
     STOP_GUARD = (
         "stop_guard",

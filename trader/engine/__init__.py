@@ -12,7 +12,6 @@ account     reconciliation; `scope` what one asks for
 algorithms  runs execution algorithms
 control     people's commands
 guard       the breakers; `worth` what the account is worth and committed to
-guard       the breakers, and what the account is worth
 standing    trades that ended, and the locks that follow from them
 in_use      the model in use, and what its drift does to new positions
 

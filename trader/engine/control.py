@@ -7,9 +7,12 @@ from trader.domain.closing import CloseReason
 from trader.domain.decisions import AnswerCommand, Level
 from trader.domain.events import CommandName, CommandReceived
 from trader.domain.orders import Purpose
+from trader.domain.overrides import Stance
 from trader.domain.reasons import Code, because
-from trader.engine import algorithms, exits, guard
+from trader.engine import algorithms, exits, guard, standing
 from trader.engine.desk import Desk
+
+_CLOSING = (Stance.CLOSE, Stance.BAN)
 
 
 def on_command(desk: Desk, command: CommandReceived) -> None:
@@ -26,6 +29,8 @@ def on_command(desk: Desk, command: CommandReceived) -> None:
         case CommandName.KILL:
             answer = f"halted, closing {_flatten(desk, CloseReason.KILL)} positions"
             guard.halt(desk, because(Code.KILLED))
+        case CommandName.OVERRIDE:
+            answer = _override(desk, command)
         case CommandName.STOP:
             desk.state.is_stopping = True
             _abort_entries(desk, "shutting down")
@@ -34,6 +39,22 @@ def on_command(desk: Desk, command: CommandReceived) -> None:
             assert_never(never)
     desk.notify(Level.INFO, f"command.{command.name.value}", f"{answer} (asked by {command.origin})")
     desk.emit(AnswerCommand(command.command_id, answer))
+
+
+def _override(desk: Desk, command: CommandReceived) -> str:
+    """Take what a person says of one symbol, and do at once what follows from it."""
+    asked = command.override
+    if asked is None or asked.symbol not in desk.state.markets:
+        return f"nothing changed: {asked.symbol if asked else 'no symbol'} is not traded"
+    said = standing.override(desk, asked, command.origin)
+    if not said.stance.opens:
+        exits.abort_entries(desk, asked.symbol, f"override: {said.words}")
+    position = desk.state.account.ledger.positions.get(asked.symbol) if asked.stance in _CLOSING else None
+    closing = ""
+    if position is not None and flatten(desk, position, CloseReason.FLATTEN):
+        closing = ", closing the position"
+    unlocked = ", unlocked" if asked.unlock else ""
+    return f"{asked.symbol}: {said.words or 'traded as usual'}{closing}{unlocked}"
 
 
 def _abort_entries(desk: Desk, reason: str) -> None:

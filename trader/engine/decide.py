@@ -11,7 +11,7 @@ from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Regime, Verdict
 from trader.domain.units import BPS, HOUR_MS
-from trader.engine import in_use
+from trader.engine import in_use, standing
 from trader.engine.admission import blocked
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit
@@ -69,6 +69,8 @@ def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
 
 def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     strategy, book = desk.strategies[forecast.symbol], market.book
+    if standing.must_leave(desk, forecast.symbol):
+        return _banned(desk, _blank(desk, market, forecast))
     record, candles = _blank(desk, market, forecast), _candles(market, forecast, strategy)
     not_asked = _not_asked(desk, market, strategy, forecast, len(candles))
     if not_asked is not None or book is None:
@@ -86,6 +88,15 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     return enter(
         desk, Opening(view, market, strategy, proposal, _funding_frac(desk, market, desk.state.model.in_use)), record
     )
+
+
+def _banned(desk: Desk, record: DecisionRecord) -> DecisionRecord:
+    """What is held where a person wants nothing held is closed, whatever the strategy would say."""
+    held = desk.held(record.symbol)
+    ask_exit(desk, record.symbol, abs(held), CloseReason.FLATTEN, Purpose.FLATTEN, is_urgent=True)
+    side = Side.SELL if held > 0 else Side.BUY
+    reasons = tuple(standing.said_reasons(desk, record.symbol))
+    return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=side)
 
 
 def _not_asked(desk: Desk, market: Market, strategy: Strategy, forecast: Forecast, known: int) -> Reason | None:

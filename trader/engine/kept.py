@@ -10,6 +10,7 @@ from trader.domain.decisions import KeepState
 from trader.domain.errors import Misconfigured
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Purpose, Side
+from trader.domain.overrides import Override
 from trader.domain.signals import ModelHealth, Regime
 from trader.engine.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
@@ -87,6 +88,7 @@ KEPT_TYPES: Mapping[str, object] = {
     "opened": OpenedKept,
     "dust": DustKept,
     "health": ModelHealth,
+    "override": Override,
 }
 _ENCODER = msgspec.msgpack.Encoder()
 

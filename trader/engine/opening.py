@@ -9,7 +9,7 @@ from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.domain.units import DAY_MS
-from trader.engine import algorithms, in_use
+from trader.engine import algorithms, in_use, standing
 from trader.engine.admission import beyond_liquidation
 from trader.engine.carrying import carry, too_dear
 from trader.engine.desk import Desk
@@ -123,12 +123,14 @@ def _barriers(desk: Desk, opening: Opening) -> tuple[float, float, float | None]
 
 
 def _shrink(desk: Desk, opening: Opening) -> float:
-    """Share of the usual size: a model that has drifted shrinks what is traded by its word."""
-    return in_use.size_share(desk) if opening.strategy.needs_forecast else 1.0
+    """Share of the usual size: the smaller of what a drifted model leaves its trades, and a person any."""
+    own = standing.size_share(desk, opening.view.symbol)
+    return min(own, in_use.size_share(desk)) if opening.strategy.needs_forecast else own
 
 
 def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
-    return in_use.size_reasons(desk) if opening.strategy.needs_forecast else ()
+    own = standing.said_reasons(desk, opening.view.symbol)
+    return (*own, *in_use.size_reasons(desk)) if opening.strategy.needs_forecast else own
 
 
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:

@@ -1,10 +1,15 @@
-"""How symbols and strategies stand, beside the market: the trades they closed, and what follows from those."""
+"""How symbols stand beside the market: the trades they closed, and what people have said of them."""
 
+from collections.abc import Sequence
+
+from trader.config.schema import Settings
 from trader.domain.decisions import ClosedTrade, Level, RecordTrade
 from trader.domain.market import timeframe_ms
-from trader.domain.reasons import Reason
+from trader.domain.overrides import AS_USUAL, Override, OverrideAsked, Stance
+from trader.domain.reasons import Code, Reason, because
 from trader.engine import guard
 from trader.engine.desk import Desk
+from trader.engine.state import EngineState
 from trader.risk.locks import Lock, locks_on
 
 
@@ -19,14 +24,56 @@ def on_closed(desk: Desk, trade: ClosedTrade) -> None:
             desk.notify(Level.WARNING, "symbol.locked", str(lock.reason), symbol=trade.symbol)
 
 
+def override(desk: Desk, asked: OverrideAsked, by: str) -> Override:
+    """Add to what holds for a symbol what a person asks for; remembered until it is cleared."""
+    overrides = desk.state.standing.overrides
+    said = of_symbol(desk, asked.symbol).after(asked, by, desk.now_ms)
+    if said.is_empty:
+        overrides.pop(asked.symbol, None)
+    else:
+        overrides[asked.symbol] = said
+    desk.keep("override", asked.symbol, None if said.is_empty else said)
+    return said
+
+
+def of_symbol(desk: Desk, symbol: str) -> Override:
+    """What people have said of it."""
+    return desk.state.standing.overrides.get(symbol, AS_USUAL)
+
+
 def locks(desk: Desk, symbol: str) -> tuple[Lock, ...]:
     """Why `symbol` is left alone now, and until when."""
-    settings = desk.settings
-    return locks_on(
-        symbol, desk.state.standing.trades, desk.now_ms, timeframe_ms(settings.market.timeframe), settings.locks
-    )
+    return locks_of(desk.state, desk.settings, symbol, desk.now_ms)
+
+
+def locks_of(state: EngineState, settings: Settings, symbol: str, now_ms: int) -> tuple[Lock, ...]:
+    """`locks`, for whoever has no desk."""
+    trades: Sequence[ClosedTrade] = state.standing.trades
+    said = state.standing.overrides.get(symbol)
+    if said is not None and said.unlocked_ms:
+        trades = [trade for trade in trades if trade.closed_ms > said.unlocked_ms]
+    return locks_on(symbol, trades, now_ms, timeframe_ms(settings.market.timeframe), settings.locks)
 
 
 def reasons(desk: Desk, symbol: str) -> list[Reason]:
     """Why nothing is opened in `symbol`, though the market would do."""
-    return [lock.reason for lock in locks(desk, symbol)]
+    said = of_symbol(desk, symbol)
+    found = said_reasons(desk, symbol) if not said.stance.opens or said.factor == 0 else ()
+    return [*found, *(lock.reason for lock in locks(desk, symbol))]
+
+
+def must_leave(desk: Desk, symbol: str) -> bool:
+    """Whether something is held that a person has banned, and that nobody is selling yet."""
+    is_banned = of_symbol(desk, symbol).stance is Stance.BAN
+    return is_banned and bool(desk.held(symbol)) and symbol not in desk.state.positions.exits
+
+
+def size_share(desk: Desk, symbol: str) -> float:
+    """Share of the usual size that a person lets it have."""
+    return of_symbol(desk, symbol).factor
+
+
+def said_reasons(desk: Desk, symbol: str) -> tuple[Reason, ...]:
+    """What a person has said, for decision rows; nothing where it is traded as usual."""
+    said = of_symbol(desk, symbol)
+    return (because(Code.OVERRIDDEN, f"{said.words} by {said.by}"),) if said.words else ()

@@ -6,7 +6,7 @@ orders     orders and the algorithms that place them; written by `desk`, `algori
 positions  what each open position and each one under way needs; written by `opening`, `exits`, `protection`, `adoption`
 guard      the breakers, and the worth of the account they judge; written by `guard`
 model      the model in use and the health of one; written by `in_use`
-standing   how symbols and strategies stand beside the market: their closed trades; written by `standing`
+standing   how symbols and strategies stand beside the market: their trades, what people said; written by `standing`
 
 Parts log what is changed (`domain.undo`): an event that fails halfway is taken back. What the market told stays.
 """
@@ -23,6 +23,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order
+from trader.domain.overrides import Override
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
@@ -238,10 +239,11 @@ class ModelState(Part):
 class StandingState(Part):
     """How symbols and strategies stand, beside the market."""
 
-    __slots__ = ("trades",)
+    __slots__ = ("overrides", "trades")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
+        self.overrides: dict[str, Override] = {}  # by symbol, where a person has said something
         self.trades: deque[ClosedTrade] = deque(maxlen=REMEMBERED_TRADES)  # oldest first
 
 
@@ -306,6 +308,8 @@ class EngineState:
                 self.account.is_opened, self.account.opened_ms = True, opened_ms
             case ModelHealth():
                 self.model.health = value
+            case Override():
+                self.standing.overrides[key] = value
             case DustKept(amounts=amounts):
                 self.account.dust_kept = dict(amounts)
             case _ if isinstance(value, AlgorithmState):

@@ -37,6 +37,7 @@ from trader.domain.events import (
     TradePrinted,
 )
 from trader.domain.market import Book, Candle, Trade
+from trader.domain.overrides import OverrideAsked
 from trader.engine.engine import Engine
 from trader.ports import Clock, Exchange, Journal, MarketFeed
 from trader.runtime.courier import Courier
@@ -116,11 +117,11 @@ class Runner:
         """Ask for a clean shutdown; safe to call more than once."""
         self._stop.set()
 
-    async def command(self, name: CommandName, origin: str) -> str:
+    async def command(self, name: CommandName, origin: str, override: OverrideAsked | None = None) -> str:
         """Have the engine carry out a command; returns what it did."""
         command_id = f"{name.value}-{len(self._answers)}-{self._clock.now_ms()}"
         answer = self._answers[command_id] = asyncio.Future()
-        self.inbox.put(CommandReceived(command_id=command_id, name=name, origin=origin))
+        self.inbox.put(CommandReceived(command_id=command_id, name=name, origin=origin, override=override))
         try:
             return await answer
         finally:

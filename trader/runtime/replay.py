@@ -21,6 +21,7 @@ from trader.domain.events import (
     Ticked,
     TradePrinted,
 )
+from trader.domain.overrides import OverrideAsked
 from trader.engine.engine import Engine
 from trader.ports import InstantExchange
 from trader.runtime.agenda import Agenda
@@ -100,10 +101,10 @@ class Replay:
         """Let market time pass; what is due on the way happens in order, each at its time."""
         self._agenda.run_until(until_ms, self._drain)
 
-    def command(self, name: CommandName, origin: str) -> str:
+    def command(self, name: CommandName, origin: str, override: OverrideAsked | None = None) -> str:
         """Have the engine carry out a command; returns what it did."""
         command_id = f"{name.value}-{self.memory.last_seq}"
-        self.put(CommandReceived(command_id=command_id, name=name, origin=origin))
+        self.put(CommandReceived(command_id=command_id, name=name, origin=origin, override=override))
         return self._answers.pop(command_id, "")
 
     def reconcile(self, *, is_startup: bool = False) -> None:

@@ -54,7 +54,7 @@ async def serve(
             strategies=runner.engine.strategy_ids,
         )
 
-    control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command).handle)
+    control = ControlServer(lock, DaemonCommands(Reports(reader, status), runner.command, settings.exchange).handle)
 
     async def stopper() -> None:
         await stop.wait()

@@ -18,6 +18,7 @@ import pytest
 from tests.kit.ledger import NOW_MS, a_record, an_order
 from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.cli import main
+from trader.config.exchange import ExchangeSettings
 from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import (
@@ -37,6 +38,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Fill, Order, OrderStatus, OrderType, Purpose, Side
+from trader.domain.overrides import OverrideAsked
 from trader.domain.signals import Verdict
 from trader.runtime.outlets import OutletStatus
 from trader.service.control.commands import DaemonCommands
@@ -193,13 +195,17 @@ def daemon(here: Path, acted: list[tuple[str, str]]) -> Iterator[None]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
-    async def act(name: CommandName, origin: str) -> str:
+    async def act(name: CommandName, origin: str, override: OverrideAsked | None) -> str:
         acted.append((name.value, origin))
+        if override is not None:
+            acted.append((override.symbol, f"{override.factor} {override.stance} {override.clear} {override.unlock}"))
         return f"{name.value}: done"
 
     with StateLock(here) as lock:
         reports = Reports(SqlLedgerReader(here / "ledger.sqlite"), lambda: SNAPSHOT)
-        server = ControlServer(lock, DaemonCommands(reports, act).handle)
+        server = ControlServer(
+            lock, DaemonCommands(reports, act, ExchangeSettings(symbols=("BTC/USDT", "ETH/USDT"))).handle
+        )
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
         try:
             yield
@@ -394,6 +400,43 @@ def test_acts_reach_the_daemon_with_who_asked(here: Path, ledger: Path, trader: 
         assert trader.out == f"{command}: done\n"
         assert trader.json(command) == {"message": f"{command}: done"}
     assert acted == [(command, f"uid {os.getuid()}")] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("--factor", "0.5"), "0.5 None False False"),
+        (("--reduce-only",), "None reduce-only False False"),
+        (("--close", "--yes"), "None close False False"),
+        (("--ban", "--clear"), "None ban True False"),
+        (("--unlock",), "None None False True"),
+    ],
+)
+def test_an_override_reaches_the_daemon_with_its_symbol(
+    here: Path, ledger: Path, trader: Told, arguments: tuple[str, ...], asked: str
+) -> None:
+    acted: list[tuple[str, str]] = []
+    with daemon(here, acted):
+        assert trader("override", "ETH/USDT", *arguments) == 0
+    assert acted == [("override", f"uid {os.getuid()}"), ("ETH/USDT", asked)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("DOGE/USDT", "--ban"), 1, "override: symbol DOGE/USDT; allowed: BTC/USDT, ETH/USDT"),
+        (("BTC/USDT",), 2, "say what: --factor"),
+        (("BTC/USDT", "--factor", "1.5"), 2, "less than or equal to 1"),
+    ],
+)
+def test_an_override_that_says_nothing_sensible_is_refused(
+    here: Path, ledger: Path, trader: Told, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    acted: list[tuple[str, str]] = []
+    with daemon(here, acted):
+        assert trader("override", *arguments) == code
+    assert told in trader.err
+    assert acted == []
 
 
 def test_acts_without_a_daemon_say_so(ledger: Path, trader: Told) -> None:

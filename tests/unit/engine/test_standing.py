@@ -2,9 +2,12 @@
 
 import pytest
 
-from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, told
-from trader.domain.decisions import Notify, RecordTrade
-from trader.domain.signals import Regime, Verdict
+from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, quantity, sent, told
+from trader.domain.decisions import CancelOrder, Notify, RecordTrade
+from trader.domain.events import ModelWatched
+from trader.domain.orders import Purpose
+from trader.domain.signals import HealthAction, ModelHealth, Regime, Verdict
+from trader.service.control.snapshot import snapshot
 
 
 def stopped_out(scene: Scene, symbol: str = "") -> None:
@@ -73,3 +76,162 @@ def test_a_trade_is_recorded_with_its_strategy_and_regime() -> None:
     assert list(scene.engine.state.standing.trades) == [recorded.trade]
     scene.restart()
     assert list(scene.engine.state.standing.trades) == [recorded.trade]
+
+
+# --- what a person says of one symbol -----------------------------------------------------------------------
+
+SMALL = {"sizing": {"rule": "fixed", "fixed_frac": 0.001}}  # so that no cap decides a size
+
+
+def size(scene: Scene, symbol: str = "") -> float:
+    record = scene.forecast(0.02, symbol)
+    assert record.verdict is Verdict.ENTER, told(record)
+    return float(quantity(record))
+
+
+def test_a_factor_scales_new_positions_and_is_told_in_their_rows() -> None:
+    usual = size(a_scene(SMALL))
+    scene = a_scene(SMALL)
+    assert scene.override(factor=0.5) == "BTC/USDT: size x 0.5"
+    record = scene.forecast(0.02)
+    assert float(quantity(record)) == pytest.approx(usual / 2, abs=1e-5)
+    assert "override: size x 0.5 by test" in told(record)
+
+
+def test_a_factor_of_one_symbol_leaves_others_alone() -> None:
+    scene = a_scene(SMALL, instruments=coins("ADA", "DOT"))
+    scene.override(symbol="ADA/USDT", factor=0.25)
+    small = size(scene, "ADA/USDT")
+    assert size(scene, "DOT/USDT") == pytest.approx(4 * small, rel=0.01)
+
+
+@pytest.mark.parametrize(("factor", "share"), [(0.8, 0.5), (0.2, 0.2)])
+def test_of_a_drifted_model_and_a_person_the_smaller_factor_counts(factor: float, share: float) -> None:
+    usual = size(a_scene(SMALL))
+    scene = a_scene(SMALL)
+    scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.SHRINK)))
+    scene.override(factor=factor)
+    assert size(scene) == pytest.approx(usual * share, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"factor": 0.0}, "size x 0"),
+        ({"stance": "reduce-only"}, "reduce-only"),
+        ({"stance": "close"}, "close"),
+        ({"stance": "ban"}, "ban"),
+    ],
+)
+def test_what_a_person_holds_back_is_not_opened_until_it_is_cleared(asked: dict[str, object], words: str) -> None:
+    scene = a_scene()
+    assert scene.override(**asked) == f"BTC/USDT: {words}"
+    record = scene.forecast(0.02)
+    assert (record.verdict, told(record)) == (Verdict.SKIP, (f"override: {words} by test",))
+    assert scene.override(clear=True) == "BTC/USDT: traded as usual"
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(0.02).verdict is Verdict.ENTER
+
+
+@pytest.mark.parametrize(
+    ("stance", "answer", "is_closed"),
+    [
+        ("reduce-only", "BTC/USDT: reduce-only", False),
+        ("close", "BTC/USDT: close, closing the position", True),
+        ("ban", "BTC/USDT: ban, closing the position", True),
+    ],
+)
+def test_close_and_ban_close_what_is_held_and_reduce_only_does_not(stance: str, answer: str, is_closed: bool) -> None:
+    scene = a_scene()
+    scene.enter()
+    assert scene.override(stance=stance) == answer
+    scene.oblige()
+    assert (scene.held() == 0) is is_closed
+    assert [trade.trade.reason for trade in of(scene.seen, RecordTrade)] == (["flatten"] if is_closed else [])
+
+
+def test_a_reduce_only_position_is_still_left_by_its_signal() -> None:
+    scene = a_scene()
+    scene.enter()
+    scene.override(stance="reduce-only")
+    scene.wait(MINUTE_MS)
+    assert told(scene.forecast(0.02)) == ("edge holds",)
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(-0.02).verdict is Verdict.EXIT
+
+
+def test_an_entry_under_way_is_given_up() -> None:
+    scene = a_scene({"execution": {"algorithm": "limit"}})
+    scene.forecast(0.02)
+    scene.oblige()
+    before = len(of(scene.seen, CancelOrder))
+    scene.override(stance="reduce-only")
+    assert len(of(scene.seen, CancelOrder)) == before + 1
+    scene.oblige()
+    assert not scene.engine.state.positions.tickets
+
+
+def test_what_turns_up_in_a_banned_symbol_is_closed_at_the_next_close_and_in_a_closed_one_is_not() -> None:
+    for stance, verdict in (("ban", Verdict.EXIT), ("close", Verdict.HOLD)):
+        scene = a_scene()
+        scene.forecast(0.02)
+        [entry] = sent(scene.seen, Purpose.ENTRY)
+        scene.override(stance=stance)
+        scene.fill(entry.client_id)  # it was filled before the cancel arrived
+        scene.ignore()
+        assert scene.held() > 0
+        scene.wait(MINUTE_MS)
+        record = scene.forecast(0.02)
+        assert record.verdict is verdict, told(record)
+        if verdict is Verdict.EXIT:
+            assert told(record) == ("override: ban by test",)
+
+
+def test_an_override_survives_a_restart_and_ends_for_good() -> None:
+    scene = a_scene(SMALL)
+    scene.override(stance="reduce-only")
+    scene.restart()
+    scene.reconcile()
+    scene.tick()
+    assert told(scene.forecast(0.02)) == ("override: reduce-only by test",)
+    scene.override(clear=True)
+    scene.restart()
+    scene.reconcile()
+    scene.tick()
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(0.02).verdict is Verdict.ENTER
+
+
+def test_a_person_may_end_a_lock() -> None:
+    scene = a_scene({"locks": {"cooldown_candles": 10}})
+    stopped_out(scene)
+    scene.wait(MINUTE_MS)
+    assert scene.override(unlock=True) == "BTC/USDT: traded as usual, unlocked"
+    assert scene.forecast(0.02).verdict is Verdict.ENTER
+
+
+def test_a_lock_of_after_the_unlocking_counts() -> None:
+    scene = a_scene({"locks": {"cooldown_candles": 10}})
+    scene.override(unlock=True)
+    scene.wait(MINUTE_MS)
+    stopped_out(scene)
+    scene.wait(MINUTE_MS)
+    assert told(scene.forecast(0.02)) == ("stopped out: locked for 9 more candles",)
+
+
+def test_a_symbol_that_is_not_traded_changes_nothing() -> None:
+    scene = a_scene()
+    assert scene.override(symbol="DOGE/USDT", factor=0.5) == "nothing changed: DOGE/USDT is not traded"
+
+
+def test_the_status_shows_what_holds() -> None:
+    scene = a_scene({"locks": {"cooldown_candles": 4}}, instruments=coins("ADA", "DOT"))
+    stopped_out(scene, "ADA/USDT")
+    scene.override(symbol="DOT/USDT", factor=0.5)
+    shown = snapshot(
+        scene.settings, scene.engine.state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0
+    ).symbols
+    assert [(row.override, row.locks) for row in shown] == [
+        ("", ("stopped out: locked for 4 more candles",)),
+        ("size x 0.5 by test", ()),
+    ]

@@ -9,7 +9,8 @@ from trader import __version__
 from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.reasons import texts
-from trader.engine.state import EngineState, Market
+from trader.engine.standing import locks_of
+from trader.engine.state import EngineState
 from trader.engine.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.stops import PositionPlan
@@ -57,7 +58,7 @@ def snapshot(
         model=model or _model(state),
         money=_money(state, settings),
         symbols=tuple(
-            _symbol(symbol, market, (strategies or {}).get(symbol, "")) for symbol, market in state.markets.items()
+            _symbol(settings, state, symbol, market_ms, (strategies or {}).get(symbol, "")) for symbol in state.markets
         ),
         positions=tuple(_position(state, position) for position in state.account.ledger.positions.values()),
         open_orders=len(state.orders.tracker.open_orders()),
@@ -97,7 +98,8 @@ def _money(state: EngineState, settings: Settings) -> MoneyStatus | None:
     )
 
 
-def _symbol(symbol: str, market: Market, strategy: str) -> SymbolStatus:
+def _symbol(settings: Settings, state: EngineState, symbol: str, now_ms: int, strategy: str) -> SymbolStatus:
+    market, said = state.markets[symbol], state.standing.overrides.get(symbol)
     return SymbolStatus(
         symbol=symbol,
         strategy=strategy,
@@ -106,6 +108,8 @@ def _symbol(symbol: str, market: Market, strategy: str) -> SymbolStatus:
         regime=market.regime.value if market.regime else "",
         candle_close_ms=market.candle.close_ms if market.candle else None,
         reason=market.stream_reason if market.stream != "live" else "",
+        override=f"{said.words} by {said.by}" if said is not None and said.words else "",
+        locks=texts(lock.reason for lock in locks_of(state, settings, symbol, now_ms)),
     )
 
 

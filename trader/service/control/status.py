@@ -15,6 +15,8 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     candle_close_ms: int | None = None  # end of the newest candle
     reason: str = ""  # why the stream is not live
     strategy: str = ""
+    override: str = ""  # what a person has said of it
+    locks: tuple[str, ...] = ()  # why it is left alone for a while
 
 
 class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):
