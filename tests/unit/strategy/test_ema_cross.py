@@ -93,6 +93,21 @@ def test_it_holds_until_the_fast_mean_is_below_again(closes: list[float], kind: 
     assert (type(proposal), texts(proposal.reasons)) == (kind, (reason,))
 
 
+def test_means_that_are_equal_are_not_below() -> None:
+    assert isinstance(proposed([100.0] * 600, Side.BUY), Keep)
+
+
+def test_the_means_of_the_same_close_are_compared() -> None:
+    """Fast 102 then 101.33, slow 101.5 then 101.25: above its slow mean, though below that of the close before."""
+    closes = [*[100.0] * 598, 103.0, 101.0]
+    assert isinstance(proposed(closes, Side.BUY, {"fast": 2, "slow": 3}), Keep)
+
+
+def test_at_the_largest_strength_nothing_is_bought() -> None:
+    proposal = proposed([*[100.0] * 599, 101.0], parameters={"rsi_below": 100.0})
+    assert texts(proposal.reasons) == ("RSI 100.0 is not below 100",)
+
+
 @pytest.mark.parametrize("name", ["fast", "slow", "rsi_length", "rsi_below", "stop_frac", "risk_frac"])
 def test_every_parameter_has_a_range(name: str) -> None:
     with pytest.raises(ValueError, match=name):
@@ -111,6 +126,7 @@ def test_the_means_and_the_strength_are_those_of_the_features() -> None:
     assert ema(window, 12)[-1] == pytest.approx(named["ema_12"], rel=1e-9)
     assert ema(window, 26)[-1] == pytest.approx(named["ema_26"], rel=1e-9)
     assert rsi(window, 14) == pytest.approx(named["rsi_14"], abs=1e-6)
+    assert rsi(window) == rsi(window, 14)
     assert sma(window, 50) == pytest.approx(named["sma_50"], rel=1e-9)
 
 

@@ -17,7 +17,13 @@ DIP = {"rsi_14": 29.0, "bb_position": 0.02}
 LATER_MS = NOW_MS + 60 * MINUTE_MS
 
 
-def proposed(prediction: float = 0.01, *, held: Side | None = None, until_ms: int = LATER_MS) -> Proposal:
+def proposed(
+    prediction: float = 0.01,
+    *,
+    held: Side | None = None,
+    until_ms: int = LATER_MS,
+    regime: Regime = Regime.RANGE_BOUND,
+) -> Proposal:
     """In a range, at costs of 30 bp, with the model's horizon of 16 candles."""
     forecast = a_forecast(prediction=prediction, context=a_context(**DIP), candle_open_ms=NOW_MS - MINUTE_MS)
     return STRATEGY.propose(
@@ -27,7 +33,7 @@ def proposed(prediction: float = 0.01, *, held: Side | None = None, until_ms: in
             candle_open_ms=forecast.candle_open_ms,
             candle_close_ms=forecast.candle_close_ms,
             context=forecast.context,
-            regime=Regime.RANGE_BOUND,
+            regime=regime,
             book=a_book(),
             cost_frac=0.003,
             can_short=True,
@@ -44,6 +50,12 @@ def test_a_confirmed_edge_enters_for_a_horizon_with_the_stop_and_target_of_its_r
     assert (proposal.side, proposal.edge_frac, proposal.until_ms) == (Side.BUY, 0.01, NOW_MS + 16 * MINUTE_MS)
     assert (proposal.stop_frac, proposal.target_frac, proposal.size_multiplier) == (0.01, 0.015, 1.0)
     assert [reason.code for reason in proposal.reasons] == [Code.BOLLINGER_EXTREME, Code.RSI_EXTREME]
+
+
+def test_a_bull_trend_enters_larger_with_a_stop_and_target_of_its_own() -> None:
+    proposal = proposed(regime=Regime.BULL_TREND)
+    assert isinstance(proposal, Enter)
+    assert (proposal.stop_frac, proposal.target_frac, proposal.size_multiplier) == (0.01, 0.03, 1.2)
 
 
 def test_what_is_no_signal_is_passed_with_the_edge_it_has() -> None:
@@ -72,6 +84,7 @@ def test_a_position_is_held_while_the_edge_holds_and_left_when_it_turns(
 ) -> None:
     proposal = proposed(prediction, held=held, until_ms=until_ms)
     assert (type(proposal), [reason.code for reason in proposal.reasons]) == (kind, codes)
+    assert proposal.edge_frac == pytest.approx(abs(prediction))
     if Code.EXTENDED in codes:
         assert isinstance(proposal, Keep)
         assert proposal.until_ms == NOW_MS + 16 * MINUTE_MS

@@ -1,6 +1,5 @@
 """Strategies of one's own: loaded, checked, and refused by file and line with what is allowed."""
 
-import importlib.metadata
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from trader.config.strategy import StrategySettings
 from trader.domain.errors import Misconfigured
 from trader.strategy import EmaCross, Ensemble, Strategy
 from trader.strategy.loading import load_strategies, load_strategy
+from trader.strategy.parameters import with_parameters
 
 GOOD = """
 from pydantic import BaseModel, Field
@@ -84,8 +84,36 @@ def test_a_class_in_a_file_is_the_strategy_of_every_symbol(tmp_path: Path) -> No
     assert (strategy.strategy_id, strategy.parameters.low, strategy.candles) == ("dip-buyer", 25.0, 3)
 
 
+def test_a_symbol_may_have_a_strategy_of_its_own() -> None:
+    own = {"strategy": {"name": "ema-cross", "parameters": {"slow": 30}}}
+    other = {"sizing": {"kelly_fraction": 0.25}}
+    settings = Settings.model_validate({"symbols": {"ETH/USDT": own, "BTC/USDT": other}})
+    strategies = load_strategies(settings, columns)
+    assert isinstance(strategies["ETH/USDT"], EmaCross)
+    assert strategies["ETH/USDT"].parameters.slow == 30
+    assert len({id(one) for symbol, one in strategies.items() if symbol != "ETH/USDT"}) == 1
+    assert isinstance(strategies["BTC/USDT"], Ensemble)
+
+
+def test_what_is_wrong_with_the_strategy_of_a_symbol_is_named_by_its_own_key() -> None:
+    own = {"strategy": {"name": "ema-cross", "parameters": {"slow": 99}}}
+    with pytest.raises(Misconfigured) as error:
+        load_strategies(Settings.model_validate({"symbols": {"ETH/USDT": own}}), columns)
+    assert str(error.value).startswith("symbols.ETH/USDT.strategy.parameters.slow: given 99; allowed: a whole number")
+
+
+def test_the_key_of_a_symbol_is_told_of_a_class_too(tmp_path: Path) -> None:
+    own = {"strategy": {"class": f"{written(tmp_path, GOOD)}:DipBuyer", "parameters": {"low": 200}}}
+    with pytest.raises(Misconfigured) as error:
+        load_strategies(Settings.model_validate({"symbols": {"ETH/USDT": own}}), columns)
+    assert str(error.value).startswith("symbols.ETH/USDT.strategy.parameters.low: given 200; allowed: a number above 0")
+
+
 def test_the_built_in_ones_are_named() -> None:
-    assert isinstance(load_strategy(StrategySettings(), columns), Ensemble)
+    usual = StrategySettings()
+    ensemble = load_strategy(usual, columns)
+    assert isinstance(ensemble, Ensemble)
+    assert ensemble.parameters is usual
     cross = load_strategy(StrategySettings.model_validate({"name": "ema-cross", "parameters": {"slow": 30}}), columns)
     assert isinstance(cross, EmaCross)
     assert (cross.strategy_id, cross.parameters.fast, cross.parameters.slow) == ("ema-cross", 12, 30)
@@ -104,7 +132,10 @@ def test_the_built_in_ones_are_named() -> None:
             "strategy.parameters.fasst: unknown key; allowed here: fast,",
         ),
         ({"name": "ema-cross", "parameters": {"fast": 30}}, "strategy.parameters: fast 30 must be below slow 26"),
-        ({"parameters": {"fast": 30}}, "strategy.parameters: given fast; the ensemble's keys stand in `strategy`"),
+        (
+            {"parameters": {"fast": 30, "slow": 40}},
+            "strategy.parameters: given fast, slow; the ensemble's keys stand in `strategy` itself",
+        ),
         ({"class": "nowhere.py:Dip"}, "strategy.class: given nowhere.py:Dip; there is no file"),
         (
             {"class": "no-such-point"},
@@ -137,6 +168,9 @@ def test_parameters_of_an_own_class_are_checked_too(tmp_path: Path) -> None:
         ("import random", "return Pass(reasons=())", 2, "imports random: a strategy reads no clock"),
         ("import requests", "return Pass(reasons=())", 2, "imports requests: a strategy reads no clock"),
         ("from os import path", "return Pass(reasons=())", 2, "imports os: a strategy reads no clock"),
+        ("from os.path import join", "return Pass(reasons=())", 2, "imports os.path: a strategy reads no clock"),
+        ("from .other import low", "return Pass(reasons=())", 2, "imports .other: a strategy reads no clock"),
+        ("from . import other", "return Pass(reasons=())", 2, "imports .: a strategy reads no clock"),
         ("import numpy.random", "return Pass(reasons=())", 2, "imports numpy.random: a strategy reads no clock"),
         ("import numpy as np", "np.random.rand()", 6, "uses .random: a strategy reads no clock"),
         ("import numpy as np", "np.load('x')", 6, "uses .load: a strategy reads no clock"),
@@ -154,6 +188,7 @@ def test_parameters_of_an_own_class_are_checked_too(tmp_path: Path) -> None:
         ),
         ("", "self.count += 1", 6, "sets self.count: it keeps nothing between calls"),
         ("COUNT = 0", "global COUNT", 6, "changes the global COUNT: it keeps nothing between calls"),
+        ("A = B = 0", "global A, B", 6, "changes the global A, B: it keeps nothing between calls"),
         ("", "().__class__.__subclasses__()", 6, "uses __subclasses__: what is behind it cannot be checked"),
     ],
 )
@@ -168,7 +203,9 @@ def test_what_it_may_not_do_is_named_by_file_and_line(
 
 
 def test_all_of_it_is_told_at_once(tmp_path: Path) -> None:
-    lines = refusal(written(tmp_path, with_body("open('x')\nprint(1)", "import time"))).splitlines()
+    path = written(tmp_path, with_body("open('x')\nprint(1)", "import time"))
+    lines = refusal(path).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{path}:2", f"{path}:6", f"{path}:7"]
     assert [line.split(": ")[1] for line in lines] == ["imports time", "uses open", "uses print"]
 
 
@@ -178,6 +215,11 @@ def test_all_of_it_is_told_at_once(tmp_path: Path) -> None:
         ("def broken(:\n", "Dip", ":1: invalid syntax"),
         ("x = 1\ny = 1 / 0\n", "Dip", ":2: ZeroDivisionError: division by zero"),
         (GOOD, "Dip", ": Dip is not there; strategies there: DipBuyer"),
+        (
+            GOOD + "\n\nclass Second(DipBuyer):\n    pass\n",
+            "Dip",
+            ": Dip is not there; strategies there: DipBuyer, Second",
+        ),
         ("class Dip:\n    pass\n", "Dip", ": Dip is no Strategy; strategies there: none"),
         (
             "from trader.strategy import Strategy\nclass Dip(Strategy):\n    pass\n",
@@ -225,16 +267,28 @@ def test_one_that_remembers_the_close_before_is_found_by_asking_backwards(tmp_pa
     assert "it says two things of one view" in refusal(path)
 
 
-def test_an_installed_one_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "dips"
-    package.mkdir()
-    (package / "__init__.py").write_text("LOW = 30.0\n")
-    (package / "buyer.py").write_text(GOOD.replace("from pydantic", "from dips import LOW\nfrom pydantic"))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    point = importlib.metadata.EntryPoint("dip", "dips.buyer:DipBuyer", "trader.strategies")
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: {"trader.strategies": [point]}[group])
-    settings = StrategySettings.model_validate({"class": "dip"})
-    assert load_strategy(settings, columns).strategy_id == "dip-buyer"
-    (package / "buyer.py").write_text("import time\n" + GOOD)
-    with pytest.raises(Misconfigured, match=r"buyer.py:1: imports time"):
-        load_strategy(settings, columns)
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_bytes(b"# caf\xe9\n")
+    assert refusal(path) == f"{path}: is not a Python file in UTF-8"
+
+
+def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    assert loaded(written(folder, GOOD)).strategy_id == "dip-buyer"
+    path = written(folder, with_body("return 1 / 0"))
+    assert refusal(path).startswith(f"{path}:6: propose: ZeroDivisionError")
+
+
+def test_the_block_is_strategy_unless_it_is_named() -> None:
+    with pytest.raises(Misconfigured, match=r"^strategy\.parameters\.fasst: unknown key"):
+        with_parameters(EmaCross, {"fasst": 3})
+
+
+def test_what_is_made_once_of_the_parameters_may_be_kept(tmp_path: Path) -> None:
+    init = "    def __init__(self, parameters):\n        self.parameters = parameters\n        self.low = 3\n\n"
+    text = with_body("return Pass(reasons=(said('{n}', n=self.low),))").replace(
+        "    def propose", init + "    def propose"
+    )
+    assert loaded(written(tmp_path, text)).strategy_id == "dip-buyer"

@@ -25,6 +25,8 @@ SETTINGS = StrategySettings()
         (a_context(adx=20, close=110), Regime.RANGE_BOUND),  # no trend strength
         (a_context(hist_vol_20=0.7), Regime.HIGH_VOLATILITY),
         (a_context(hist_vol_20=0.1), Regime.LOW_VOLATILITY),
+        (a_context(hist_vol_20=0.2), Regime.RANGE_BOUND),
+        (a_context(adx=30, close=98), Regime.RANGE_BOUND),
         (a_context(), Regime.RANGE_BOUND),
     ],
 )

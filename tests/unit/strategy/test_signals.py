@@ -49,6 +49,11 @@ def test_the_edge_is_the_prediction_times_the_measured_slope() -> None:
     assert isinstance(judged(model=a_model(slope=0.31), context=CROSSED), Signal)
 
 
+def test_an_edge_of_exactly_what_is_needed_passes() -> None:
+    assert isinstance(judged(prediction=COST, context=CROSSED), Signal)
+    assert isinstance(judged(prediction=0.002, cost_frac=0.0001, context=CROSSED), Signal)
+
+
 def test_the_minimum_edge_applies_when_costs_are_small() -> None:
     cheap = judged(prediction=0.0019, cost_frac=0.0001, context=CROSSED)
     assert reasons(cheap) == ("edge 19.0bp < needed 20.0bp",)
@@ -67,7 +72,7 @@ def test_a_model_without_edge_never_signals(model: ModelInfo, reason: str) -> No
     outcome = judged(model=model, context=CROSSED)
     assert reasons(outcome) == (reason,)
     assert isinstance(outcome, NoSignal)
-    assert outcome.side is None
+    assert (outcome.side, outcome.edge_frac) == (None, 0.0)
 
 
 @pytest.mark.parametrize(("prediction", "reason"), [(math.nan, "not finite"), (math.inf, "not finite"), (0.0, "zero")])
