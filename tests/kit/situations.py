@@ -154,7 +154,7 @@ class Scene:
         told = {currency: Decimal(total) for currency, total in balances.items()}
         told = {**self.engine.state.account.ledger.balances, **told}
         open_ids = tuple(order.client_id for order in self.engine.state.orders.tracker.open_orders())
-        listed = tuple(self._margined()) if positions is None else tuple(positions)
+        listed = tuple(self.margined()) if positions is None else tuple(positions)
         return self.hear(
             Reconciled(
                 balances=tuple(Balance(currency, total) for currency, total in told.items()),
@@ -377,7 +377,8 @@ class Scene:
         ]
         return self.order(client_id)
 
-    def _margined(self) -> list[Position]:
+    def margined(self) -> list[Position]:
+        """Positions that the exchange states as such."""
         held = self.engine.state.account.ledger.positions.values()
         return [position for position in held if self.instruments[position.symbol].can_short]
 

@@ -28,6 +28,8 @@ from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS
 from trader.engine.state import EngineState
 
 _LARGEST = 1e18  # more than any price, quantity or amount of one order
+_SMALLEST = 1e-18  # the unit of the finest coins; less than any price or step
+_HOARD = 1e30  # more than anybody has of the smallest coin
 _LARGEST_RETURN = 1.0  # a log return over the horizon beyond which a forecast is a fault: more than 2.7 times the price
 _LARGEST_FEE_FRAC = 0.1
 _LARGEST_VOLATILITY = 1e6  # annualised
@@ -160,15 +162,18 @@ def _payment_fault(now_ms: int, payment: Payment) -> str | None:
 
 def _balances_fault(balances: tuple[Balance, ...]) -> str | None:
     for balance in balances:
-        if not (balance.free.is_finite() and balance.locked.is_finite()):
+        if any(not each.is_finite() or abs(each) > _HOARD for each in (balance.free, balance.locked)):
             return f"{balance.free} {balance.currency} free, {balance.locked} locked"
     return None
 
 
 def _positions_fault(positions: tuple[Position, ...]) -> str | None:
     for position in positions:
-        fault = _amount("quantity", position.quantity, least=-_LARGEST) or _amount(
-            "entry price", position.entry_price, least=0
+        fault = (
+            _amount("quantity", position.quantity, least=-_LARGEST)
+            or _amount("entry price", position.entry_price, least=0)
+            or _amount("profit", position.realised_quote, least=-_LARGEST)
+            or _amount("fees", position.fees_quote, least=-_LARGEST)
         )
         if fault is not None:
             return f"position in {position.symbol}: {fault}"
@@ -183,9 +188,8 @@ def _number(name: str, value: float, least: float, most: float) -> str | None:
 
 def _amount(name: str, value: Decimal, *, least: float | None = None) -> str | None:
     """Finite and not beyond reason; above 0, or at least `least`."""
-    if not value.is_finite() or not (value > 0 if least is None else value >= least) or value > _LARGEST:
-        return f"{name} {value}"
-    return None
+    smallest = _SMALLEST if least is None else least
+    return None if value.is_finite() and smallest <= value <= _LARGEST else f"{name} {value}"
 
 
 def _late(name: str, ts_ms: int, most_ms: int) -> str | None:
