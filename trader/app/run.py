@@ -14,6 +14,7 @@ from trader.app.strategies import needs_model, strategies_of, warn_of_the_gate
 from trader.clock import wall_ms
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
+from trader.domain.events import StrategyJudged
 from trader.domain.instrument import Instrument
 from trader.observability.logs import LogOutput, configure
 from trader.ports import Exchange, Journal, MarketFeed, Recovered
@@ -131,6 +132,7 @@ async def _trade(
     from trader.runtime.narrator import Narrator
     from trader.scoring.scorer import Scorer
     from trader.scoring.watch import WatchedModel
+    from trader.service import verdicts
     from trader.service.learning.modelling import modelling
     from trader.service.process.places import recordings_path
     from trader.service.recording.recorder import Recorder, continue_after
@@ -165,7 +167,11 @@ async def _trade(
         wanted={symbol: one.features for symbol, one in strategies.items()},
     )
     models = None if watched is None else modelling(settings, access, watched, scorer, instruments, inbox.put)
-    warn_of_the_gate(settings, strategies)
+    by_record = verdicts.rules(strategies)
+    judged = verdicts.judged(settings, by_record, access.clock.now_ms())
+    warn_of_the_gate(settings, judged)
+    for verdict in judged:
+        inbox.put(StrategyJudged(verdict=verdict))
     log.info(
         "daemon.starting",
         mode=settings.mode,
@@ -193,7 +199,8 @@ async def _trade(
     closing.callback(scorer.close)
     await until(stop, scorer.warm_up())
     if not stop.is_set():
-        await serve(settings, access, runner, recorder, models, lock, stop, started_ms)
+        judging = partial(verdicts.keep_judging, settings, by_record, access.clock, inbox.put)
+        await serve(settings, access, runner, recorder, models, lock, stop, started_ms, judging)
 
 
 def _market_and_account(

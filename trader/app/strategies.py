@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from trader.config.schema import Settings
+from trader.domain.reasons import told
+from trader.domain.signals import ModelVerdict, StrategyVerdict
 from trader.strategy.base import Strategy
 from trader.strategy.loading import load_strategies
 
@@ -27,13 +29,17 @@ def needs_model(strategies: Mapping[str, Strategy]) -> bool:
     return any(strategy.needs_forecast for strategy in strategies.values())
 
 
-def warn_of_the_gate(settings: Settings, strategies: Mapping[str, Strategy]) -> None:
-    """Say at start which of them may not trade, and why."""
-    rules = sorted({strategy.strategy_id for strategy in strategies.values() if not strategy.needs_forecast})
-    if rules and settings.model.gate == "enforce":
-        log.warning(
-            "strategy.observes",
-            strategy=", ".join(rules),
-            message="model.gate is enforce and no record says that it earns: it decides and records but opens nothing; "
-            "model.gate: warn lets it trade on paper and at simulators",
-        )
+def warn_of_the_gate(settings: Settings, judged: Sequence[StrategyVerdict]) -> None:
+    """Say at start which of them may not trade, and what is missing."""
+    if settings.model.gate != "enforce":
+        return
+    for verdict in judged:
+        if verdict.verdict is not ModelVerdict.TRADE:
+            log.warning(
+                "strategy.observes",
+                strategy=verdict.strategy_id,
+                trades=verdict.trades,
+                missing=told(verdict.reasons, ", "),
+                message="model.gate is enforce and its record is not enough: it decides and records but opens nothing; "
+                "on paper with model.gate: warn it trades and makes its record",
+            )

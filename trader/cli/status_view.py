@@ -48,6 +48,9 @@ def _head(status: StatusSnapshot) -> Table:
     strategies = dict.fromkeys(row.strategy for row in status.symbols if row.strategy)
     if strategies and list(strategies) != ["ensemble"]:
         grid.add_row("strategy", escape(", ".join(strategies)))
+    for judged in status.strategies:
+        missing = f"  {', '.join(judged.reasons)}" if judged.reasons else ""
+        grid.add_row("record", escape(f"{judged.strategy_id}: {judged.verdict}, {judged.trades} trades{missing}"))
     if status.model is not None:
         grid.add_row("model", _model(status.model))
         if status.running:

@@ -14,7 +14,7 @@ from trader.domain.market import Book, Candle, Trade
 from trader.domain.orders import Fill, OrderReport
 from trader.domain.overrides import OverrideAsked
 from trader.domain.refusals import RefusalCode
-from trader.domain.signals import Forecast, ModelHealth, ModelInfo
+from trader.domain.signals import Forecast, ModelHealth, ModelInfo, StrategyVerdict
 from trader.domain.timers import TimerId
 
 
@@ -87,6 +87,12 @@ class ModelWatched(Event, frozen=True):
     """The model in use has drifted from its training, or is as it was again."""
 
     health: ModelHealth
+
+
+class StrategyJudged(Event, frozen=True):
+    """What the record says of a strategy without a model, as of now."""
+
+    verdict: StrategyVerdict
 
 
 # --- our orders and account -------------------------------------------------------------------------------
@@ -209,7 +215,7 @@ AccountEvent = OrderReported | FillArrived | PaymentArrived | BalancesReported |
 OutcomeEvent = OrderRefused | OutcomeLost | OrderAbsent | CancelRefused | Reconciled
 """What became of a request, beside the reports of it."""
 
-ModelEvent = ForecastMade | ModelChanged | ModelWatched
+ModelEvent = ForecastMade | ModelChanged | ModelWatched | StrategyJudged
 
 PassingEvent = MarketEvent | Ticked
 """What the ledger does not keep; recordings do."""

@@ -80,7 +80,7 @@ class Code(StrEnum):
     STRATEGY_FAILED = "strategy_failed", "strategy failed: {about}"
     STRATEGY_WITHOUT_EVIDENCE = (
         "strategy_without_evidence",
-        "strategy {about} only observes (no record says that it earns)",
+        "strategy {about} only observes ({causes})",
     )
     TOO_FEW_CANDLES = "too_few_candles", "{known:.0f} candles without a hole, the strategy asks for {needed:.0f}"
     MA_CROSSOVER = "ma_crossover", "ma_crossover"
@@ -160,6 +160,9 @@ class Code(StrEnum):
     NO_EDGE = "no_edge", "no_edge"
     LEAK_ALARM = "leak_alarm", "leak_alarm {about} {value:.3f}>{most}"
     SYNTHETIC = "synthetic", "synthetic"
+
+    NO_TRADES = "no_trades", "no closed trade on record"
+    COST_SHARE = "cost_share", "costs_of_gross {share:.2f}>{most:.2f}"
 
     # how a model in use has drifted
     CALIBRATION_DRIFT = "calibration_drift", "calibration_t {t:.1f}<={least:.1f}"

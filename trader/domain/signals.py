@@ -92,6 +92,18 @@ class ModelInfo(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()  # why it observes
 
 
+class StrategyVerdict(msgspec.Struct, frozen=True):
+    """Whether a strategy that goes by no model may trade real money, by the record of its closed trades."""
+
+    strategy_id: str
+    verdict: ModelVerdict = ModelVerdict.OBSERVE
+    reasons: tuple[Reason, ...] = ()  # what is missing
+    trades: int = 0  # on record
+    net_bps: float = 0.0  # mean of a trade after costs
+    days_to_decision: float | None = None  # until the evidence is enough, if it stays as it is; None: cannot be said
+    judged_ms: int = 0
+
+
 class HealthAction(StrEnum):
     """What watching a model leads to, mildest first."""
 

@@ -51,10 +51,10 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
 
 
 def _evidence_reasons(desk: Desk, strategy: Strategy) -> list[Reason]:
-    """Real money needs evidence: a model's is its test, a rule's would be a record, which nobody keeps yet."""
+    """Real money needs evidence: a model's is its test, a rule's the record of its trades."""
     is_enforced, model = desk.settings.model.gate == "enforce", desk.state.model.in_use
     if not strategy.needs_forecast:
-        return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy.strategy_id)] if is_enforced else []
+        return standing.evidence_reasons(desk, strategy.strategy_id) if is_enforced else []
     reasons: list[Reason] = []
     if is_enforced and model is not None and model.verdict is not ModelVerdict.TRADE:
         reasons.append(because(Code.MODEL_OBSERVES, causes=model.reasons))

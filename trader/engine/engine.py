@@ -28,6 +28,7 @@ from trader.domain.events import (
     OutcomeLost,
     PaymentArrived,
     Reconciled,
+    StrategyJudged,
     StreamChanged,
     StreamState,
     Ticked,
@@ -49,6 +50,7 @@ from trader.engine import (
     guard,
     in_use,
     order_news,
+    standing,
 )
 from trader.engine.desk import Desk, ref_of
 from trader.engine.faults import fault_of
@@ -197,6 +199,8 @@ class Engine:
                 in_use.on_model(self._desk, event.model)
             case ModelWatched():
                 in_use.on_health(self._desk, event.health)
+            case StrategyJudged():
+                standing.on_verdict(self._desk, event.verdict)
             case _:
                 self._on_account(event)
 

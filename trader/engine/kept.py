@@ -11,7 +11,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Purpose, Side
 from trader.domain.overrides import Override
-from trader.domain.signals import ModelHealth, Regime
+from trader.domain.signals import ModelHealth, Regime, StrategyVerdict
 from trader.engine.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.breakers import BreakerState
@@ -89,6 +89,7 @@ KEPT_TYPES: Mapping[str, object] = {
     "dust": DustKept,
     "health": ModelHealth,
     "override": Override,
+    "verdict": StrategyVerdict,
 }
 _ENCODER = msgspec.msgpack.Encoder()
 

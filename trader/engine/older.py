@@ -33,4 +33,9 @@ def _health(fields: Fields) -> Fields:
     return mended
 
 
-_MENDED: Mapping[str, Callable[[Fields], Fields]] = {"algorithm": _algorithm, "breakers": _breakers, "health": _health}
+_MENDED: Mapping[str, Callable[[Fields], Fields]] = {
+    "algorithm": _algorithm,
+    "breakers": _breakers,
+    "health": _health,
+    "verdict": _health,
+}

@@ -6,11 +6,14 @@ from trader.config.schema import Settings
 from trader.domain.decisions import ClosedTrade, Level, RecordTrade
 from trader.domain.market import timeframe_ms
 from trader.domain.overrides import AS_USUAL, Override, OverrideAsked, Stance
-from trader.domain.reasons import Code, Reason, because
+from trader.domain.reasons import Code, Reason, because, told
+from trader.domain.signals import ModelVerdict, StrategyVerdict
 from trader.engine import guard
 from trader.engine.desk import Desk
 from trader.engine.state import EngineState
 from trader.risk.locks import Lock, locks_on
+
+_NO_RECORD = (because(Code.NO_TRADES),)
 
 
 def on_closed(desk: Desk, trade: ClosedTrade) -> None:
@@ -22,6 +25,26 @@ def on_closed(desk: Desk, trade: ClosedTrade) -> None:
     for lock in locks(desk, trade.symbol):
         if lock.reason.code not in before:
             desk.notify(Level.WARNING, "symbol.locked", str(lock.reason), symbol=trade.symbol)
+
+
+def on_verdict(desk: Desk, judged: StrategyVerdict) -> None:
+    """Remember what the record says of a strategy; a person is told when it may trade now, or may not any more."""
+    verdicts = desk.state.standing.verdicts
+    before = verdicts.get(judged.strategy_id)
+    verdicts[judged.strategy_id] = judged
+    desk.keep("verdict", judged.strategy_id, judged)
+    if before is not None and before.verdict is not judged.verdict:
+        why = f" ({told(judged.reasons, ', ')})" if judged.reasons else ""
+        level = Level.INFO if judged.verdict is ModelVerdict.TRADE else Level.ALERT
+        desk.notify(level, "strategy.judged", f"{judged.strategy_id}: {judged.verdict.value}{why}")
+
+
+def evidence_reasons(desk: Desk, strategy_id: str) -> list[Reason]:
+    """Why a strategy without a model may not trade where the gate is enforced."""
+    judged = desk.state.standing.verdicts.get(strategy_id, StrategyVerdict(strategy_id, reasons=_NO_RECORD))
+    if judged.verdict is ModelVerdict.TRADE:
+        return []
+    return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy_id, judged.reasons)]
 
 
 def override(desk: Desk, asked: OverrideAsked, by: str) -> Override:

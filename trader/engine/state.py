@@ -24,7 +24,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order
 from trader.domain.overrides import Override
-from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime
+from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
@@ -239,11 +239,12 @@ class ModelState(Part):
 class StandingState(Part):
     """How symbols and strategies stand, beside the market."""
 
-    __slots__ = ("overrides", "trades")
+    __slots__ = ("overrides", "trades", "verdicts")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
         self.overrides: dict[str, Override] = {}  # by symbol, where a person has said something
+        self.verdicts: dict[str, StrategyVerdict] = {}  # by strategy, of those without a model
         self.trades: deque[ClosedTrade] = deque(maxlen=REMEMBERED_TRADES)  # oldest first
 
 
@@ -308,6 +309,8 @@ class EngineState:
                 self.account.is_opened, self.account.opened_ms = True, opened_ms
             case ModelHealth():
                 self.model.health = value
+            case StrategyVerdict():
+                self.standing.verdicts[key] = value
             case Override():
                 self.standing.overrides[key] = value
             case DustKept(amounts=amounts):

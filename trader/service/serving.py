@@ -35,8 +35,9 @@ async def serve(
     lock: StateLock,
     stop: asyncio.Event,
     started_ms: int,
+    *also: Service,
 ) -> None:
-    """The runner with everything that makes it a service around it."""
+    """The runner with everything that makes it a service around it, and what runs `also`."""
     manager = ServiceManager()
     reader = open_ledger(settings)
 
@@ -71,7 +72,7 @@ async def serve(
 
     await control.start()
     try:
-        services: list[Service] = [stopper, announce]
+        services: list[Service] = [stopper, announce, *also]
         services += [models.care.run, models.retraining.run] if models is not None else []
         await runner.run([*services, *([recorder.run] if recorder else [])])
     finally:

@@ -11,11 +11,12 @@ from tests.kit.builders import NOW_MS, a_forecast
 from tests.kit.situations import HOUR_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, of, sent, told
 from trader.domain.account import Position
 from trader.domain.decisions import Level, Notify, RecordTrade
-from trader.domain.events import ForecastMade, ModelWatched
+from trader.domain.events import ForecastMade, ModelWatched, StrategyJudged
 from trader.domain.orders import Purpose, Side
-from trader.domain.reasons import Code, because
-from trader.domain.signals import HealthAction, ModelHealth, Verdict
+from trader.domain.reasons import Code, Reason, because
+from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict, StrategyVerdict, Verdict
 from trader.risk.stops import NEVER_MS
+from trader.service.control.snapshot import snapshot
 from trader.strategy import Enter, Keep, Leave, Pass, Proposal, Strategy, View
 from trader.strategy.view import Holding
 
@@ -190,7 +191,63 @@ def test_with_the_gate_a_rule_without_a_record_opens_nothing() -> None:
     scene = a_scene({"model": {"gate": "enforce"}}, strategy=script, has_model=False)
     record = scene.forecast(missing=WITHOUT_MODEL)
     assert record.verdict is Verdict.SKIP
-    assert told(record) == ("strategy scripted only observes (no record says that it earns)",)
+    assert told(record) == ("strategy scripted only observes (no closed trade on record)",)
+
+
+def judged(verdict: str, *reasons: Reason, strategy_id: str = "scripted") -> StrategyJudged:
+    return StrategyJudged(verdict=StrategyVerdict(strategy_id, ModelVerdict(verdict), reasons))
+
+
+def under_the_gate() -> Scene:
+    script = Scripted(Enter(side=Side.BUY, stop_frac=0.02, risk_frac=0.002))
+    return a_scene({"model": {"gate": "enforce"}}, strategy=script, has_model=False)
+
+
+def test_with_the_gate_a_rule_trades_by_its_verdict_through_a_restart() -> None:
+    scene = under_the_gate()
+    scene.hear(judged("trade"))
+    scene.restart(has_model=False)
+    scene.reconcile()
+    scene.tick()
+    assert scene.forecast(missing=WITHOUT_MODEL).verdict is Verdict.ENTER
+
+
+def test_a_verdict_that_is_not_enough_says_what_is_missing() -> None:
+    scene = under_the_gate()
+    scene.hear(judged("observe", because(Code.ACTIVE_DAYS, days=13, least=60)))
+    record = scene.forecast(missing=WITHOUT_MODEL)
+    assert told(record) == ("strategy scripted only observes (active_days 13<60)",)
+
+
+def test_the_verdict_of_another_strategy_counts_for_nothing() -> None:
+    scene = under_the_gate()
+    scene.hear(judged("trade", strategy_id="another"))
+    assert scene.forecast(missing=WITHOUT_MODEL).verdict is Verdict.SKIP
+
+
+def test_a_verdict_is_told_when_it_changes() -> None:
+    scene, lost = under_the_gate(), because(Code.RECENT_NET, net_bps=-12.0)
+    told_of = [scene.hear(each) for each in (judged("observe"), judged("observe"), judged("trade"), judged("trade"))]
+    told_of.append(scene.hear(judged("observe", lost)))
+    told = [[(n.level, n.message) for n in of(decided, Notify)] for decided in told_of]
+    trade, observe = (Level.INFO, "scripted: trade"), (Level.ALERT, "scripted: observe (recent_net_bps -12.0<0)")
+    assert told == [[], [], [trade], [], [observe]]
+
+
+def test_without_the_gate_a_rule_needs_no_record() -> None:
+    script = Scripted(Enter(side=Side.BUY, stop_frac=0.02, risk_frac=0.002))
+    scene = a_scene(strategy=script, has_model=False)
+    scene.hear(judged("observe"))
+    assert scene.forecast(missing=WITHOUT_MODEL).verdict is Verdict.ENTER
+
+
+def test_the_status_shows_the_verdict() -> None:
+    scene = under_the_gate()
+    scene.hear(judged("observe", because(Code.ACTIVE_DAYS, days=13, least=60)))
+    [row] = snapshot(
+        scene.settings, scene.engine.state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0
+    ).strategies
+    assert (row.strategy_id, row.verdict, row.reasons) == ("scripted", "observe", ("active_days 13<60",))
 
 
 class Seeing(Scripted):

@@ -9,6 +9,7 @@ from trader import __version__
 from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.reasons import texts
+from trader.domain.signals import StrategyVerdict
 from trader.engine.standing import locks_of
 from trader.engine.state import EngineState
 from trader.engine.worth import commitments_now
@@ -24,6 +25,7 @@ from trader.service.control.status import (
     PositionStatus,
     RecorderStatus,
     StatusSnapshot,
+    StrategyStatus,
     SymbolStatus,
 )
 
@@ -56,6 +58,7 @@ def snapshot(
         market_ms=market_ms,
         speed=state.speed,
         model=model or _model(state),
+        strategies=tuple(_strategy(judged) for judged in state.standing.verdicts.values()),
         money=_money(state, settings),
         symbols=tuple(
             _symbol(settings, state, symbol, market_ms, (strategies or {}).get(symbol, "")) for symbol in state.markets
@@ -81,6 +84,17 @@ def _model(state: EngineState) -> ModelStatus | None:
     if model is None:
         return None
     return ModelStatus(model_id=model.model_id, verdict=model.verdict, reasons=texts(model.reasons))
+
+
+def _strategy(judged: StrategyVerdict) -> StrategyStatus:
+    return StrategyStatus(
+        strategy_id=judged.strategy_id,
+        verdict=judged.verdict.value,
+        reasons=texts(judged.reasons),
+        trades=judged.trades,
+        net_bps=judged.net_bps,
+        days_to_decision=judged.days_to_decision,
+    )
 
 
 def _money(state: EngineState, settings: Settings) -> MoneyStatus | None:

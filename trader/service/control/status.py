@@ -71,6 +71,17 @@ class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_training_ms: int | None = None  # market time
 
 
+class StrategyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy without a model, and what its record says of it."""
+
+    strategy_id: str
+    verdict: str  # trade or observe
+    reasons: tuple[str, ...] = ()  # what is missing
+    trades: int = 0  # on record
+    net_bps: float = 0.0  # mean of a trade after costs
+    days_to_decision: float | None = None
+
+
 class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Marked to market, quote currency."""
 
@@ -131,6 +142,7 @@ class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     market_ms: int | None = None  # market time now
     speed: float = 1.0
     model: ModelStatus | None = None
+    strategies: tuple[StrategyStatus, ...] = ()  # those without a model
     money: MoneyStatus | None = None
     symbols: tuple[SymbolStatus, ...] = ()
     positions: tuple[PositionStatus, ...] = ()

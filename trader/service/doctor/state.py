@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from trader.adapters.ledger import has_ledger, ledger_path, open_ledger
 from trader.adapters.parquet.recording_files import days, size_of
 from trader.adapters.parquet.recordings import LOSSES, Recording
+from trader.clock import wall_ms
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.reasons import told
@@ -150,10 +151,16 @@ def strategy(settings: Settings) -> Finding:
     except Misconfigured as error:
         return failed("strategy", str(error).splitlines()[0], "docs/strategies.md has the checks, one by one")
     found = ", ".join(sorted({one.strategy_id for one in chosen.values()}))
-    if settings.model.gate == "enforce" and not all(one.needs_forecast for one in chosen.values()):
-        cure = "a rule has no record that it earns: it trades only with model.gate: warn; see docs/strategies.md"
-        return warned("strategy", found, cure)
-    return passed("strategy", found)
+    from trader.service.verdicts import judged, rules
+
+    lacking = [each for each in judged(settings, rules(chosen), wall_ms()) if each.verdict is not ModelVerdict.TRADE]
+    if not lacking:
+        return passed("strategy", found)
+    what = "; ".join(f"{each.strategy_id} observes: {told(each.reasons, ', ')}" for each in lacking)
+    if settings.model.gate != "enforce":
+        return passed("strategy", f"{found} ({what}; trades with model.gate: warn)")
+    cure = "it trades on paper with model.gate: warn, which makes its record; see docs/strategies.md"
+    return warned("strategy", f"{found} ({what})", cure)
 
 
 def _columns(settings: Settings) -> tuple[str, ...]:

@@ -72,8 +72,12 @@ def test_looking_at_a_fresh_directory_makes_nothing(tmp_path: Path) -> None:
     ("block", "verdict", "words"),
     [
         ({}, "pass", "ensemble"),
-        ({"strategy": {"name": "ema-cross"}}, "pass", "ema-cross"),
-        ({"strategy": {"name": "ema-cross"}, "model": {"gate": "enforce"}}, "warn", "ema-cross"),
+        ({"strategy": {"name": "ema-cross"}}, "pass", "ema-cross (ema-cross observes: no closed"),
+        (
+            {"strategy": {"name": "ema-cross"}, "model": {"gate": "enforce"}},
+            "warn",
+            "ema-cross (ema-cross observes: no closed",
+        ),
         ({"strategy": {"class": "nowhere.py:Dip"}}, "fail", "strategy.class: given nowhere.py:Dip; there is no file"),
     ],
 )
