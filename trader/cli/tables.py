@@ -32,6 +32,15 @@ def _side(row: Row) -> str:
     return f"[{colour}]{row['side']}[/{colour}]" if row["side"] else "-"
 
 
+def _closed(row: Row) -> str:
+    """The reason, and how much of the best excursion was kept, both ways in R."""
+    reason = escape(row["reason"])
+    if row["best_r"] is None or row["worst_r"] is None:
+        return reason
+    kept = "" if row["capture"] is None else f"{row['capture']:.0%} of "
+    return f"{reason}\n[dim]{kept}{row['best_r']:+.1f} R, {row['worst_r']:+.1f}[/dim]"
+
+
 def _bps(name: str) -> Callable[[Row], str]:
     return lambda row: f"{row[name]:.1f}" if row[name] is not None else "-"
 
@@ -106,7 +115,7 @@ _TRADES = (
     Column("exit", lambda row: price(row["exit_price"]), is_number=True),
     Column("profit", lambda row: signed(row["profit_quote"], amount(row["profit_quote"])), is_number=True),
     Column("fees", lambda row: amount(row["fees_quote"]), is_number=True),
-    Column("why closed", _of("reason"), grows=True),
+    Column("why closed", _closed, grows=True),
 )
 _PAYMENTS = (
     Column("time", lambda row: moment(row["ts_ms"])),

@@ -151,12 +151,20 @@ class ClosedTrade(msgspec.Struct, frozen=True):
     reason: CloseReason
     strategy_id: str = "ensemble"  # that opened it
     regime: Regime | None = None  # it was opened in; None where no plan knew, and in what versions before kept
+    best_frac: float | None = None  # best excursion, >= 0, as a fraction of the entry; None where no plan saw it
+    worst_frac: float | None = None  # worst excursion, <= 0
+    r_frac: float | None = None  # R of its plan / entry price
 
     @property
     def return_frac(self) -> float:
         """Net profit / what was put in; 0 for a trade without a price."""
         invested = float(self.entry_price * self.quantity)
         return float(self.profit_quote) / invested if invested > 0 else 0.0
+
+    @property
+    def capture(self) -> float | None:
+        """Net return / best excursion: 1 is all there was. None where there was none."""
+        return self.return_frac / self.best_frac if self.best_frac else None
 
 
 class RecordTrade(DecisionBase, frozen=True):

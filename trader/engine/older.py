@@ -10,9 +10,9 @@ Fields = dict[str, Any]
 
 
 def as_today(kind: str, fields: Fields) -> Fields:
-    """The fields of a struct of `kind`, as this version would have kept what they say."""
+    """The fields of a struct of `kind`, as this version would have kept what they say; what is no struct as it is."""
     mend = _MENDED.get(kind)
-    return fields if mend is None else mend(fields)
+    return mend(fields) if mend is not None and isinstance(fields, dict) else fields
 
 
 def _algorithm(fields: Fields) -> Fields:
@@ -33,9 +33,15 @@ def _health(fields: Fields) -> Fields:
     return mended
 
 
+def _plan(fields: Fields) -> Fields:
+    """The worst price was not kept: what is known of it is the entry."""
+    return {"worst_price": fields.get("entry_price", 0.0), **fields}
+
+
 _MENDED: Mapping[str, Callable[[Fields], Fields]] = {
     "algorithm": _algorithm,
     "breakers": _breakers,
     "health": _health,
     "verdict": _health,
+    "plan": _plan,
 }

@@ -24,6 +24,7 @@ from trader.engine.desk import Desk, ref_of
 from trader.engine.kept import DustKept
 from trader.engine.protection import protect
 from trader.portfolio.ledger import LedgerChange
+from trader.risk.excursions import with_excursions
 
 OrderNews = FillArrived | OrderReported | OrderRefused | OutcomeLost | OrderAbsent | CancelRefused
 """What is told of one order."""
@@ -248,10 +249,14 @@ def _remember(desk: Desk, change: LedgerChange) -> None:
 
 
 def _note_closed(desk: Desk, change: LedgerChange) -> None:
-    if change.closed is not None:
-        plan = desk.state.positions.plans.get(change.closed.symbol)
-        known = {} if plan is None else {"strategy_id": plan.strategy_id, "regime": plan.regime}
-        standing.on_closed(desk, msgspec.structs.replace(change.closed, **known))
+    trade = change.closed
+    if trade is None:
+        return
+    plan = desk.state.positions.plans.get(trade.symbol)
+    if plan is not None:
+        known = msgspec.structs.replace(trade, strategy_id=plan.strategy_id, regime=plan.regime)
+        trade = with_excursions(known, plan)
+    standing.on_closed(desk, trade)
 
 
 def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:

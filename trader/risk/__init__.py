@@ -5,6 +5,7 @@ review       the one pre-trade review: it alone makes an `Approved`, and only an
 stops        how far the stop is, and the plan that guards a position
 ladder       the rungs by which a position is left: one text for live plans and for labels
 exits        when a position is left, in whole or in part
+excursions   how far a closed trade went for and against its position
 breakers     when trading shrinks or stops, and when it may go on
 locks        when a symbol is left alone for a while
 correlation  which symbols move together

@@ -31,15 +31,17 @@ def on_price(
     horizon is due here, see `horizon_wait_ms`.
     """
     sign, price = (1, bid) if plan.side is Side.BUY else (-1, ask)
+    worst = price if (price - plan.worst_price) * sign < 0 else plan.worst_price
     if not plan.has_ladder:
-        plan = _with_best(plan, price, sign)
+        best = price if (price - plan.best_price) * sign > 0 else plan.best_price
+        plan = _moved(plan, plan.stop_price, best, worst, is_halved=plan.partial_done, is_trailing=plan.trailing)
         return plan, _own_exit(plan, price, sign, now_ms - wait_ms)
     target = math.nan if plan.take_profit_price is None else plan.take_profit_price
     rung, stop, best, is_halved, is_trailing = at_price(
         sign, price, plan.entry_price, plan.r_frac, plan.stop_price, target, plan.best_price, plan.partial_done,
         plan.trailing, settings,
     )  # fmt: skip
-    plan = _climbed(plan, stop, best, is_halved, is_trailing)
+    plan = _moved(plan, stop, best, worst, is_halved=is_halved, is_trailing=is_trailing)
     match rung:
         case Rung.STOP:
             return plan, Exit(_stop_reason(plan))
@@ -79,22 +81,23 @@ def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
 
 
-def _climbed(plan: PositionPlan, stop: float, best: float, is_halved: bool, is_trailing: bool) -> PositionPlan:
-    """The plan as the ladder has it now; the same object where nothing has changed."""
+def _moved(
+    plan: PositionPlan, stop: float, best: float, worst: float, *, is_halved: bool, is_trailing: bool
+) -> PositionPlan:
+    """The plan as it is after a price; the same object where nothing has changed."""
     if is_trailing is plan.trailing and is_halved is plan.partial_done and stop == plan.stop_price:
-        return plan if best == plan.best_price else msgspec.structs.replace(plan, best_price=best)
+        if best == plan.best_price and worst == plan.worst_price:
+            return plan
+        return msgspec.structs.replace(plan, best_price=best, worst_price=worst)
     return msgspec.structs.replace(
         plan,
         stop_price=stop,
         best_price=best,
+        worst_price=worst,
         partial_done=is_halved,
         trailing=is_trailing,
         take_profit_price=None if is_trailing else plan.take_profit_price,
     )
-
-
-def _with_best(plan: PositionPlan, price: float, sign: int) -> PositionPlan:
-    return plan if (price - plan.best_price) * sign <= 0 else msgspec.structs.replace(plan, best_price=price)
 
 
 def _by_time(

@@ -35,6 +35,7 @@ class PositionPlan(msgspec.Struct, frozen=True):
     strategy_id: str = "ensemble"
     has_ladder: bool = True  # else only its stop, its target and its horizon end it, and the strategy does
     is_adopted: bool = False  # the position was there before its plan
+    worst_price: float = 0.0  # worst executable price seen since entry
 
     @property
     def r_quote(self) -> float:
@@ -117,6 +118,7 @@ def open_plan(
         stop_price=entry_price * (1 - side.sign * stop_frac),
         take_profit_price=None if take_profit_frac is None else entry_price * (1 + side.sign * take_profit_frac),
         best_price=entry_price,
+        worst_price=entry_price,
         atr_width_frac=stop_frac,
         opened_ms=opened_ms,
         horizon_end_ms=horizon_end_ms,

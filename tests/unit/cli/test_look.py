@@ -79,6 +79,9 @@ TRADE = ClosedTrade(
     profit_quote=Decimal("13.48"),
     fees_quote=Decimal("1.52"),
     reason=CloseReason.TAKE_PROFIT,
+    best_frac=0.0125,
+    worst_frac=-0.004,
+    r_frac=0.005,
 )
 PAYMENT = Payment("FUNDING_FEE-9-BTCUSDT", PaymentKind.FUNDING, "BTC/USDT:USDT", "USDT", Decimal("-0.25074286"), NOW_MS)
 SNAPSHOT = StatusSnapshot(
@@ -328,7 +331,7 @@ def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
         "orders": ("11-14 22:13:20", "BTC/USDT", "0.001", "50,000.10", "filled"),
         "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1bp < needed 24.0bp"),
         "fills": ("0.050 USDT", "maker", "50.00"),
-        "trades": ("ETH/USDT", "3,030.00", "13.48", "take_profit"),
+        "trades": ("ETH/USDT", "3,030.00", "13.48", "take_profit", "72% of +2.5", "-0.8"),
         "payments": ("BTC/USDT:USDT", "funding", "-0.25074286", "USDT", "FUNDING_FEE-9-BTCUSDT"),
         "balances": ("USDT", "9950 ", "1.5"),
     }.items():

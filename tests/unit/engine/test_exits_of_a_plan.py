@@ -302,3 +302,23 @@ def test_what_an_exit_is_told_of() -> None:
     scene = holding()
     decided = reach(scene, -1.001)
     assert notices(decided) == ["exit.asked"]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_closed_trade_tells_its_excursions_over_a_restart(side: Side) -> None:
+    scene = holding(side)
+    reach(scene, 1.5)
+    reach(scene, -0.5)
+    scene.restart()
+    scene.price(100.0)
+    scene.reconcile(is_startup=True)
+    reach(scene, 0.8)
+    scene.wait(20 * MINUTE_MS)
+    scene.tick()
+    scene.oblige()
+    [closed] = of(scene.seen, RecordTrade)
+    assert closed.trade.reason == "horizon"
+    assert closed.trade.r_frac == pytest.approx(0.01)
+    assert closed.trade.best_frac == pytest.approx(0.015, abs=1e-4)
+    assert closed.trade.worst_frac == pytest.approx(-0.005, abs=1e-4)
+    assert closed.trade.capture == pytest.approx(closed.trade.return_frac / 0.015, rel=0.01)

@@ -109,7 +109,7 @@ def _fields(names: tuple[str, ...], table: Table, row: Stored) -> Row:
     fields: Row = {}
     for name in names:
         value, column = row[name], table.c[name]
-        if value is None and isinstance(column.type, Float):
+        if value is None and isinstance(column.type, Float) and not column.info.get("optional"):
             fields[name] = nan
         elif value is not None:
             fields[name] = msgspec.json.decode(value) if column.info.get("json") else value

@@ -42,6 +42,10 @@ def _real(name: str) -> Column[float]:
     return Column(name, Float)  # SQLite stores NaN as NULL
 
 
+def _optional_real(name: str) -> Column[float]:
+    return Column(name, Float, info={"optional": True})  # NULL is the field's default, not NaN
+
+
 def _list(name: str) -> Column[str]:
     return Column(name, Text, info={"json": True})
 
@@ -167,8 +171,11 @@ trades = Table(
     _text("reason"),
     _optional_text("strategy_id"),  # NULL: written before there were others than the ensemble
     _optional_text("regime"),
+    _optional_real("best_frac"),
+    _optional_real("worst_frac"),
+    _optional_real("r_frac"),
 )
-"""Positions from flat to flat."""
+"""Positions from flat to flat. The excursions are NULL where nothing saw them, and in rows of versions before."""
 
 executions = Table(
     "executions",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trader.domain.account import Position
-from trader.domain.decisions import EquitySnapshot
+from trader.domain.decisions import ClosedTrade, EquitySnapshot
 from trader.domain.errors import Rejected
 from trader.domain.orders import Order, Purpose
 from trader.domain.reasons import texts
@@ -77,11 +77,15 @@ def _decisions(ledger: LedgerReader, asked: _Arguments) -> Sequence[object]:
     return [decision_report(record) for record in ledger.decisions(limit=asked.limit, symbol=asked.symbol)]
 
 
+def _trades(ledger: LedgerReader, asked: _Arguments) -> Sequence[object]:
+    return [trade_report(trade) for trade in _of_symbol(ledger.trades(limit=_wider(asked)), asked)]
+
+
 _LISTS: Mapping[str, Callable[[LedgerReader, _Arguments], Sequence[object]]] = {
     "orders": _orders,
     "decisions": _decisions,
     "fills": lambda ledger, asked: _of_symbol(ledger.fills(limit=_wider(asked)), asked),
-    "trades": lambda ledger, asked: _of_symbol(ledger.trades(limit=_wider(asked)), asked),
+    "trades": _trades,
     "payments": lambda ledger, asked: _of_symbol(ledger.payments(limit=_wider(asked)), asked),
     "balances": lambda ledger, _asked: ledger.balances(),
     "equity": lambda ledger, asked: ledger.equity(limit=asked.limit),
@@ -93,6 +97,16 @@ READS = ("status", "positions", *_LISTS)
 
 def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=str)
+
+
+def trade_report(trade: ClosedTrade) -> dict[str, object]:
+    """A closed trade with its excursions in R too, and how much of the best one it kept."""
+
+    def in_r(frac: float | None) -> float | None:
+        return None if frac is None or not trade.r_frac else frac / trade.r_frac
+
+    told = {"best_r": in_r(trade.best_frac), "worst_r": in_r(trade.worst_frac), "capture": trade.capture}
+    return {**msgspec.structs.asdict(trade), **told}
 
 
 class DecisionReportRow(msgspec.Struct, frozen=True):
