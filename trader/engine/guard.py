@@ -19,9 +19,9 @@ _PEAK_NEWS = 1.001  # a peak this much higher would move a limit
 
 def on_tick(desk: Desk, tick: Ticked) -> None:
     """Value the account, then let the breakers judge."""
+    desk.state.guard.measured = tick
     revalue(desk)
-    is_live = any(market.stream is StreamState.LIVE for market in desk.state.markets.values())
-    _judge(desk, is_live=is_live, tick=tick)
+    _judge(desk)
 
 
 def pause(desk: Desk) -> None:
@@ -31,6 +31,7 @@ def pause(desk: Desk) -> None:
 
 def resume(desk: Desk) -> None:
     """Trade again; the limits are measured from what the account is worth now."""
+    revalue(desk)
     worth = desk.state.guard.worth
     desk.state.failures.clear()  # one that goes on is told again
     _set(desk, breakers.resume(desk.state.guard.breakers, worth.equity if worth is not None else None))
@@ -79,16 +80,17 @@ def _set(desk: Desk, changed: BreakerState) -> None:
     _keep(desk)
 
 
-def _judge(desk: Desk, *, is_live: bool = True, tick: Ticked | None = None) -> None:
-    """Evaluate the breakers; tell when the trading state or its reasons change."""
+def _judge(desk: Desk) -> None:
+    """Evaluate the breakers by what is known now; tell when the trading state or its reasons change."""
     state, before = desk.state, desk.state.guard.breakers
+    tick = state.guard.measured
     view = BreakerView(
         now_ms=desk.now_ms,
         equity=state.guard.worth.equity if state.guard.worth is not None else None,
         account_is_live=state.account.is_live,
-        data_is_live=is_live,
-        errors_last_minute=tick.errors_last_minute if tick else 0,
-        clock_offset_ms=tick.clock_offset_ms if tick else 0.0,
+        data_is_live=any(market.stream is StreamState.LIVE for market in state.markets.values()),
+        errors_last_minute=tick.errors_last_minute,
+        clock_offset_ms=tick.clock_offset_ms,
     )
     after = breakers.evaluate(before, view, desk.settings.risk)
     if after.trading_state is not before.trading_state or _kinds(after) != _kinds(before):

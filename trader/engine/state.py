@@ -19,7 +19,7 @@ import msgspec
 
 from trader.config.schema import Settings
 from trader.domain.decisions import ClosedTrade, EquitySnapshot
-from trader.domain.events import StreamState
+from trader.domain.events import StreamState, Ticked
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Order
@@ -199,7 +199,7 @@ class PositionsState(Part):
 class GuardState(Part):
     """The breakers, and the worth of the account that they judge."""
 
-    __slots__ = ("breakers", "breakers_kept", "equity_recorded_ms", "worth")
+    __slots__ = ("breakers", "breakers_kept", "equity_recorded_ms", "measured", "worth")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
@@ -207,6 +207,7 @@ class GuardState(Part):
         self.breakers_kept = BreakerState()  # as the journal has it
         self.worth: Worth | None = None
         self.equity_recorded_ms = 0
+        self.measured = Ticked()  # what only the shell can measure, as of the last tick
 
     @property
     def equity(self) -> EquitySnapshot | None:
