@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.kit.builders import a_book, a_perpetual, an_instrument
@@ -9,7 +10,8 @@ from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInForce
 from trader.domain.reasons import Code, because
-from trader.execution.algorithms import ChildChanged, ChildRefused, Started, WokeUp
+from trader.domain.refusals import Refusal, RefusalCode
+from trader.execution.algorithms import ChildChanged, ChildRefused, MarketState, Started, WokeUp
 
 
 def test_buys_with_an_ioc_limit_a_little_through_the_ask() -> None:
@@ -210,3 +212,66 @@ def test_a_coarse_tick_still_reaches_the_touch() -> None:
     book = a_book(bid=99.0, ask=100.0, tick=1.0)
     run = Run("market", "1", book=book, instrument=an_instrument(tick="1"))
     assert run.last.price == Decimal(100)
+
+
+def test_after_a_refusal_it_waits_a_second_and_a_fill_begins_the_count_anew() -> None:
+    run = Run("market", "1")
+    run.refuse()
+    run.advance(0.999)
+    assert len(run.placed) == 1
+    run.advance(0.001)
+    assert len(run.placed) == 2
+    run.now_ms += 5_000  # the answer takes longer than the pause
+    run.refuse()
+    assert len(run.placed) == 2
+    run.advance(1)
+    assert len(run.placed) == 3
+    assert (run.state.failures, run.state.refusal) == (2, Refusal(RefusalCode.INSUFFICIENT_FUNDS))
+    run.fill("0.2")
+    run.end()
+    assert (run.state.failures, run.state.refusal) == (0, None)
+
+
+def test_news_of_an_order_that_is_over_counts_no_failure_again() -> None:
+    run = Run("market", "1")
+    run.refuse()
+    refused = run.tracker.by_client_id(run.last.client_id)
+    assert refused is not None
+    run.tell(ChildChanged(refused))
+    run.tell(ChildChanged(msgspec.structs.replace(refused, intent=msgspec.structs.replace(run.last, client_id="t-x"))))
+    assert run.state.failures == 1
+
+
+def test_an_order_names_what_it_is_for() -> None:
+    run = Run("market", "1", side=Side.SELL, purpose=Purpose.EXIT, instrument=a_perpetual())
+    intent = run.last
+    assert (intent.parent_id, intent.decision_id, intent.symbol, intent.purpose) == (
+        "p-1",
+        "d-1",
+        "BTC/USDT:USDT",
+        Purpose.EXIT,
+    )
+    assert intent.reduce_only
+    assert not Run("market", "1", side=Side.SELL, purpose=Purpose.EXIT).last.reduce_only  # spot knows no such thing
+    assert not Run("market", "1", instrument=a_perpetual()).last.reduce_only
+
+
+def test_a_cancel_that_is_not_answered_is_asked_again_after_ten_seconds() -> None:
+    run = Run("market", "1")
+    run.ack()
+    run.abort("flatten")
+    assert len(run.cancels) == 1
+    run.advance(9.999)
+    assert len(run.cancels) == 1
+    run.advance(0.001)
+    assert len(run.cancels) == 2
+
+
+def test_what_is_left_of_another_algorithm_begins_with_no_failures() -> None:
+    settings = ExecutionSettings(limit_timeout_s=0.5)
+    run = Run("limit", "1", side=Side.SELL, purpose=Purpose.EXIT, settings=settings)
+    run.refuse()
+    run.advance(0.5)
+    assert isinstance(run.state, MarketState)
+    assert (run.state.failures, run.state.step) == (0, len(run.placed))
+    assert run.state.deadline_ms == run.state.started_ms + 500 + 60_000

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.kit.builders import NOW_MS, a_perpetual, an_instrument, an_intent, an_order
 from trader.domain.account import Balance, Position
 from trader.domain.orders import OrderStatus
@@ -77,3 +79,76 @@ def test_orders_on_one_side_only() -> None:
     ]
     found = differences(orders=orders, open_client_ids=("t-2", "t-9"))
     assert [(each.kind, each.subject) for each in found] == [("missing_order", "t-1"), ("foreign_order", "t-9")]
+
+
+@pytest.mark.parametrize(
+    ("usdt", "kind"),
+    [
+        ("1054.99", "manual_trade"),  # 109.98 a coin
+        ("1045.01", "manual_trade"),
+        ("1055.01", "transfer"),
+        ("1044.99", "transfer"),
+        ("999", "transfer"),  # both went out
+    ],
+)
+def test_a_trade_by_hand_is_within_a_tenth_of_the_market(usdt: str, kind: str) -> None:
+    told = [Balance("USDT", Decimal(usdt)), Balance("BTC", Decimal("0.5"))]
+    assert {each.kind for each in differences(reported_balances=told)} == {kind}
+
+
+def test_a_trade_by_hand_is_told_for_both_currencies() -> None:
+    told = [Balance("USDT", Decimal(950)), Balance("BTC", Decimal("1.5")), Balance("DOGE", Decimal(1))]
+    assert [(each.subject, each.ours, each.theirs, each.text) for each in differences(reported_balances=told)] == [
+        ("BTC", "1", "1.5", "BTC: +0.5 by a trade in BTC/USDT that is not in our fills"),
+        ("DOGE", "0", "1", "DOGE: 1 came in without a fill; we held 0, the exchange says 1"),
+        ("USDT", "1000", "950", "USDT: -50 by a trade in BTC/USDT that is not in our fills"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prices": {}},
+        {"prices": None},
+        {"instruments": {PERPETUAL.symbol: PERPETUAL}, "prices": {PERPETUAL.symbol: 100.0}},
+    ],
+    ids=["no price", "no prices", "only a perpetual"],
+)
+def test_without_a_spot_price_it_is_no_trade(changes: dict[str, Any]) -> None:
+    told = [Balance("USDT", Decimal(1050)), Balance("BTC", Decimal("0.5"))]
+    assert {each.kind for each in differences(reported_balances=told, **changes)} == {"transfer"}
+
+
+def test_what_went_out_is_told_with_both_totals() -> None:
+    [found] = differences(reported_balances=[Balance("USDT", Decimal(1000))])
+    assert (found.kind, found.subject, found.ours, found.theirs) == ("transfer", "BTC", "1", "0")
+    assert found.text == "BTC: 1 went out without a fill; we held 1, the exchange says 0"
+    assert found.difference == Decimal(-1)
+    assert found.key == ("transfer", "BTC", Decimal(-1))
+
+
+def test_a_position_that_only_the_exchange_knows_is_told() -> None:
+    theirs = [Position(PERPETUAL.symbol, Decimal("0.25"), Decimal(100), NOW_MS)]
+    [found] = differences(reported_positions=theirs)
+    assert (found.ours, found.theirs, found.difference) == ("0", "0.25", Decimal("0.25"))
+    assert found.text == "BTC/USDT:USDT: we hold +0, the exchange says +0.25"
+    same = {PERPETUAL.symbol: theirs[0]}
+    assert differences(positions=same, reported_positions=theirs) == []
+    stranger = [Position("XYZ/USDT:USDT", Decimal(1), Decimal(1), NOW_MS)]
+    assert differences(reported_positions=stranger) == []
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED])
+def test_an_order_that_the_exchange_does_not_list_is_told(status: OrderStatus) -> None:
+    [found] = differences(orders=[an_order(an_intent("t-1"), status=status)])
+    assert (found.kind, found.subject, found.ours, found.theirs) == ("missing_order", "t-1", status.value, "not open")
+    assert found.text == f"BTC/USDT: order t-1 is {status.value} here, the exchange does not list it"
+
+
+def test_orders_that_only_the_exchange_has_are_told_in_order() -> None:
+    found = differences(open_client_ids={"web-2", "web-1"})
+    assert [(each.kind, each.subject, each.ours, each.theirs) for each in found] == [
+        ("foreign_order", "web-1", "none", "open"),
+        ("foreign_order", "web-2", "none", "open"),
+    ]
+    assert found[0].text == "the exchange lists order web-1 as open, we know of none that is"
