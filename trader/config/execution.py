@@ -34,6 +34,11 @@ class ExecutionSettings(Section):
     most `twap_slices` times that; an order that is larger is made smaller."""
     protected_market_frac: Fraction = 0.003
     """How far through the touch a protected market order (IOC limit) may fill."""
+    mark_s: Positive = 30.0
+    """How long after an order has ended the market is looked at to tell what its fills were worth, market seconds."""
+    measured_prior_orders: Annotated[float, Field(ge=0, le=1e6)] = 20.0
+    """After so many entries of its kind, what they cost beyond the model is believed by half; after ten times as many
+    by ten elevenths."""
     market_tries: Annotated[int, Field(ge=1, le=50)] = 5
     """How often a market order is sent again for what is left of it."""
     market_wait_s: Positive = 60.0

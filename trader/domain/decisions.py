@@ -11,6 +11,7 @@ import msgspec
 
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.closing import CloseReason
+from trader.domain.instrument import ZERO
 from trader.domain.orders import AlgorithmName, Approved, Fill, Order, OrderRef, Purpose, Side
 from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord, Regime
@@ -174,7 +175,7 @@ class RecordTrade(DecisionBase, frozen=True):
 
 
 class ExecutionReport(msgspec.Struct, frozen=True):
-    """The cost analysis (TCA) of one parent order."""
+    """The cost analysis (TCA) of one parent order, or of a protective stop that filled (`parent_id`: its client id)."""
 
     parent_id: str
     symbol: str
@@ -192,10 +193,28 @@ class ExecutionReport(msgspec.Struct, frozen=True):
     started_ms: int
     ended_ms: int
     orders: int
+    decision_price: Decimal | None = None  # the market when it was decided; None: written before that was kept
+    decided_ms: int = 0
+    delay_quote: Decimal = ZERO  # these three and the fees: the shortfall against the decision price, > 0 = cost
+    spread_quote: Decimal = ZERO
+    impact_quote: Decimal = ZERO
+    modelled_quote: Decimal | None = None  # what an entry was modelled to cost to get in: fee, half spread, impact
+    mark_price: Decimal | None = None  # the mid some seconds after it ended; None: not known
+
+    @property
+    def shortfall_quote(self) -> Decimal:
+        """What it cost against the price it was decided at."""
+        return self.delay_quote + self.spread_quote + self.impact_quote + self.fees_quote
 
 
 class RecordExecution(DecisionBase, frozen=True):
-    """A parent order has ended."""
+    """A parent order or a protective stop has ended."""
+
+    report: ExecutionReport
+
+
+class MarkExecution(DecisionBase, frozen=True):
+    """What an ended order was worth some seconds later: its report, with `mark_price`."""
 
     report: ExecutionReport
 
@@ -244,6 +263,7 @@ Kept = (
     | KeepState
     | RecordTrade
     | RecordExecution
+    | MarkExecution
     | RecordEquity
     | KeepTradingState
 )

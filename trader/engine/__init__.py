@@ -10,6 +10,7 @@ exits       closing positions; `protection` the stop that rests at the exchange
 order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for
 algorithms  runs execution algorithms
+tca         what orders have cost, and what is learned from it
 control     people's commands
 guard       the breakers; `worth` what the account is worth and committed to
 standing    trades that ended, and the locks that follow from them

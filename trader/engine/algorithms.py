@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from trader.domain.decisions import RecordExecution
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO
 from trader.domain.orders import AlgorithmName, Order, OrderIntent, Purpose, Side
 from trader.domain.reasons import Code, Reason
 from trader.domain.timers import TimerId, TimerKind
+from trader.engine import tca
 from trader.engine.desk import Desk
 from trader.execution.algorithms import (
     Abort,
@@ -21,8 +21,7 @@ from trader.execution.algorithms import (
 )
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.registry import AlgorithmState
-from trader.execution.costs import execution_report
-from trader.execution.planner import start
+from trader.execution.planner import NOT_TOLD, Decided, start
 from trader.risk.review import fitting
 
 _PASSING = frozenset({Code.ORDER_WITHOUT_EVIDENCE, Code.TOO_MANY_ORDERS})
@@ -56,6 +55,7 @@ def start_algorithm(
     quantity: Decimal,
     algorithm: AlgorithmName,
     first_replaces: Order | None = None,
+    decided: Decided = NOT_TOLD,
 ) -> None:
     """Begin a parent order. `first_replaces`: the stop whose place the first child takes in one request."""
     state, actions = start(
@@ -66,6 +66,7 @@ def start_algorithm(
         purpose=purpose,
         quantity=quantity,
         view=_view(desk, symbol, purpose),
+        decided=decided,
     )
     _carry_out(desk, state, actions, first_replaces)
 
@@ -144,8 +145,7 @@ def _finish(desk: Desk, parent_id: str) -> None:
     """Write the cost analysis; what the parent was for is told to the engine through `desk.finished`."""
     state = desk.state.orders.algorithms.pop(parent_id)
     desk.keep("algorithm", parent_id, None)
-    orders = _orders_of(desk, state)
-    desk.emit(RecordExecution(execution_report(state, orders, desk.market(state.symbol).instrument, desk.now_ms)))
+    tca.parent_ended(desk, state)
     desk.finished.append(state)
 
 

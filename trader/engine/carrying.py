@@ -12,8 +12,9 @@ from trader.domain.reasons import Code, Reason, because
 from trader.domain.units import BPS
 from trader.engine.desk import Desk
 from trader.engine.state import Market
+from trader.engine.tca import extra_cost_frac
 from trader.execution.algorithms.registry import ALGORITHMS
-from trader.execution.costs import round_trip_cost_frac
+from trader.execution.costs import entry_cost_frac, round_trip_cost_frac
 from trader.execution.planner import choose_algorithm, impact_paid, most_carried
 from trader.sizing.limits import Sized, Unsized
 from trader.strategy.proposal import Enter
@@ -25,6 +26,8 @@ class Carried(NamedTuple):
     sized: Sized
     algorithm: AlgorithmName
     impact: Reason
+    impact_frac: float  # what each side of a round trip pays of it
+    modelled_frac: float  # what getting in is modelled to cost: fee, half the spread, impact
 
 
 def carry(desk: Desk, market: Market, book: Book, wanted: Enter, sized: Sized) -> Carried | Unsized:
@@ -36,22 +39,28 @@ def carry(desk: Desk, market: Market, book: Book, wanted: Enter, sized: Sized) -
     within = sized if float(sized.quantity) <= most else _smaller(market, book, side, sized, most)
     if isinstance(within, Unsized):
         return within
-    return Carried(within, chosen.algorithm, _impact_reason(chosen.impact_frac))
+    paid = impact_paid(chosen.algorithm, book, side, within.quantity, settings)
+    rests = ALGORITHMS[chosen.algorithm].rests
+    modelled = entry_cost_frac(market.instrument, book, maker_entry=rests, impact_frac=paid)
+    return Carried(within, chosen.algorithm, _impact_reason(chosen.impact_frac), paid, modelled)
 
 
 def too_dear(
     desk: Desk, market: Market, book: Book, wanted: Enter, carried: Carried, funding_frac: float
 ) -> Reason | None:
-    """The edge, where one was estimated, must pay for what the algorithm pays of this quantity's impact too."""
+    """The edge, where one was estimated, must pay for what the algorithm pays of this quantity's impact too.
+
+    Getting in is taken at what it has cost so far, as far as that is known.
+    """
     if wanted.edge_frac is None:
         return None
-    settings = desk.settings_of(market.instrument.symbol).execution
+    extra_frac = extra_cost_frac(desk, market.instrument.symbol, carried.algorithm)
     cost_frac = round_trip_cost_frac(
         market.instrument,
         book,
-        maker_entry=ALGORITHMS[carried.algorithm].rests,
-        impact_frac=impact_paid(carried.algorithm, book, wanted.side, carried.sized.quantity, settings),
+        impact_frac=carried.impact_frac,
         funding_frac=funding_frac,
+        measured_entry_frac=carried.modelled_frac + extra_frac,
     )
     if wanted.edge_frac >= cost_frac:
         return None

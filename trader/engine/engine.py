@@ -51,6 +51,7 @@ from trader.engine import (
     in_use,
     order_news,
     standing,
+    tca,
 )
 from trader.engine.desk import Desk, ref_of
 from trader.engine.faults import fault_of
@@ -244,6 +245,7 @@ class Engine:
         for symbol in list(positions.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)
+        tca.mark_due(self._desk)
 
     def _on_candle(self, event: CandleClosed) -> None:
         candle = event.candle

@@ -24,6 +24,7 @@ from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
+from trader.execution.planner import Decided
 from trader.risk.exits import horizon_wait_ms, on_price
 
 RETRY_MS = 5_000  # market time between two tries at what the market did not take: long enough for another book
@@ -78,7 +79,16 @@ def ask_exit(
     slices = 1 if is_urgent else _slices(desk, symbol, quantity)
     first = desk.market(symbol).instrument.round_quantity(quantity / slices) if slices > 1 else quantity
     wanted = PendingExit(
-        symbol, first, reason, purpose, desk.now_ms, later=quantity - first, slices=slices - 1, is_urgent=is_urgent
+        symbol,
+        first,
+        reason,
+        purpose,
+        desk.now_ms,
+        later=quantity - first,
+        slices=slices - 1,
+        is_urgent=is_urgent,
+        decided_price=desk.market(symbol).mid or 0.0,
+        decided_ms=desk.now_ms,
     )
     _put(desk, wanted)
     how = f" in {slices} slices" if slices > 1 else ""
@@ -179,6 +189,8 @@ def _next_slice(desk: Desk, sold: PendingExit, left: Decimal) -> None:
         slices=slices - 1,
         not_before_ms=desk.now_ms + wait_ms,
         is_urgent=sold.is_urgent,
+        decided_price=sold.decided_price,
+        decided_ms=sold.decided_ms,
     )
     _put(desk, wanted)
     if wait_ms:
@@ -289,6 +301,7 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
         quantity=wanted.quantity,
         algorithm=AlgorithmName.MARKET,
         first_replaces=blocking,
+        decided=Decided(wanted.decided_price, wanted.decided_ms),
     )
 
 

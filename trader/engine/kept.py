@@ -14,6 +14,7 @@ from trader.domain.overrides import Override
 from trader.domain.signals import ModelHealth, Regime, StrategyVerdict
 from trader.engine.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.execution.measured import CostTally
 from trader.risk.breakers import BreakerState
 from trader.risk.stops import PositionPlan
 
@@ -53,6 +54,8 @@ class PendingExit(msgspec.Struct, frozen=True):
     not_before_ms: int = 0
     is_urgent: bool = False
     waits: int = 0  # tries in a row that the exchange did not even look at
+    decided_price: float = 0.0  # the mid when it was first asked for; 0: not known
+    decided_ms: int = 0
 
     @property
     def total(self) -> Decimal:
@@ -90,6 +93,7 @@ KEPT_TYPES: Mapping[str, object] = {
     "health": ModelHealth,
     "override": Override,
     "verdict": StrategyVerdict,
+    "costs": CostTally,
 }
 _ENCODER = msgspec.msgpack.Encoder()
 

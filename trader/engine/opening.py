@@ -18,7 +18,7 @@ from trader.engine.kept import EntryTicket
 from trader.engine.protection import protect
 from trader.engine.state import Market
 from trader.execution.algorithms.registry import AlgorithmState
-from trader.execution.planner import dearest_price
+from trader.execution.planner import Decided, dearest_price
 from trader.market.quality import book_fault
 from trader.risk.caps import positions_with
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
@@ -74,7 +74,8 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         has_ladder=opening.strategy.has_ladder,
         r_frac=r_frac,
     )
-    _begin(desk, ticket, sized, carried.algorithm)
+    decided = Decided(view.context.close, view.candle_close_ms, carried.modelled_frac)
+    _begin(desk, ticket, sized, carried.algorithm, decided)
     reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
@@ -87,7 +88,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     )
 
 
-def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName) -> None:
+def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName, decided: Decided) -> None:
     desk.state.positions.tickets[ticket.symbol] = ticket
     desk.keep("ticket", ticket.symbol, ticket)
     desk.state.counters["entries"] += 1
@@ -100,6 +101,7 @@ def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmNa
         purpose=Purpose.ENTRY,
         quantity=sized.quantity,
         algorithm=algorithm,
+        decided=decided,
     )
 
 

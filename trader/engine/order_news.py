@@ -19,7 +19,7 @@ from trader.domain.events import CancelRefused, FillArrived, OrderAbsent, OrderR
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
-from trader.engine import algorithms, exits, opening, standing
+from trader.engine import algorithms, exits, opening, standing, tca
 from trader.engine.desk import Desk, ref_of
 from trader.engine.kept import DustKept
 from trader.engine.protection import protect
@@ -205,6 +205,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     if order is not None and order.intent.purpose is Purpose.ENTRY:
         opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
+        tca.stop_filled(desk, order, fill)
         exits.abort_entries(desk, order.symbol, "stopped out")
     _note_closed(desk, change)
     plan = state.positions.plans.get(fill.symbol)
@@ -289,6 +290,7 @@ def _follow_up(desk: Desk, order: Order) -> None:
     """Tell the parent, then bring exits and protection in line with what changed."""
     algorithms.child_changed(desk, order)
     if order.intent.purpose is Purpose.STOP:
+        tca.stop_changed(desk, order)
         if order.status is OrderStatus.OPEN:
             desk.state.positions.stop_troubles.pop(order.symbol, None)
         elif order.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED) and desk.held(order.symbol):

@@ -7,6 +7,7 @@ positions  what each open position and each one under way needs; written by `ope
 guard      the breakers, and the worth of the account they judge; written by `guard`
 model      the model in use and the health of one; written by `in_use`
 standing   how symbols and strategies stand beside the market: their trades, what people said; written by `standing`
+costs      what entries have cost beyond the model of costs, by algorithm; written by `tca`
 
 Parts log what is changed (`domain.undo`): an event that fails halfway is taken back. What the market told stays.
 """
@@ -18,16 +19,17 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
-from trader.domain.decisions import ClosedTrade, EquitySnapshot
+from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport
 from trader.domain.events import StreamState, Ticked
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
-from trader.domain.orders import Order
+from trader.domain.orders import AlgorithmName, Fill, Order
 from trader.domain.overrides import Override
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.portfolio.ledger import Ledger
@@ -43,6 +45,13 @@ class StopTrouble(msgspec.Struct, frozen=True):
     tries: int = 0
     refusals: int = 0
     not_before_ms: int = 0
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A protective stop's first fill, and the book that was known when it was heard of."""
+
+    fill: Fill
+    book: Book | None
 
 
 class Worth(msgspec.Struct, frozen=True):
@@ -167,12 +176,14 @@ class AccountState(Part):
 class OrdersState(Part):
     """Orders, and the execution algorithms that place them by the id of their parent order."""
 
-    __slots__ = ("algorithms", "submitted_ms", "tracker")
+    __slots__ = ("algorithms", "arrivals", "marks", "submitted_ms", "tracker")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
         self.tracker = OrderTracker(undo=undo)
         self.algorithms: dict[str, AlgorithmState] = {}
+        self.marks: dict[str, ExecutionReport] = {}  # ended orders whose worth a little later is still to be noted
+        self.arrivals: dict[str, Arrival] = {}  # client id of a protective stop that is filling -> how that began
         self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
 
     def restore(self, remembered: Recovered) -> list[Order]:
@@ -276,6 +287,7 @@ class EngineState:
         self.guard = GuardState(self.undo)
         self.model = ModelState(self.undo)
         self.standing = StandingState(self.undo)
+        self.costs: dict[AlgorithmName, CostTally] = UndoDict({}, self.undo)
         self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
         self.counters |= {"unusable": 0, "failed": 0}  # events refused at the edge; events whose handler raised
         self.refusals: dict[tuple[str, str], int] = {}  # (kind, symbol) of an event -> the day it was last told
@@ -308,6 +320,8 @@ class EngineState:
                 self.guard.breakers = self.guard.breakers_kept = value
             case OpenedKept(opened_ms=opened_ms):
                 self.account.is_opened, self.account.opened_ms = True, opened_ms
+            case CostTally():
+                self.costs[AlgorithmName(key)] = value
             case ModelHealth():
                 self.model.health = value
             case StrategyVerdict():

@@ -1,6 +1,5 @@
 """Which algorithm carries a quantity to the market, and its first step."""
 
-import math
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -8,7 +7,6 @@ from trader.config.execution import ExecutionSettings
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Purpose, Side, Urgency
-from trader.domain.units import BPS
 from trader.execution.algorithms import (
     ALGORITHMS,
     Action,
@@ -17,7 +15,8 @@ from trader.execution.algorithms import (
     Started,
     step,
 )
-from trader.execution.impact import estimate_impact, opposite, walk
+from trader.execution.impact import estimate_impact, opposite
+from trader.execution.tca import market_order_bps
 
 _SCALES = {Urgency.LOW: 0.5, Urgency.MEDIUM: 1.0, Urgency.HIGH: 2.0}  # what `execution.urgency` says it does
 
@@ -27,6 +26,17 @@ class Choice(NamedTuple):
 
     algorithm: AlgorithmName
     impact_frac: float
+
+
+class Decided(NamedTuple):
+    """The market price (quote; 0 = not known) at which an order was decided, and when; what it was modelled to cost."""
+
+    price: float = 0.0
+    ms: int = 0
+    modelled_frac: float | None = None
+
+
+NOT_TOLD = Decided()
 
 
 def choose_algorithm(
@@ -85,14 +95,17 @@ def start(
     purpose: Purpose,
     quantity: Decimal,
     view: AlgorithmView,
+    decided: Decided = NOT_TOLD,
 ) -> tuple[AlgorithmState, list[Action]]:
     """A new parent order for `quantity` (base, > 0) of `view.instrument` and its first actions.
 
-    `parent_id` names it for good (see `parent_id_for`); the children's client ids derive from it.
+    `parent_id` names it for good (see `parent_id_for`); the children's client ids derive from it. `decided`: what its
+    cost will be measured by.
     """
     if quantity <= 0:
         raise ValueError(f"quantity {quantity} must be above 0")
-    return step(_fresh(algorithm, parent_id, decision_id, side, purpose, quantity, view), Started(), view)
+    fresh = _fresh(algorithm, parent_id, decision_id, side, purpose, quantity, view, decided)
+    return step(fresh, Started(), view)
 
 
 def _fresh(
@@ -103,6 +116,7 @@ def _fresh(
     purpose: Purpose,
     quantity: Decimal,
     view: AlgorithmView,
+    decided: Decided,
 ) -> AlgorithmState:
     book = view.book
     parent: dict[str, Any] = {
@@ -115,17 +129,10 @@ def _fresh(
         "algorithm": algorithm,
         "arrival_bid": book.bid if book else 0.0,
         "arrival_ask": book.ask if book else 0.0,
-        "market_order_bps": _market_order_bps(book, side, quantity),
+        "market_order_bps": market_order_bps(book, side, quantity),
         "started_ms": view.now_ms,
+        "decision_price": decided.price,
+        "decided_ms": decided.ms,
+        "modelled_frac": decided.modelled_frac,
     }
     return ALGORITHMS[algorithm].begin(parent, view)
-
-
-def _market_order_bps(book: Book | None, side: Side, quantity: Decimal) -> float:
-    """What taking `quantity` from `book` at once would cost against its mid, in bps; inf when it is too thin."""
-    if book is None:
-        return math.inf
-    average, filled = walk(opposite(book, side), float(quantity))
-    if filled < float(quantity):
-        return math.inf
-    return abs(average / book.mid - 1) * BPS

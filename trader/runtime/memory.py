@@ -18,6 +18,7 @@ from trader.domain.decisions import (
     KeepPosition,
     KeepState,
     KeepTradingState,
+    MarkExecution,
     Notify,
     QueryOrder,
     RecordDecision,
@@ -113,7 +114,7 @@ class Memory(msgspec.Struct):
                 self.equity = snapshot
             case RecordTrade(trade=trade):
                 self.trades_closed.append(trade)
-            case RecordExecution() | KeepTradingState():
+            case RecordExecution() | MarkExecution() | KeepTradingState():
                 pass  # nothing goes on from these
             case SubmitOrder() | CancelOrder() | QueryOrder() | RequestReconcile() | SetTimer() | AnswerCommand():
                 pass  # a sent order was kept as pending before

@@ -16,6 +16,7 @@ from trader.domain.decisions import (
     KeepState,
     KeepTradingState,
     Level,
+    MarkExecution,
     Notify,
     QueryOrder,
     RecordDecision,
@@ -186,6 +187,7 @@ def _tell(decision: Decision) -> None:
             | KeepBalance()
             | KeepState()
             | RecordEquity()
+            | MarkExecution()
         ):
             pass  # steps on the way, of interest to nobody but the engine
         case _:

@@ -26,7 +26,7 @@ from trader.execution.algorithms import (
     WokeUp,
     step,
 )
-from trader.execution.planner import start
+from trader.execution.planner import NOT_TOLD, Decided, start
 from trader.execution.tracker import OrderTracker
 
 
@@ -44,6 +44,7 @@ class Run:
         has_book: bool = True,
         settings: ExecutionSettings | None = None,
         instrument: Instrument | None = None,
+        decided: Decided = NOT_TOLD,
     ) -> None:
         self.now_ms = NOW_MS
         self.book = (book or a_book()) if has_book else None
@@ -65,6 +66,7 @@ class Run:
             purpose=purpose,
             quantity=Decimal(quantity),
             view=self.view,
+            decided=decided,
         )
         self._act(actions)
 

@@ -8,7 +8,8 @@ import pytest
 from tests.kit.builders import a_book, a_fill, a_perpetual, an_instrument, an_order
 from tests.unit.execution.driver import Run
 from trader.domain.orders import Side
-from trader.execution.costs import execution_report, fee_in_quote, round_trip_cost_frac
+from trader.execution.costs import fee_in_quote, round_trip_cost_frac
+from trader.execution.tca import execution_report
 
 
 def test_a_round_trip_pays_both_fees_and_the_spread() -> None:

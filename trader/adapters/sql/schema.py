@@ -5,6 +5,7 @@
 not when it is opened: until then the program that wrote it can go back to it.
 
 Version 2: reasons are codes with numbers, in decisions and in kept state; version 1 had sentences.
+Version 3: what entries have cost is kept, and rows of executions have the shortfall split (those of before do not).
 """
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x54524452  # "TRDR" in the file's header: how a foreign database is told from ours
 
 metadata = MetaData()
@@ -196,8 +197,12 @@ executions = Table(
     _time("started_ms"),
     _time("ended_ms"),
     Column("orders", Integer, nullable=False),
+    _optional_text("decision_price"),
+    Column("decided_ms", Integer),
+    *(_optional_text(f"{name}_quote") for name in ("delay", "spread", "impact", "modelled")),
+    _optional_text("mark_price"),
 )
-"""The cost analysis of each parent order."""
+"""The cost analysis of each parent order, and of each protective stop that filled."""
 
 equity = Table(
     "equity",

@@ -21,6 +21,7 @@ from trader.domain.decisions import (
     KeepState,
     KeepTradingState,
     Kept,
+    MarkExecution,
     Notify,
     QueryOrder,
     RecordDecision,
@@ -92,7 +93,7 @@ class Rows:
                 self._put(schema.decisions, decision_row(record))
             case RecordTrade(trade=trade):
                 self._put(schema.trades, row_of(trade))
-            case RecordExecution(report=report):
+            case RecordExecution(report=report) | MarkExecution(report=report):
                 self._put(schema.executions, row_of(report))
             case RecordEquity(snapshot=snapshot):
                 self._put(schema.equity, row_of(snapshot))

@@ -57,6 +57,9 @@ class ParentState(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     wake_ms: int | None = None  # when the armed timer is due
     abort_reason: str = ""
     finished: bool = False
+    decision_price: float = 0.0  # the market when it was decided; 0: not known
+    decided_ms: int = 0
+    modelled_frac: float | None = None  # what an entry is modelled to cost to get in
     cut: Decimal = ZERO  # base that `quantity` lost to a limit of the review on the way
 
     @property
