@@ -9,6 +9,7 @@ from trader.cli.doctor import DOCTOR_EPILOG, doctor, health
 from trader.cli.download import DOWNLOAD_EPILOG, download
 from trader.cli.features import features
 from trader.cli.models import models
+from trader.cli.report import report
 from trader.cli.sandbox import SANDBOX_EPILOG, chaos, sandbox
 from trader.cli.tune import TUNE_EPILOG, tune
 
@@ -37,6 +38,7 @@ app.command(rich_help_panel=_LOOK, epilog=DOCTOR_EPILOG)(doctor)
 app.command(rich_help_panel=_LOOK, short_help="Exit code 0 if the daemon answers.")(health)
 for _reads in look.COMMANDS:
     app.command(rich_help_panel=_LOOK)(_reads)
+app.add_typer(report, name="report", rich_help_panel=_LOOK)
 for _acts in act.COMMANDS:
     app.command(rich_help_panel=_ACT)(_acts)
 app.command(rich_help_panel=_LEARN, epilog=DOWNLOAD_EPILOG)(download)

@@ -16,16 +16,16 @@ OpenOption = Annotated[bool, typer.Option("--open", help="Only orders that may s
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show what the daemon does: model, money, data, positions."""
-    answer = _answer(settings(config), "status", {})
+    snapshot = answer(settings(config), "status", {})
     if json:
-        _print_json(answer)
+        _print_json(snapshot)
     else:
         import msgspec
 
         from trader.cli.status_view import print_status
         from trader.service.control.status import StatusSnapshot
 
-        print_status(msgspec.convert(answer, StatusSnapshot))
+        print_status(msgspec.convert(snapshot, StatusSnapshot))
 
 
 def positions(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -82,7 +82,7 @@ COMMANDS = (status, positions, orders, decisions, fills, trades, payments, balan
 
 
 def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str, Any]) -> None:
-    rows = _answer(settings(config), command, arguments)["rows"]
+    rows = answer(settings(config), command, arguments)["rows"]
     if as_json:
         _print_json(rows)
     else:
@@ -91,7 +91,7 @@ def _list(command: str, config: Path | None, as_json: bool, arguments: dict[str,
         print_rows(command, rows)
 
 
-def _answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def answer(chosen: "Settings", command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """From the daemon; while it only starts, its status; else from the ledger."""
     from trader.adapters.ledger import ledger_path
     from trader.service.control.client import NotRunning, ask

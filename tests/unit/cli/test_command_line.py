@@ -38,8 +38,8 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 COMMANDS = (
-    "run sandbox status positions orders decisions fills trades balances pause resume flatten kill train features "
-    "bench doctor health download models tune"
+    "run sandbox status positions orders decisions fills trades balances report pause resume flatten kill train "
+    "features bench doctor health download models tune"
 )
 
 

@@ -25,6 +25,7 @@ from trader.domain.decisions import (
     ClosedTrade,
     Decision,
     EquitySnapshot,
+    ExecutionReport,
     KeepBalance,
     KeepFill,
     KeepOrder,
@@ -33,11 +34,12 @@ from trader.domain.decisions import (
     KeepTradingState,
     RecordDecision,
     RecordEquity,
+    RecordExecution,
     RecordTrade,
     TradingState,
 )
 from trader.domain.events import CommandName, Ticked
-from trader.domain.orders import Fill, Order, OrderStatus, OrderType, Purpose, Side
+from trader.domain.orders import AlgorithmName, Fill, Order, OrderStatus, OrderType, Purpose, Side
 from trader.domain.overrides import OverrideAsked
 from trader.domain.signals import Verdict
 from trader.runtime.outlets import OutletStatus
@@ -55,6 +57,13 @@ from trader.service.control.status import (
 )
 from trader.service.process.lock import StateLock
 
+EXECUTION = ExecutionReport(
+    parent_id="p-1", symbol="BTC/USDT:USDT", side=Side.BUY, algorithm=AlgorithmName.MARKET, purpose=Purpose.ENTRY,
+    quantity=Decimal(20_000), filled=Decimal(20_000), arrival_mid=100.0, average_price=100.05, slippage_bps=5.0,
+    spread_bps=2.0, fees_quote=Decimal("2001"), market_order_bps=40.0, started_ms=NOW_MS - 300_000, ended_ms=NOW_MS,
+    orders=10, decision_price=Decimal("99.95"), decided_ms=NOW_MS - 301_000, delay_quote=Decimal(1000),
+    spread_quote=Decimal(400), impact_quote=Decimal(600), mark_price=Decimal("99.9"),
+)  # fmt: skip
 FILL = Fill(
     fill_id="f1",
     symbol="BTC/USDT",
@@ -184,6 +193,7 @@ async def _filled(path: Path) -> None:
         KeepPayment(PAYMENT),
         KeepBalance(Balance("USDT", Decimal("9950.00"), Decimal("1.5"))),
         KeepBalance(Balance("ETH", Decimal(0))),
+        RecordExecution(EXECUTION),
         RecordEquity(EquitySnapshot(NOW_MS, 10_000.5, 9_951.5, 49.0, 10_100.0, 9_990.0)),
         KeepTradingState(TradingState.ACTIVE, ()),
     ]
@@ -312,14 +322,14 @@ def test_status_from_the_ledger(ledger: Path, trader: Told) -> None:
     assert set(status) == set(msgspec.to_builtins(SNAPSHOT))
 
 
-@pytest.mark.parametrize("command", ["status", *LISTS])
+@pytest.mark.parametrize("command", ["status", "report tca", *LISTS])
 @pytest.mark.parametrize("is_running", [True, False], ids=["daemon", "ledger"])
 def test_tables_fit_a_hundred_columns(here: Path, ledger: Path, trader: Told, command: str, is_running: bool) -> None:
     if is_running:
         with daemon(here, []):
-            assert trader(command) == 0
+            assert trader(*command.split()) == 0
     else:
-        assert trader(command) == 0
+        assert trader(*command.split()) == 0
     lines = trader.out.splitlines()
     assert len(lines) >= 3
     assert max(map(len, lines)) <= 100
@@ -338,6 +348,20 @@ def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
         assert trader(command) == 0
         for word in words:
             assert word in trader.out, command
+
+
+def test_what_execution_cost_is_told_by_group(ledger: Path, trader: Told) -> None:
+    assert trader("report", "tca") == 0
+    row = re.compile(r"BTC/USDT:USDT +1 +2,001,000 +100% +5\.0 +2\.0 +3\.0 +10\.0 +20\.0 +40\.0 +35\.0 +15\.0 +5m")
+    assert row.search(trader.out)
+    for words in ("by symbol", "by algorithm", "entry market", "by size", "1m to 10m", "by hour", "22:00"):
+        assert words in trader.out
+    found = trader.json("report", "tca", "--by", "size", "--by", "hour")
+    assert [(each["by"], each["group"]) for each in found] == [("all", "all"), ("size", "1m to 10m"), ("hour", "22:00")]
+    assert found[0]["shortfall_quote"] == "4001"
+    assert trader.json("report", "tca", "--symbol", "ETH/USDT") == []
+    assert trader("report", "tca", "--symbol", "ETH/USDT") == 0
+    assert trader.out == "No executions.\n"
 
 
 def test_status_says_what_matters(here: Path, ledger: Path, trader: Told) -> None:

@@ -18,6 +18,7 @@ from trader.domain.reasons import texts
 from trader.domain.signals import DecisionRecord
 from trader.ports import LedgerReader
 from trader.service.control.status import MoneyStatus, PositionStatus, StatusSnapshot
+from trader.service.control.tca import cost_rows
 
 Snapshot = Callable[[], StatusSnapshot]
 
@@ -88,6 +89,8 @@ _LISTS: Mapping[str, Callable[[LedgerReader, _Arguments], Sequence[object]]] = {
     "trades": _trades,
     "payments": lambda ledger, asked: _of_symbol(ledger.payments(limit=_wider(asked)), asked),
     "balances": lambda ledger, _asked: ledger.balances(),
+    "executions": lambda ledger, asked: _of_symbol(ledger.executions(limit=_wider(asked)), asked),
+    "tca": lambda ledger, asked: cost_rows(_of_symbol(ledger.executions(limit=_wider(asked)), asked)),
     "equity": lambda ledger, asked: ledger.equity(limit=asked.limit),
 }
 """What the ledger alone answers: a new list is a line here."""
