@@ -127,6 +127,7 @@ async def _trade(
     from trader.engine.engine import Engine
     from trader.engine.state import EngineState
     from trader.features import FeatureSet
+    from trader.features.groups.funding import SOURCE as FUNDING
     from trader.runtime.inbox import Inbox
     from trader.runtime.live import Runner
     from trader.runtime.narrator import Narrator
@@ -165,6 +166,7 @@ async def _trade(
         told_candles=max(settings.risk.correlation_candles + 1, *(one.candles for one in strategies.values())),
         late_candle_s=settings.market.late_candle_s,
         wanted={symbol: one.features for symbol, one in strategies.items()},
+        told_sources=(FUNDING,) if settings.exchange.market == "perpetual" else (),
     )
     models = None if watched is None else modelling(settings, access, watched, scorer, instruments, inbox.put)
     by_record = verdicts.rules(strategies)

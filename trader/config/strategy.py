@@ -90,7 +90,8 @@ class StrategySettings(Section):
     hold_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 0.0
     """A position is held, and extended at its horizon, while its calibrated edge is above this: by default its sign."""
     assumed_funding_frac: Annotated[float, Field(ge=0, le=0.01)] = 0.0001
-    """Funding that holding a perpetual is assumed to cost every eight hours, share of its value."""
+    """Funding that a perpetual is assumed to cost every eight hours where no settled rate is known, share of its
+    value."""
     max_forecast_age_candles: Positive = 1.0
     """Nothing is opened on a forecast older than this many of its candles."""
     require_confirmation: bool = True

@@ -10,7 +10,7 @@ import msgspec
 
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.instrument import Instrument
-from trader.domain.market import Book, Candle, Trade
+from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.orders import Fill, OrderReport
 from trader.domain.overrides import OverrideAsked
 from trader.domain.refusals import RefusalCode
@@ -93,6 +93,13 @@ class StrategyJudged(Event, frozen=True):
     """What the record says of a strategy without a model, as of now."""
 
     verdict: StrategyVerdict
+
+
+class FundingSettled(Event, frozen=True):
+    """The newest settlement of a perpetual's funding that is known; `every_ms`: from the one before, 0 = not known."""
+
+    funding: FundingRate
+    every_ms: int = 0
 
 
 # --- our orders and account -------------------------------------------------------------------------------
@@ -215,7 +222,8 @@ AccountEvent = OrderReported | FillArrived | PaymentArrived | BalancesReported |
 OutcomeEvent = OrderRefused | OutcomeLost | OrderAbsent | CancelRefused | Reconciled
 """What became of a request, beside the reports of it."""
 
-ModelEvent = ForecastMade | ModelChanged | ModelWatched | StrategyJudged
+ModelEvent = ForecastMade | ModelChanged | ModelWatched | StrategyJudged | FundingSettled
+"""What is known beside the market's own data, and what the model makes of it."""
 
 PassingEvent = MarketEvent | Ticked
 """What the ledger does not keep; recordings do."""

@@ -6,6 +6,7 @@ edge        refuses what cannot be true (`faults`); `failing` what is done when 
 desk        what handlers share while one event is processed
 decide      a candle close: the strategy is asked, `admission` and `opening` have their say
 carrying    which algorithm carries what was sized, how much of it, and whether that pays
+funding     what a perpetual costs to hold
 exits       closing positions; `protection` the stop that rests at the exchange
 order_news  what the exchange says about orders and fills
 account     reconciliation; `scope` what one asks for

@@ -6,15 +6,16 @@ import msgspec
 
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import Level, RecordDecision
-from trader.domain.market import Book, Candle, timeframe_ms
+from trader.domain.market import Book, Candle
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import DecisionRecord, Forecast, ModelInfo, Regime, Verdict
-from trader.domain.units import BPS, HOUR_MS
+from trader.domain.signals import DecisionRecord, Forecast, Regime, Verdict
+from trader.domain.units import BPS
 from trader.engine import in_use, standing
 from trader.engine.admission import blocked
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit
+from trader.engine.funding import funding_frac
 from trader.engine.kept import RegimeKept
 from trader.engine.opening import Opening, enter, put_plan
 from trader.engine.protection import protect
@@ -26,8 +27,6 @@ from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.regime import classify
 from trader.strategy.view import Holding, View
-
-_FUNDING_MS = 8 * HOUR_MS  # what `strategy.assumed_funding_frac` is a share of: how often exchanges settle it
 
 
 def on_forecast(desk: Desk, forecast: Forecast) -> None:
@@ -85,9 +84,8 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
         return _skip(record, *reasons, *proposal.reasons)
     if reasons:
         return _skip(record, *reasons)
-    return enter(
-        desk, Opening(view, market, strategy, proposal, _funding_frac(desk, market, desk.state.model.in_use)), record
-    )
+    funding = funding_frac(desk, market, proposal.side, proposal.until_ms)
+    return enter(desk, Opening(view, market, strategy, proposal, funding), record)
 
 
 def _banned(desk: Desk, record: DecisionRecord) -> DecisionRecord:
@@ -169,7 +167,9 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
         context=forecast.context,
         regime=market.regime,
         book=book,
-        cost_frac=round_trip_cost_frac(market.instrument, book, funding_frac=_funding_frac(desk, market, model)),
+        cost_frac=round_trip_cost_frac(
+            market.instrument, book, funding_frac=_likely_funding_frac(desk, market, forecast if is_said else None)
+        ),
         can_short=market.instrument.can_short,
         candles=candles,
         features=forecast.features,
@@ -178,6 +178,13 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
         forecast=forecast if is_said else None,
         model=model if is_said else None,
     )
+
+
+def _likely_funding_frac(desk: Desk, market: Market, forecast: Forecast | None) -> float:
+    """Of the side that the forecast speaks for; without one of the dearer side."""
+    if forecast is None:
+        return max(funding_frac(desk, market, side) for side in Side)
+    return funding_frac(desk, market, Side.SELL if forecast.prediction < 0 else Side.BUY)
 
 
 def _candles(market: Market, forecast: Forecast, strategy: Strategy) -> tuple[Candle, ...]:
@@ -254,14 +261,6 @@ def _change(desk: Desk, plan: PositionPlan, kept: Keep) -> None:
         if nearer is not plan:
             put_plan(desk, nearer)
             protect(desk, plan.symbol)
-
-
-def _funding_frac(desk: Desk, market: Market, model: ModelInfo | None) -> float:
-    """What a perpetual may cost to hold over the model's horizon (without a model: until funding is paid once)."""
-    if not market.instrument.can_short:
-        return 0.0
-    held_ms = _FUNDING_MS if model is None else model.horizon_candles * timeframe_ms(model.timeframe)
-    return desk.settings_of(market.instrument.symbol).strategy.assumed_funding_frac * held_ms / _FUNDING_MS
 
 
 def _skip(record: DecisionRecord, *reasons: Reason) -> DecisionRecord:

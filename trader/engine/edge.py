@@ -15,6 +15,7 @@ from trader.domain.events import (
     CommandReceived,
     FillArrived,
     ForecastMade,
+    FundingSettled,
     InstrumentChanged,
     ModelChanged,
     ModelWatched,
@@ -86,7 +87,7 @@ def subject_of(event: AnyEvent) -> str:
             return about.symbol
         case FillArrived(fill=about) | OrderReported(report=about) | TradePrinted(trade=about):
             return about.symbol
-        case PaymentArrived(payment=about) | InstrumentChanged(instrument=about):
+        case PaymentArrived(payment=about) | InstrumentChanged(instrument=about) | FundingSettled(funding=about):
             return about.symbol
         case StreamChanged(symbol=symbol):
             return symbol
@@ -107,6 +108,7 @@ _KINDS: dict[type, str] = {
     ForecastMade: "forecast",
     InstrumentChanged: "listing",
     ModelChanged: "model",
+    FundingSettled: "funding",
     ModelWatched: "health of the model",
     StrategyJudged: "verdict of a strategy",
     OrderAbsent: "absence of an order",

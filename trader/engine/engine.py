@@ -18,6 +18,7 @@ from trader.domain.events import (
     CommandReceived,
     FillArrived,
     ForecastMade,
+    FundingSettled,
     InstrumentChanged,
     ModelChanged,
     ModelWatched,
@@ -198,6 +199,8 @@ class Engine:
                 control.on_command(self._desk, event)
             case ModelChanged():
                 in_use.on_model(self._desk, event.model)
+            case FundingSettled():
+                self.state.markets[event.funding.symbol].funding = event
             case ModelWatched():
                 in_use.on_health(self._desk, event.health)
             case StrategyJudged():

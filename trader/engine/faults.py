@@ -11,6 +11,7 @@ from trader.domain.events import (
     CandleClosed,
     FillArrived,
     ForecastMade,
+    FundingSettled,
     InstrumentChanged,
     ModelChanged,
     OrderReported,
@@ -32,6 +33,7 @@ _SMALLEST = 1e-18  # the unit of the finest coins; less than any price or step
 _HOARD = 1e30  # more than anybody has of the smallest coin
 _LARGEST_RETURN = 1.0  # a log return over the horizon beyond which a forecast is a fault: more than 2.7 times the price
 _LARGEST_FEE_FRAC = 0.1
+_LARGEST_FUNDING_FRAC = 0.1  # of one settlement; exchanges cap it at a few percent
 _LARGEST_VOLATILITY = 1e6  # annualised
 _MEASURES = tuple(
     name for name in MarketContext.__struct_fields__ if not name.endswith("_age")
@@ -63,6 +65,8 @@ def fault_of(state: EngineState, event: AnyEvent) -> str | None:
             return _unknown(state, instrument.symbol) or _instrument_fault(
                 instrument, state.markets[instrument.symbol].instrument
             )
+        case FundingSettled(funding=funding):
+            return _unknown(state, funding.symbol) or _funding_fault(state.now_ms, event)
         case StreamChanged(symbol=symbol):
             return _unknown(state, symbol)
         case TimerFired(timer=timer):
@@ -130,6 +134,14 @@ def _model_fault(model: ModelInfo) -> str | None:
         or _number("average win", model.average_win_frac, 0.0, 1e6)
         or _number("average loss", model.average_loss_frac, 0.0, 1e6)
     )
+
+
+def _funding_fault(now_ms: int, settled: FundingSettled) -> str | None:
+    if not 0 <= settled.funding.ts_ms <= now_ms + _ADVANCE_MS:
+        return f"settled {(settled.funding.ts_ms - now_ms) / 1000:.0f} s ahead"
+    if settled.every_ms < 0:
+        return f"settled every {settled.every_ms} ms"
+    return _number("rate", settled.funding.rate, -_LARGEST_FUNDING_FRAC, _LARGEST_FUNDING_FRAC)
 
 
 def _instrument_fault(now: Instrument, before: Instrument) -> str | None:

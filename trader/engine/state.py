@@ -20,7 +20,7 @@ import msgspec
 
 from trader.config.schema import Settings
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport
-from trader.domain.events import StreamState, Ticked
+from trader.domain.events import FundingSettled, StreamState, Ticked
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import AlgorithmName, Fill, Order
@@ -80,6 +80,7 @@ class Market:
         "candles",
         "closes",
         "context",
+        "funding",
         "instrument",
         "refused_since_ms",
         "stream",
@@ -95,6 +96,7 @@ class Market:
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
         self.context: MarketContext | None = None  # of the newest forecast
+        self.funding: FundingSettled | None = None  # the newest settlement that is known
         self._regime: Regime | None = None
         self._decided_ms = -1
         self.stream = StreamState.STALE

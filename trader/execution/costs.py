@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from trader.domain.instrument import ZERO, Instrument, exact
 from trader.domain.market import Book
-from trader.domain.orders import Fill
+from trader.domain.orders import Fill, Side
 
 # of a market whose books nobody has seen (half is paid on the way in, half out); a few times that of a liquid pair
 ASSUMED_SPREAD_FRAC = 0.0004
@@ -42,6 +42,16 @@ def entry_cost_frac(
     """What one side of a trade is modelled to cost: fee, half the spread, impact."""
     fee = instrument.maker_fee_frac if maker_entry else instrument.taker_fee_frac
     return fee + book.spread_frac / 2 + impact_frac
+
+
+def funding_cost_frac(rate: float, settled_ms: int, every_ms: int, side: Side, from_ms: int, until_ms: int) -> float:
+    """What holding `side` from `from_ms` until `until_ms` costs in funding, < 0 = what it earns; as a fraction.
+
+    `rate` (longs pay it to shorts) was settled at `settled_ms` and is taken to stay; every `every_ms` it is paid anew,
+    by whoever holds a position at that moment.
+    """
+    settlements = (until_ms - settled_ms) // every_ms - (from_ms - settled_ms) // every_ms
+    return side.sign * rate * max(0, settlements)
 
 
 def fee_in_quote(fill: Fill, instrument: Instrument) -> Decimal:

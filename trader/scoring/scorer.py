@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 import structlog
 
 from trader.domain.errors import Rejected, Unavailable
-from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
-from trader.domain.market import Book, Candle, Trade, timeframe_ms
+from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, FundingSettled, ModelChanged
+from trader.domain.market import Book, Candle, FundingRate, Trade, timeframe_ms
 from trader.domain.observation import Observation
+from trader.domain.units import DAY_MS
 from trader.features import FeatureSet
+from trader.features.groups.funding import SOURCE as FUNDING
 from trader.ports import Clock, MarketFeed, ObservationSource
 from trader.scoring.following import Following
 from trader.scoring.rounds import Rounds
@@ -28,6 +31,12 @@ _TOLERATED = 10
 """Candles that symbols may be apart once their histories are loaded."""
 
 _OBSERVE_EVERY_S = 0.5
+
+_TOLD_LOOKBACK_MS = DAY_MS
+"""How long before the first candle a source is asked for that only the engine needs."""
+
+_SETTLEMENTS = 4
+"""How many tell how often funding is settled: exchanges change it now and then."""
 
 
 class Scorer:
@@ -46,7 +55,9 @@ class Scorer:
         told_candles: int,
         late_candle_s: float,
         wanted: Mapping[str, Sequence[str]] | None = None,
+        told_sources: Sequence[str] = (),
     ) -> None:
+        """`told_sources`: followed for the engine, also where no feature is made from them."""
         self._scoring = Scoring(model, features, wanted)
         self._feed = feed
         self._clock = clock
@@ -62,9 +73,11 @@ class Scorer:
         self._offered: asyncio.Queue[Candle] = asyncio.Queue()
         self._hears = self._scoring.features.hears
         self._heard: list[Book | Trade | Observation] = []
+        self._settled_ms: dict[str, list[int]] = {}  # symbol -> the newest settlements of its funding
+        followed = {**dict.fromkeys(told_sources, _TOLD_LOOKBACK_MS), **self._scoring.features.sources}
         self._followed = [
             Following(sources(name), features.symbols, clock, lookback_ms, self._heard_of)
-            for name, lookback_ms in self._scoring.features.sources.items()
+            for name, lookback_ms in followed.items()
         ]
         self._is_broken = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
@@ -179,7 +192,17 @@ class Scorer:
             await self._in_thread(self._scoring.learn, heard)
 
     def _heard_of(self, observations: Sequence[Observation]) -> None:
-        self._heard += observations
+        self._heard += [one for one in observations if one.source in self._scoring.features.sources]
+        settled = [one for one in observations if one.source == FUNDING]
+        if settled:
+            self._tell_funding(settled[-1], [one.event_ms for one in settled])
+
+    def _tell_funding(self, newest: Observation, settled_ms: Sequence[int]) -> None:
+        """What a position costs to hold: for the engine, whatever the model sees of it."""
+        times = sorted({*settled_ms, *self._settled_ms.get(newest.symbol, ())})[-_SETTLEMENTS:]
+        self._settled_ms[newest.symbol] = times
+        every_ms = min((later - earlier for earlier, later in pairwise(times)), default=0)  # one may be missing
+        self._put(FundingSettled(funding=FundingRate(newest.symbol, newest.event_ms, newest.value), every_ms=every_ms))
 
     async def _history_of(self, symbol: str, since_ms: int) -> list[Candle]:
         candles: list[Candle] = []

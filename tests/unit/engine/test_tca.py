@@ -172,7 +172,7 @@ def test_a_resting_entry_is_booked_at_what_it_costs_once_the_market_has_gone_on(
 def test_the_edge_must_pay_for_what_entries_were_seen_to_cost() -> None:
     """Market entries at 25 bp where 11 were modelled, twenty times: believed by half, so 7 bp more on the way in."""
     calm = {"consecutive_losses": 1_000, "daily_loss_frac": 0.5, "drawdown_frac": 0.5}
-    scene = a_scene({"execution": {"algorithm": "market"}, "risk": calm})
+    scene = a_scene({"execution": {"algorithm": "market"}, "risk": calm, "locks": {"loss_guard_trades": 0}})
     for _ in range(20):
         scene.forecast(0.02)
         scene.fill(sent(scene.seen, Purpose.ENTRY)[-1].client_id, price=100.15)  # 15 bp beyond the mid, fee 10 bp

@@ -19,7 +19,7 @@ from trader.config.model import ModelSettings
 from trader.config.schema import Settings
 from trader.domain.candle_arrays import CandleArrays
 from trader.domain.errors import Misconfigured, Unavailable
-from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, ModelChanged
+from trader.domain.events import AnyEvent, CandleClosed, ForecastMade, FundingSettled, ModelChanged
 from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle, FundingRate, Trade
 from trader.domain.observation import Observation
@@ -123,6 +123,7 @@ class Bench:
         market: str = "spot",
         more_groups: tuple[str, ...] = (),
         late_s: float = 0.05,
+        told_sources: Sequence[str] = (),
     ) -> None:
         self.settings = with_groups(settings_of(symbols, market), more_groups)
         self.features = FeatureSet.of(self.settings)
@@ -147,6 +148,7 @@ class Bench:
             history_candles=COUNT - LIVE,
             told_candles=3,
             late_candle_s=late_s,
+            told_sources=told_sources,
         )
 
     async def __aenter__(self) -> "Bench":
@@ -288,6 +290,25 @@ async def test_live_rows_of_a_perpetual_know_the_same_funding_as_the_trainers() 
     assert changes == {True, False}  # a settlement became known meanwhile
     assert bench.features.groups == ("leader", "funding", "peers")
     bench.assert_equal_to_training()
+
+
+@pytest.mark.parametrize("market", ["perpetual", "spot"])
+async def test_the_engine_is_told_the_newest_settlement_whether_the_model_sees_it_or_not(market: str) -> None:
+    bench = Bench(market=market, told_sources=("funding",))
+    await bench.scorer.warm_up()
+    told = [event for event in bench.events if isinstance(event, FundingSettled)]
+    known_until = bench.clock.now_ms() - KNOWN_AFTER_MS
+    newest = {
+        symbol: [one for one in settlements(symbol) if one.ts_ms <= bench.clock.now_ms()][-1]
+        for symbol in bench.candles
+    }
+    assert {event.funding.symbol: event.funding for event in told} == newest
+    assert {event.every_ms for event in told} == {HOUR}
+    assert all(event.funding.ts_ms <= known_until + HOUR for event in told)
+    await bench.scorer.warm_up()  # learned anew: told again, with the same period
+    again = [event for event in bench.events if isinstance(event, FundingSettled)][len(told) :]
+    assert again == told
+    bench.scorer.close()
 
 
 async def test_live_rows_know_the_same_of_the_books_as_rows_made_from_recorded_ones() -> None:
