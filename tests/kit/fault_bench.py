@@ -123,12 +123,18 @@ class FaultBench:
 
 
 @asynccontextmanager
-async def fault_bench(directory: Path, *, speed: float = 180.0, **options: Any) -> AsyncIterator[FaultBench]:
-    """A sandbox of two symbols and a connection to it; nothing streams yet."""
-    made: dict[str, Any] = {"symbols": SYMBOLS, "speed": speed, "history_candles": 600, **options}
+async def fault_bench(
+    directory: Path, *, speed: float = 180.0, symbols: Sequence[str] = SYMBOLS, **options: Any
+) -> AsyncIterator[FaultBench]:
+    """A sandbox of two symbols (or of `symbols`) and a connection to it; nothing streams yet."""
+    made: dict[str, Any] = {"symbols": tuple(symbols), "speed": speed, "history_candles": 600, **options}
     async with sandbox(directory, **made) as running, fault_control(running) as faults:
         settings = ExchangeSettings(
-            id="binance", symbols=SYMBOLS, endpoint=running.endpoint, ca_file=running.ca_file, request_timeout_s=1.5
+            id="binance",
+            symbols=tuple(symbols),
+            endpoint=running.endpoint,
+            ca_file=running.ca_file,
+            request_timeout_s=1.5,
         )
         keys = Credentials(running.api_key, running.api_secret)
         connection = await connect(settings, MarketSettings(**IMPATIENT), market_clock(running), keys)

@@ -216,13 +216,18 @@ class SmallDaemon:
 
 @asynccontextmanager
 async def small_daemon(
-    directory: Path, *, speed: float = 60.0, execution: dict[str, Any] | None = None, **options: Any
+    directory: Path,
+    *,
+    speed: float = 60.0,
+    symbols: Sequence[str] = SYMBOLS,
+    execution: dict[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[SmallDaemon]:
     """A daemon that is ready to trade, and stopped cleanly at the end."""
-    async with fault_bench(directory, speed=speed, **options) as bench:
+    async with fault_bench(directory, speed=speed, symbols=symbols, **options) as bench:
         settings = Settings(
             mode="live",
-            exchange=ExchangeSettings(symbols=SYMBOLS),
+            exchange=ExchangeSettings(symbols=tuple(symbols)),
             market=MarketSettings(**IMPATIENT),
             execution=ExecutionSettings(**(execution or {})),
         )
@@ -245,7 +250,7 @@ async def small_daemon(
         try:
             inbox.put(ModelChanged(model=a_model()))
             await asyncio.wait_for(runner.ready.wait(), 20)
-            await eventually(lambda: len(state.prices()) == len(SYMBOLS) and state.guard.equity is not None)
+            await eventually(lambda: len(state.prices()) == len(symbols) and state.guard.equity is not None)
             await eventually(lambda: all(market.stream == "live" for market in state.markets.values()))
             yield daemon
         finally:
