@@ -34,6 +34,7 @@ class Code(StrEnum):
     DRAWDOWN = "drawdown", "drawdown {loss_frac:.1%}, at most {most_frac:.1%}"
     LOSSES_IN_A_ROW = "losses_in_a_row", "{losses:.0f} losses in a row"
     NOT_VALUED = "not_valued", "equity is not known"
+    UNPRICED = "unpriced", "no price of {about}, of which something is held"
     ACCOUNT_NOT_LIVE = "account_not_live", "account stream is not live"
     ALL_DATA_STALE = "all_data_stale", "market data is stale"
     TOO_MANY_ERRORS = "too_many_errors", "{errors:.0f} errors in a minute, at most {most_errors:.0f}"

@@ -57,7 +57,7 @@ def transferred(desk: Desk, currency: str, amount: Decimal) -> None:
 
 
 def revalue(desk: Desk) -> None:
-    """Mark every position to market; once a minute (market time) the result is recorded."""
+    """Mark every position to market; once a minute (market time) the result is recorded, where it is certain."""
     state = desk.state
     if not state.account.is_opened:
         return
@@ -65,6 +65,8 @@ def revalue(desk: Desk) -> None:
     if worth is None:
         return
     state.guard.worth = worth
+    if worth.unpriced:
+        return
     _put(desk, breakers.marked(state.guard.breakers, desk.now_ms, worth.equity))
     snapshot = state.guard.equity
     if snapshot is not None and desk.now_ms - state.guard.equity_recorded_ms >= _RECORD_EVERY_MS:
@@ -83,10 +85,11 @@ def _set(desk: Desk, changed: BreakerState) -> None:
 def _judge(desk: Desk) -> None:
     """Evaluate the breakers by what is known now; tell when the trading state or its reasons change."""
     state, before = desk.state, desk.state.guard.breakers
-    tick = state.guard.measured
+    tick, worth = state.guard.measured, state.guard.worth
     view = BreakerView(
         now_ms=desk.now_ms,
-        equity=state.guard.worth.equity if state.guard.worth is not None else None,
+        equity=worth.judged if worth is not None else None,
+        unpriced=worth.unpriced if worth is not None else (),
         account_is_live=state.account.is_live,
         data_is_live=any(market.stream is StreamState.LIVE for market in state.markets.values()),
         errors_last_minute=tick.errors_last_minute,

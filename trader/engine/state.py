@@ -55,17 +55,25 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Worth(msgspec.Struct, frozen=True):
-    """What the account is worth in quote, marked to market, with every unknown order at its worst."""
+    """What the account is worth in quote, marked to market, with every unknown order at its worst.
+
+    A position without a price counts at its entry price. `judged` is what losses are measured by: there such a position
+    has the best price it has seen, so that what is missing never looks like a loss; None where that is not known.
+    """
 
     ts_ms: int
     equity: float
     cash: float
     exposure: float  # sum of |position value|
+    judged: float | None
+    unpriced: tuple[str, ...] = ()  # symbols of which something is held and no price is known
 
 
 def worth_of(snapshot: EquitySnapshot | None) -> Worth | None:
     """What was recorded last."""
-    return None if snapshot is None else Worth(snapshot.ts_ms, snapshot.equity, snapshot.cash, snapshot.exposure)
+    if snapshot is None:
+        return None
+    return Worth(snapshot.ts_ms, snapshot.equity, snapshot.cash, snapshot.exposure, snapshot.equity)
 
 
 class Market:

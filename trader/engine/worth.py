@@ -1,29 +1,46 @@
 """What the account is worth, and what it is committed to, at the prices of now."""
 
+from collections.abc import Mapping
+
+import msgspec
+
 from trader.config.schema import Settings
 from trader.domain.commitments import Commitments
+from trader.domain.instrument import Instrument
 from trader.engine.state import EngineState, Worth
 from trader.portfolio.commitments import Books, commitments
-from trader.portfolio.valuation import value
+from trader.portfolio.valuation import Valuation, value
 
 
 def worth_now(state: EngineState) -> Worth | None:
-    """The account at the prices of now; None while something held has none: it would look like a loss."""
+    """The account at the prices of now; None while it holds coins that have no price and never had one."""
     ledger = state.account.ledger
     instruments = {symbol: market.instrument for symbol, market in state.markets.items()}
     prices = state.prices()
     held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
-    if not held <= prices.keys():
-        return None
-    quote = next(iter(instruments.values())).quote
-    found = value(ledger.balances, ledger.positions, instruments, prices, quote, state.orders.tracker.unknown())
-    return Worth(state.now_ms, found.worst_equity, found.cash, found.worst_exposure)
+    unpriced = () if held <= prices.keys() else tuple(sorted(held - prices.keys()))
+    entries = {s: float(ledger.positions[s].entry_price) for s in unpriced if s in ledger.positions}
+    if len(entries) < len(unpriced):
+        worth = state.guard.worth  # coins that are no position of ours: the last that is known of the whole
+        return None if worth is None else msgspec.structs.replace(worth, judged=None, unpriced=unpriced)
+    found = _valued(state, instruments, prices | entries)
+    judged = found.worst_equity
+    if unpriced:
+        plans = state.positions.plans
+        best = {symbol: plans[symbol].best_price if symbol in plans else entries[symbol] for symbol in unpriced}
+        judged = _valued(state, instruments, prices | best).worst_equity
+    return Worth(state.now_ms, found.worst_equity, found.cash, found.worst_exposure, judged, unpriced)
+
+
+def _valued(state: EngineState, instruments: Mapping[str, Instrument], prices: Mapping[str, float]) -> Valuation:
+    ledger, quote = state.account.ledger, next(iter(instruments.values())).quote
+    return value(ledger.balances, ledger.positions, instruments, prices, quote, state.orders.tracker.unknown())
 
 
 def commitments_now(state: EngineState, settings: Settings, *, but: str = "") -> Commitments | None:
     """Everything held and under way, the parent order `but` left out; None while nobody knows what it all is worth.
 
-    The newest worth stands in where something held has no price at the moment.
+    The newest worth stands in where coins have no price at the moment.
     """
     worth = worth_now(state) if state.account.is_opened else None
     worth = worth or state.guard.worth

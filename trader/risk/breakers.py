@@ -24,7 +24,10 @@ class BreakerState(msgspec.Struct, frozen=True):
 
 
 class BreakerView(msgspec.Struct, frozen=True):
-    """What the breakers look at. `equity` is marked to market with unknown orders at their worst; None = not known."""
+    """What the breakers look at. `equity` is marked to market with unknown orders at their worst; None = not known.
+
+    While something held is `unpriced` it is the most that equity can be: a loss from it is certain, a gain is none.
+    """
 
     now_ms: int
     equity: float | None
@@ -32,6 +35,7 @@ class BreakerView(msgspec.Struct, frozen=True):
     data_is_live: bool = True  # False when the whole market's data is stale; one symbol is the review's matter
     errors_last_minute: int = 0
     clock_offset_ms: float = 0.0
+    unpriced: tuple[str, ...] = ()  # symbols
 
 
 def evaluate(state: BreakerState, view: BreakerView, settings: RiskSettings) -> BreakerState:
@@ -39,7 +43,8 @@ def evaluate(state: BreakerState, view: BreakerView, settings: RiskSettings) -> 
 
     HALTED stays until `resume`. Every reason for REDUCING clears by itself: with the data, or with the new day.
     """
-    state = marked(state, view.now_ms, view.equity)
+    if not view.unpriced:
+        state = marked(state, view.now_ms, view.equity)
     halt = state.halt or _halting(state, view, settings)
     reducing = _reducing(state, view, settings)
     trading, reasons = TradingState.ACTIVE, reducing
@@ -117,7 +122,9 @@ def _reducing(state: BreakerState, view: BreakerView, settings: RiskSettings) ->
     daily = _loss_frac(state.day_start, view.equity)
     if state.is_paused:
         reasons.append(because(Code.PAUSED))
-    if view.equity is None or not math.isfinite(view.equity):
+    if view.unpriced:
+        reasons.append(because(Code.UNPRICED, ", ".join(view.unpriced)))
+    elif view.equity is None or not math.isfinite(view.equity):
         reasons.append(because(Code.NOT_VALUED))
     if daily > 0 and daily >= settings.daily_loss_frac:
         reasons.append(because(Code.DAILY_LOSS, loss_frac=daily, most_frac=settings.daily_loss_frac))

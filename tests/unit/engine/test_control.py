@@ -391,12 +391,13 @@ def test_a_symbol_nothing_is_held_of_needs_no_price() -> None:
     assert scene.equity.equity == pytest.approx(1_100.0)
 
 
-def test_a_position_whose_market_has_no_price_yet_is_not_valued() -> None:
+def test_a_position_whose_market_has_no_price_yet_counts_at_its_entry_price() -> None:
     scene = Scene(perpetual=True)
     scene.live()
     scene.reconcile(is_startup=True, positions=[Position(PERPETUAL, Decimal(-3), Decimal(95), NOW_MS)], USDT="1000")
     scene.tick()
-    assert scene.trading() == (REDUCING, ("equity is not known",))
+    assert scene.equity.equity == 1_000.0
+    assert scene.trading() == (REDUCING, (f"no price of {PERPETUAL}, of which something is held",))
 
 
 def test_a_closed_candle_is_a_price_until_there_is_a_book() -> None:
