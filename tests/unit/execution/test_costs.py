@@ -1,5 +1,6 @@
 """Expected and measured cost of a trade."""
 
+import math
 from decimal import Decimal
 
 import msgspec
@@ -7,8 +8,8 @@ import pytest
 
 from tests.kit.builders import a_book, a_fill, a_perpetual, an_instrument, an_order
 from tests.unit.execution.driver import Run
-from trader.domain.orders import Side
-from trader.execution.costs import fee_in_quote, round_trip_cost_frac
+from trader.domain.orders import Purpose, Side
+from trader.execution.costs import assumed_round_trip_frac, fee_in_quote, round_trip_cost_frac
 from trader.execution.tca import execution_report
 
 
@@ -81,3 +82,46 @@ def test_nothing_filled_is_no_slippage() -> None:
     report = execution_report(run.state, [], run.instrument, run.now_ms)
     assert (report.slippage_bps, report.average_price) == (0.0, 0.0)
     assert report.filled == 0
+
+
+def test_before_anything_is_measured_a_spread_of_four_bp_is_assumed() -> None:
+    assert assumed_round_trip_frac(0.001) == pytest.approx(0.0024)
+    assert assumed_round_trip_frac(0.001, 0.001) == pytest.approx(0.003)
+
+
+def test_a_fee_in_a_discount_coin_is_valued_at_the_rate_of_its_side_of_the_book() -> None:
+    maker = a_fill(fee="0.0001", fee_currency="BNB", is_maker=True)
+    assert fee_in_quote(maker, a_perpetual()) == Decimal("0.02")
+    assert fee_in_quote(msgspec.structs.replace(maker, is_maker=False), a_perpetual()) == Decimal("0.05")
+
+
+def test_the_report_names_what_it_is_about() -> None:
+    run = Run("twap", "10", side=Side.SELL, purpose=Purpose.EXIT, book=a_book(bid=99.0, ask=101.0))
+    report = execution_report(run.state, [], run.instrument, run.now_ms + 700)
+    assert (report.parent_id, report.symbol, report.side, report.purpose) == (
+        "p-1",
+        "BTC/USDT",
+        Side.SELL,
+        Purpose.EXIT,
+    )
+    assert (report.quantity, report.filled, report.orders, report.algorithm) == (Decimal(10), Decimal(0), 0, "twap")
+    assert (report.arrival_mid, report.started_ms, report.ended_ms) == (100.0, run.now_ms, run.now_ms + 700)
+    assert report.fees_quote == 0
+
+
+def test_what_began_without_a_book_has_no_spread_and_no_slippage() -> None:
+    run = Run("market", "1", has_book=False)
+    run.book = a_book()
+    run.advance(2)
+    run.fill("1", "100")
+    order = run.tracker.by_client_id(run.last.client_id)
+    assert order is not None
+    report = execution_report(run.state, [order], run.instrument, run.now_ms)
+    assert (report.arrival_mid, report.spread_bps, report.slippage_bps) == (0.0, 0.0, 0.0)
+    assert (report.average_price, report.market_order_bps) == (100.0, math.inf)
+
+
+def test_a_fee_in_base_without_a_fill_is_worth_nothing() -> None:
+    run = Run("market", "1")
+    order = msgspec.structs.replace(an_order(run.last), fees=(("BTC", Decimal("0.001")), ("BNB", Decimal(0))))
+    assert execution_report(run.state, [order], run.instrument, run.now_ms).fees_quote == 0

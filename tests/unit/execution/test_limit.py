@@ -155,3 +155,74 @@ def test_waits_without_a_book() -> None:
     assert run.placed == []
     run.advance(400)
     assert run.finished == "timed out: filled 0 of 1"
+
+
+def test_each_period_moves_a_fifth_of_the_way() -> None:
+    """From 99.959995 to 99.99 in five steps of 0.006001, down to the tick."""
+    asked = [passive_price(an_instrument(), a_book(), Side.BUY, step / 5, SETTINGS) for step in range(6)]
+    assert asked == [Decimal(price) for price in ("99.95", "99.96", "99.97", "99.97", "99.98", "99.99")]
+    run = Run("limit", "1")
+    for _ in range(5):
+        run.ack()
+        run.advance(30)
+        if run.live is not None and run.live.cancel_requested:
+            run.end(OrderStatus.CANCELED)
+    # the third step would be no better than the second, so it rests on
+    assert [intent.price for intent in run.placed] == [Decimal(f"99.9{digit}") for digit in "56789"]
+
+
+def test_it_rests_for_exactly_a_period_before_it_moves() -> None:
+    run = Run("limit", "1")
+    run.ack()
+    run.advance(29.999)
+    assert run.cancels == []
+    run.advance(0.001)
+    assert run.cancels == [run.last.client_id]
+
+
+def test_the_deadline_is_met_to_the_millisecond() -> None:
+    run = Run("limit", "1", book=a_book(bid=99.0, ask=100.01))  # nearer than the near touch: it stays
+    run.ack()
+    run.advance(179.999)
+    assert run.cancels == []
+    run.advance(0.001)
+    assert run.cancels == [run.last.client_id]
+    run.end(OrderStatus.CANCELED)
+    assert run.finished == "timed out: filled 0 of 1"
+    assert run.state.deadline_ms == run.state.started_ms + 180_000
+
+
+def test_a_period_longer_than_the_whole_ends_with_it() -> None:
+    run = Run("limit", "1", settings=ExecutionSettings(limit_timeout_s=20, limit_reprice_s=30))
+    run.ack()
+    run.advance(19.999)
+    assert run.cancels == []
+    run.advance(0.001)
+    assert run.cancels == [run.last.client_id]
+
+
+def test_filled_while_its_end_was_asked_for_is_filled() -> None:
+    run = Run("limit", "1", settings=ExecutionSettings(limit_timeout_s=20))
+    run.ack()
+    run.advance(20)
+    run.fill("1")
+    assert run.finished == "filled"
+
+
+def test_a_book_that_comes_back_is_used_within_a_second() -> None:
+    run = Run("limit", "1", has_book=False)
+    run.advance(10.5)
+    run.book = a_book()
+    run.advance(0.5)
+    assert len(run.placed) == 1
+
+
+def test_while_the_book_is_lost_it_stays_where_it_is() -> None:
+    run = Run("limit", "1")
+    run.ack()
+    run.book = None
+    run.advance(100)
+    assert (len(run.placed), run.cancels) == (1, [])
+    run.book = a_book(bid=100.99, ask=101.01)
+    run.advance(1)
+    assert run.cancels == [run.last.client_id]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kit.builders import a_book, an_instrument
+from tests.kit.builders import NOW_MS, a_book, an_instrument
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
+from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, OrderStatus, Purpose, Side, Urgency
 from trader.domain.reasons import Code, Reason, because
 from trader.execution.client_ids import client_id_for, parent_id_for
@@ -121,3 +122,36 @@ def test_ids_differ_when_anything_differs(
     assert (client_id_for(*one) == client_id_for(*other)) == (one == other)
     assert re.fullmatch(r"t-[0-9a-f]{32}", client_id_for(*one))
     assert parent_id_for(*one[:3]) not in (client_id_for(*one), client_id_for(*other))
+
+
+@pytest.mark.parametrize(
+    ("second", "chosen"),
+    [(1001.99, "market"), (1002.0, "limit"), (1010.0, "limit"), (1010.01, "twap")],
+)
+def test_exactly_at_a_threshold_it_is_a_limit_order(second: float, chosen: str) -> None:
+    """One at 1,000 and one at `second`: 0.1 % and 0.5 % of impact for two."""
+    book = Book("BTC/USDT", NOW_MS, ((999.0, 1.0),), ((1000.0, 1.0), (second, 1.0)))
+    assert choose_algorithm(book, Side.BUY, Decimal(2), ExecutionSettings()).algorithm == chosen
+
+
+def test_arrival_is_the_book_of_the_start_or_nothing() -> None:
+    state = Run("market", "1", book=BOOK).state
+    assert (state.arrival_bid, state.arrival_ask, state.started_ms) == (99.9, 100.0, NOW_MS)
+    blind = Run("market", "1", has_book=False).state
+    assert (blind.arrival_bid, blind.arrival_ask, blind.market_order_bps) == (0.0, 0.0, math.inf)
+
+
+@pytest.mark.parametrize(("side", "average"), [(Side.BUY, 100.05), (Side.SELL, 99.85)])
+def test_the_market_order_is_priced_on_its_side_of_the_book(side: Side, average: float) -> None:
+    state = Run("twap", "20", side=side, book=BOOK).state
+    assert state.market_order_bps == pytest.approx(abs(average / 99.95 - 1) * 1e4)
+    assert Run("twap", "201", side=side, book=BOOK).state.market_order_bps == math.inf
+
+
+def test_a_parent_is_named_and_is_for_what_was_said() -> None:
+    state = Run("limit", "2.5", side=Side.SELL, purpose=Purpose.EXIT).state
+    assert (state.parent_id, state.decision_id, state.symbol) == ("p-1", "d-1", "BTC/USDT")
+    assert (state.side, state.purpose, state.quantity) == (Side.SELL, Purpose.EXIT, Decimal("2.5"))
+    assert Run("market", "0.5").state.quantity == Decimal("0.5")
+    with pytest.raises(ValueError, match=r"^quantity -1 must be above 0$"):
+        Run("market", "-1")
