@@ -14,7 +14,18 @@ from trader.engine.state import EngineState
 
 # what a failed event may change: its own count and telling, and that nothing new is opened
 COUNTS = {"counters", "failures", "refusals", "undo", "now_ms"}
-FACTS = {"book", "candle", "candles", "closes", "context", "stream", "stream_reason", "instrument", "correlations"}
+FACTS = {
+    "book",
+    "candle",
+    "candles",
+    "closes",
+    "context",
+    "stream",
+    "stream_reason",
+    "instrument",
+    "correlations",
+    "turnover",
+}
 HALT = {"breakers", "breakers_kept", "equity_recorded_ms"}
 
 

@@ -89,6 +89,21 @@ class StrategySettings(Section):
     """A trade needs at least this calibrated edge, and at least its round-trip cost."""
     hold_edge_bps: Annotated[float, Field(ge=0, le=1_000)] = 0.0
     """A position is held, and extended at its horizon, while its calibrated edge is above this: by default its sign."""
+    cost_budget_frac: Annotated[float, Field(gt=0, le=1)] = 1 / 3
+    """Share of gross profit (before costs) that costs may take; above it the bar of an entry is multiplied by what they
+    take / this, until they do not."""
+    cost_budget_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    """Days back whose closed trades are looked at."""
+    cost_budget_trades: Annotated[int, Field(ge=1, le=5_000)] = 30
+    """Fewer trades than this say nothing of costs."""
+    cost_budget_most: Annotated[float, Field(ge=1, le=100)] = 3.0
+    """The bar is multiplied by this at most (also where nothing was earned before costs)."""
+    least_day_volume_quote: Annotated[float, Field(ge=0)] = 500_000.0
+    """A symbol that trades less a day, quote currency, is only observed; judged from a quarter of a day on."""
+    widest_spread_bps: Positive = 30.0
+    """A symbol whose spread is wider now is only observed."""
+    coarsest_tick_atr: Positive = 0.25
+    """A symbol whose price tick is more of its ATR is only observed."""
     assumed_funding_frac: Annotated[float, Field(ge=0, le=0.01)] = 0.0001
     """Funding that a perpetual is assumed to cost every eight hours where no settled rate is known, share of its
     value."""

@@ -95,6 +95,16 @@ class Code(StrEnum):
     SQUEEZE = "squeeze", "squeeze"
     VOLUME_SPIKE = "volume_spike", "volume_spike"
 
+    COST_BUDGET = (
+        "cost_budget",
+        "costs took {share:.0%} of the gross of {trades:.0f} trades, at most {most:.0%}: bar x {factor:.2f}",
+    )
+
+    # whether a symbol is worth trading
+    THIN_VOLUME = "thin_volume", "only observed: {day_quote:,.0f} {about} traded a day, at least {least_quote:,.0f}"
+    WIDE_SPREAD = "wide_spread", "only observed: spread {spread_bps:.1f}bp, at most {most_bps:.1f}bp"
+    COARSE_TICK = "coarse_tick", "only observed: a tick is {share:.2f} ATR, at most {most:.2f}"
+
     # a symbol, or all, left alone for a while
     OVERRIDDEN = "overridden", "override: {about}"
     COOLDOWN = "cooldown", "stopped out: locked for {left:.0f} more candles"

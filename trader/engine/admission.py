@@ -7,6 +7,7 @@ from trader.domain.signals import Forecast, HealthAction, ModelVerdict
 from trader.engine import in_use, standing
 from trader.engine.desk import Desk
 from trader.engine.state import Market
+from trader.risk.suitability import unsuitable
 from trader.strategy.base import Strategy
 
 
@@ -43,6 +44,9 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
     age_ms, candle_ms = desk.now_ms - forecast.candle_close_ms, forecast.candle_close_ms - forecast.candle_open_ms
     if age_ms > desk.settings_of(symbol).strategy.max_forecast_age_candles * candle_ms:
         reasons.append(because(Code.FORECAST_OLD, age_s=age_ms / 1000))
+    if market.book is not None:
+        atr, day_quote = forecast.context.atr_14, market.turnover.day_quote
+        reasons += unsuitable(market.instrument, market.book, atr, day_quote, desk.settings_of(symbol).strategy)
     if symbol in desk.state.positions.tickets:
         reasons.append(because(Code.ENTRY_UNDER_WAY))
     if desk.state.orders.tracker.unknown_in(symbol):

@@ -158,6 +158,7 @@ def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
 def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: tuple[Candle, ...]) -> View:
     assert market.regime is not None
     model = desk.state.model.in_use
+    budget = standing.budget(desk, forecast.symbol)
     is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
     return View(
         symbol=forecast.symbol,
@@ -171,6 +172,8 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
             market.instrument, book, funding_frac=_likely_funding_frac(desk, market, forecast if is_said else None)
         ),
         can_short=market.instrument.can_short,
+        bar_factor=budget.factor,
+        bar_reasons=budget.reasons,
         candles=candles,
         features=forecast.features,
         features_before=forecast.features_before,

@@ -9,6 +9,7 @@ from trader.config.schema import Settings
 from trader.domain.commitments import Commitments, Room
 from trader.domain.decisions import (
     CancelOrder,
+    ClosedTrade,
     Decision,
     KeepOrder,
     Level,
@@ -29,6 +30,7 @@ from trader.engine.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.portfolio.commitments import WHOLE
 from trader.risk.caps import positions_with, rooms
+from trader.risk.cost_budget import Budget
 from trader.risk.review import Refused, ReviewView, review
 from trader.strategy.base import Strategy
 
@@ -42,6 +44,8 @@ class Desk:
         self.strategies = strategies  # by symbol
         self.candle_ms = timeframe_ms(settings.market.timeframe)
         self.state = state
+        self.unlocked: dict[str, ClosedTrade | None] = {}  # symbol without a lock -> the newest trade then
+        self.budgets: dict[str, tuple[int, ClosedTrade | None, Budget]] = {}  # symbol -> day, newest trade then, budget
         self.out: list[Decision] = []
         self._steps = state.undo.steps
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up

@@ -8,9 +8,11 @@ from trader.domain.market import timeframe_ms
 from trader.domain.overrides import AS_USUAL, Override, OverrideAsked, Stance
 from trader.domain.reasons import Code, Reason, because, told
 from trader.domain.signals import ModelVerdict, StrategyVerdict
+from trader.domain.units import DAY_MS
 from trader.engine import guard
 from trader.engine.desk import Desk
 from trader.engine.state import EngineState
+from trader.risk.cost_budget import Budget, budget_of
 from trader.risk.locks import Lock, locks_on
 
 _NO_RECORD = (because(Code.NO_TRADES),)
@@ -65,8 +67,30 @@ def of_symbol(desk: Desk, symbol: str) -> Override:
 
 
 def locks(desk: Desk, symbol: str) -> tuple[Lock, ...]:
-    """Why `symbol` is left alone now, and until when."""
-    return locks_of(desk.state, desk.settings, symbol, desk.now_ms)
+    """Why `symbol` is left alone now, and until when. Locks only end with time: none stays none until a trade ends."""
+    newest = _newest(desk)
+    if symbol in desk.unlocked and desk.unlocked[symbol] is newest:
+        return ()
+    found = locks_of(desk.state, desk.settings, symbol, desk.now_ms)
+    if not found:
+        desk.unlocked[symbol] = newest
+    return found
+
+
+def budget(desk: Desk, symbol: str) -> Budget:
+    """What costs were to the strategy of `symbol`; looked at anew when a trade ends, and once a day."""
+    day, newest, known = desk.now_ms // DAY_MS, _newest(desk), desk.budgets.get(symbol)
+    if known is not None and known[0] == day and known[1] is newest:
+        return known[2]
+    settings, strategy_id = desk.settings_of(symbol).strategy, desk.strategies[symbol].strategy_id
+    found = budget_of(strategy_id, desk.state.standing.trades, desk.now_ms, settings)
+    desk.budgets[symbol] = day, newest, found
+    return found
+
+
+def _newest(desk: Desk) -> ClosedTrade | None:
+    trades = desk.state.standing.trades
+    return trades[-1] if trades else None
 
 
 def locks_of(state: EngineState, settings: Settings, symbol: str, now_ms: int) -> tuple[Lock, ...]:

@@ -32,6 +32,7 @@ from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
+from trader.market.turnover import Turnover
 from trader.portfolio.ledger import Ledger
 from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
@@ -94,6 +95,7 @@ class Market:
         "stream",
         "stream_reason",
         "stream_told",
+        "turnover",
     )
 
     def __init__(self, instrument: Instrument, closes_kept: int, undo: Undo) -> None:
@@ -103,6 +105,7 @@ class Market:
         self.candle: Candle | None = None
         self.closes: deque[tuple[int, float]] = deque(maxlen=closes_kept)  # (open time in ms, close) of candles
         self.candles: deque[Candle] = deque(maxlen=1)  # without a hole, oldest first
+        self.turnover = Turnover()
         self.context: MarketContext | None = None  # of the newest forecast
         self.funding: FundingSettled | None = None  # the newest settlement that is known
         self._regime: Regime | None = None
@@ -136,6 +139,7 @@ class Market:
         """Take the next closed candle; what came before a hole is forgotten."""
         self.candle = candle
         self.closes.append((candle.open_ms, candle.close))
+        self.turnover.add(candle)
         newest = self.candles[-1] if self.candles else None
         if newest is not None and candle.open_ms != newest.close_ms:
             if candle.open_ms < newest.close_ms:

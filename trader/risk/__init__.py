@@ -8,6 +8,7 @@ exits        when a position is left, in whole or in part
 excursions   how far a closed trade went for and against its position
 breakers     when trading shrinks or stops, and when it may go on
 locks        when a symbol is left alone for a while
+suitability  whether a symbol is worth trading; `cost_budget` what costs make of the entry bar
 correlation  which symbols move together
 
 Begin with `review`.

@@ -24,7 +24,14 @@ class Ensemble(Strategy):
         assert forecast is not None  # `needs_forecast`
         assert model is not None
         signal = evaluate(
-            forecast, model, view.regime, view.cost_frac, can_short=view.can_short, settings=self.parameters
+            forecast,
+            model,
+            view.regime,
+            view.cost_frac,
+            can_short=view.can_short,
+            settings=self.parameters,
+            bar_factor=view.bar_factor,
+            bar_reasons=view.bar_reasons,
         )
         if view.holding is not None:
             return self._about(view.holding, signal, view, forecast, model)

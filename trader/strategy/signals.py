@@ -29,12 +29,14 @@ def evaluate(
     *,
     can_short: bool,
     settings: StrategySettings,
+    bar_factor: float = 1.0,
+    bar_reasons: tuple[Reason, ...] = (),
 ) -> Signal | NoSignal:
     """The signal of `forecast`, or every reason against one.
 
     The edge is prediction x out-of-fold slope (already shrunk, see `ModelInfo`) and must reach
-    max(`minimum_edge_bps`, `cost_frac`); `cost_frac` is the whole round trip (fees, spread, funding, and impact
-    once the quantity is known). A model without edge never signals.
+    max(`minimum_edge_bps`, `cost_frac`) x `bar_factor`, which `bar_reasons` explain; `cost_frac` is the whole round
+    trip (fees, spread, funding, and impact once the quantity is known). A model without edge never signals.
     """
     edge = calibrated_edge(forecast, model)
     side = _side_of(edge)
@@ -43,7 +45,7 @@ def evaluate(
     rule = settings.regimes[regime]
     found = confirmed(rule, side, forecast.context, settings)
     reasons = [
-        *_edge_reasons(abs(edge), cost_frac, settings),
+        *_edge_reasons(abs(edge), needed_edge(cost_frac, settings) * bar_factor, bar_reasons),
         *_side_reasons(side, regime, rule, can_short),
         *_confirmation_reasons(rule, found, settings),
     ]
@@ -98,11 +100,10 @@ def _no_edge_reason(forecast: Forecast, model: ModelInfo) -> Reason:
     return because(Code.PREDICTION_ZERO)
 
 
-def _edge_reasons(edge_frac: float, cost_frac: float, settings: StrategySettings) -> list[Reason]:
-    needed = needed_edge(cost_frac, settings)
+def _edge_reasons(edge_frac: float, needed: float, raised_by: tuple[Reason, ...]) -> list[Reason]:
     if edge_frac >= needed:
         return []
-    return [because(Code.EDGE_BELOW_BAR, edge_bps=edge_frac * BPS, needed_bps=needed * BPS)]
+    return [because(Code.EDGE_BELOW_BAR, causes=raised_by, edge_bps=edge_frac * BPS, needed_bps=needed * BPS)]
 
 
 def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[Reason]:

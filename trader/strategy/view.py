@@ -7,6 +7,7 @@ import msgspec
 
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Side
+from trader.domain.reasons import Reason
 from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime
 
 
@@ -34,6 +35,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     book: Book
     cost_frac: float  # a round trip without impact: fees, spread, funding
     can_short: bool
+    bar_factor: float = 1.0  # what the bar of an entry is multiplied by: above 1 where costs ate too much before
+    bar_reasons: tuple[Reason, ...] = ()  # why it is
     candles: tuple[Candle, ...] = ()  # as many as the strategy asks for, oldest first, this close's last
     features: Mapping[str, float] = {}  # by name, at this close; NaN where something is missing
     features_before: Mapping[str, float] = {}  # at the close before; empty if that is not known

@@ -235,3 +235,58 @@ def test_the_status_shows_what_holds() -> None:
         ("", ("stopped out: locked for 4 more candles",)),
         ("size x 0.5 by test", ()),
     ]
+
+
+# --- costs, and what is worth trading -----------------------------------------------------------------------
+
+
+def test_costs_above_a_third_of_the_gross_raise_the_bar_of_entries_through_a_restart() -> None:
+    """A stop-out lost: nothing was earned before costs, so the bar of 22 bp is 66."""
+    scene = a_scene({"locks": {"cooldown_candles": 0}, "strategy": {"cost_budget_trades": 1}})
+    stopped_out(scene)
+    for _ in range(2):
+        scene.wait(MINUTE_MS)
+        record = scene.forecast(0.0065)
+        assert record.verdict is Verdict.SKIP
+        assert told(record)[0].startswith("edge 65.0bp < needed 66.0bp (costs took inf% of the gross of 1 trades")
+        scene.restart()
+        scene.reconcile()
+        scene.tick()
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(0.0067).verdict is Verdict.ENTER
+
+
+def test_a_raised_bar_is_not_asked_of_what_is_held() -> None:
+    scene = a_scene({"locks": {"cooldown_candles": 0}, "strategy": {"cost_budget_trades": 1}})
+    stopped_out(scene)
+    scene.wait(MINUTE_MS)
+    scene.enter(0.02)
+    scene.wait(MINUTE_MS)
+    assert told(scene.forecast(0.0001)) == ("edge holds",)
+    scene.wait(MINUTE_MS)
+    assert scene.forecast(-0.0023).verdict is Verdict.EXIT  # the bar of 22 bp, not of 66
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ({"widest_spread_bps": 1.9}, "only observed: spread 2.0bp, at most 1.9bp"),
+        ({"coarsest_tick_atr": 0.09}, "only observed: a tick is 0.10 ATR, at most 0.09"),
+    ],
+)
+def test_what_is_not_worth_trading_is_observed(strategy: dict[str, float], reason: str) -> None:
+    scene = a_scene({"strategy": strategy})
+    record = scene.forecast(0.02)
+    assert (record.verdict, told(record)) == (Verdict.SKIP, (reason,))
+
+
+def test_a_day_of_thin_volume_is_a_reason_once_it_is_known() -> None:
+    """Six hours of 100 USDT a minute are 144,000 a day."""
+    scene = a_scene()
+    for minutes in range(359, 0, -1):
+        scene.candle(100.0, open_ms=scene.now_ms - minutes * MINUTE_MS)
+    assert scene.forecast(0.02).verdict is Verdict.ENTER
+    thin = a_scene()
+    for minutes in range(360, 0, -1):
+        thin.candle(100.0, open_ms=thin.now_ms - minutes * MINUTE_MS)
+    assert told(thin.forecast(0.02)) == ("only observed: 144,000 USDT traded a day, at least 500,000",)

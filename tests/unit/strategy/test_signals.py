@@ -7,7 +7,7 @@ import pytest
 from tests.kit.builders import a_context, a_forecast, a_model
 from trader.config.strategy import StrategySettings
 from trader.domain.orders import Side
-from trader.domain.reasons import Code, texts
+from trader.domain.reasons import Code, because, texts
 from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
 from trader.strategy.signals import NoSignal, edge_holds, evaluate
 
@@ -161,3 +161,25 @@ def test_a_position_is_held_while_its_edge_is_above_the_hold_bar(
     forecast: Forecast = a_forecast(prediction=prediction)
     assert edge_holds(forecast, a_model(), side, settings) is holds
     assert not edge_holds(forecast, a_model(no_edge=True), side, settings)
+
+
+def test_a_raised_bar_says_why_it_is_raised() -> None:
+    raised = because(Code.COST_BUDGET, share=0.5, most=1 / 3, trades=40, factor=1.5)
+    forecast = a_forecast(prediction=0.0044, context=a_context(**CROSSED))
+
+    def with_bar(factor: float) -> Signal | NoSignal:
+        return evaluate(
+            forecast,
+            a_model(),
+            Regime.BULL_TREND,
+            COST,
+            can_short=True,
+            settings=SETTINGS,
+            bar_factor=factor,
+            bar_reasons=(raised,),
+        )
+
+    assert reasons(with_bar(1.5)) == (
+        "edge 44.0bp < needed 45.0bp (costs took 50% of the gross of 40 trades, at most 33%: bar x 1.50)",
+    )
+    assert isinstance(with_bar(1.4), Signal)

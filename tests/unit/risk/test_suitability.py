@@ -1,0 +1,42 @@
+"""Whether a symbol is worth trading: volume a day, spread, tick against ATR, each with its numbers."""
+
+import pytest
+
+from tests.kit.builders import a_book, an_instrument
+from trader.config.strategy import StrategySettings
+from trader.domain.reasons import texts
+from trader.risk.suitability import unsuitable
+
+SETTINGS = StrategySettings(least_day_volume_quote=1_000.0, widest_spread_bps=10.0, coarsest_tick_atr=0.5)
+
+
+def found(*, day_quote: float | None = 1_000.0, spread: float = 0.05, atr: float = 0.02) -> tuple[str, ...]:
+    """At a price of 100 with a tick of 0.01; nothing is wrong unless said."""
+    book = a_book("BTC/USDT", bid=100 - spread / 2, ask=100 + spread / 2)
+    return texts(unsuitable(an_instrument(), book, atr, day_quote, SETTINGS))
+
+
+def test_what_just_passes_is_worth_trading() -> None:
+    assert found(spread=0.0999) == ()  # 9.99 bp; a tick of half an ATR; exactly the volume
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"day_quote": 999.0}, "only observed: 999 USDT traded a day, at least 1,000"),
+        ({"spread": 0.101}, "only observed: spread 10.1bp, at most 10.0bp"),
+        ({"atr": 0.0199}, "only observed: a tick is 0.50 ATR, at most 0.50"),
+        ({"atr": 0.005}, "only observed: a tick is 2.00 ATR, at most 0.50"),
+        ({"atr": 0.0}, "only observed: a tick is inf ATR, at most 0.50"),
+    ],
+)
+def test_each_has_its_bound_and_its_numbers(given: dict[str, float], reason: str) -> None:
+    assert found(**given) == (reason,)
+
+
+def test_a_volume_that_is_not_known_is_no_reason() -> None:
+    assert found(day_quote=None) == ()
+
+
+def test_all_reasons_are_told() -> None:
+    assert len(found(day_quote=0.0, spread=1.0, atr=0.001)) == 3
