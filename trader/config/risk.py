@@ -34,7 +34,8 @@ class RiskSettings(Section):
     stop_move_frac: Annotated[float, Field(gt=0, le=0.05)] = 0.0005
     """A resting stop is moved only this far or further, share of its price; the daemon watches the exact one."""
     liquidation_loss_frac: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """An isolated position must meet its stop before it has lost this share of its own margin."""
+    """An isolated position must meet its stop before it has lost this share of its own margin; in cross margin the
+    account must, with every stop hit, still have the rest of the margin of all."""
     partial_at_r: Positive = 2.0
     """Profit in R at which half is closed once and the stop moves to break-even. R is the larger of `stop_atr` ATRs and
     the regime's stop at the entry, whatever the stop is."""

@@ -155,6 +155,7 @@ class Code(StrEnum):
     CAP_EXPOSURE = "cap_exposure", "exposure"
     CAP_CORRELATED = "cap_correlated", "correlated_exposure"
     CAP_FREE_BALANCE = "cap_free_balance", "free_balance"
+    CAP_LIQUIDATION = "cap_liquidation", "liquidation"
     CAP_MAX_QUANTITY = "cap_max_quantity", "max_quantity"
     CAP_BOOK = "cap_book", "book_depth"
 
@@ -230,6 +231,10 @@ class Code(StrEnum):
     FREE_BALANCE_LIMIT = (
         "free_balance_limit",
         "free balance: {asked_quote:.2f} needed, {most_quote:.2f} {about} there",
+    )
+    LIQUIDATION_LIMIT = (
+        "liquidation_limit",
+        "with every stop hit {asked_quote:.2f} must be left, of {most_quote:.2f} {about}, or the account is liquidated",
     )
     SPOT_CANNOT_SHORT = "spot_cannot_short", "spot cannot short"
 

@@ -160,6 +160,7 @@ class Desk:
             leverage=self.leverage(symbol),
             risk=settings.risk,
             sizing=settings.sizing,
+            is_cross=self.settings.exchange.margin_mode == "cross",
         )
 
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:

@@ -23,11 +23,13 @@ def rooms(
     leverage: float,
     risk: RiskSettings,
     sizing: SizingSettings,
+    is_cross: bool = False,
 ) -> tuple[Room, ...]:
     """What each cap leaves to a position in `instrument` whose stop is `stop_frac` of its price away.
 
     `committed` holds all that is there already, in `instrument` too. Amounts in quote. The fee of opening comes off the
-    equity that a cap is a share of: what fits still fits once it is filled.
+    equity that a cap is a share of: what fits still fits once it is filled. `is_cross`: the whole account stands
+    for each of its margined positions.
     """
     symbol, equity = instrument.symbol, committed.equity
     here = committed.of(symbol)
@@ -44,7 +46,24 @@ def rooms(
     fee = instrument.taker_fee_frac
     capped = (Room(code, used, share * equity, weight + share * fee) for code, used, share, weight in shares)
     free = Room(Code.CAP_FREE_BALANCE, 0.0, committed.free * _SPENDABLE, instrument.margin_frac(leverage))
-    return (*capped, free)
+    if not (is_cross and instrument.can_short):
+        return (*capped, free)
+    return (*capped, free, _liquidation(instrument, stop_frac, committed, leverage, risk.liquidation_loss_frac))
+
+
+def _liquidation(
+    instrument: Instrument, stop_frac: float, committed: Commitments, leverage: float, loss_frac: float
+) -> Room:
+    """What an account in cross margin must still have when every stop is hit at once.
+
+    It is liquidated when its equity falls to the maintenance margin. That is taken as what `loss_frac` leaves of the
+    initial margin, as for an isolated position, on values at the stops; those of longs, which are smaller there, count
+    as if they had grown as those of shorts do. So: losses to the stops + maintenance <= equity.
+    """
+    maintained = (1 - loss_frac) / leverage
+    used = committed.risk + maintained * (committed.notional + committed.risk)
+    weight = stop_frac + maintained * (1 + stop_frac) + instrument.taker_fee_frac
+    return Room(Code.CAP_LIQUIDATION, used, committed.equity, weight)
 
 
 def positions_with(symbol: str, committed: Commitments) -> int:

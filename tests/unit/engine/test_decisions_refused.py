@@ -318,6 +318,18 @@ def test_a_stop_before_the_liquidation_is_one(leverage: int, mode: str) -> None:
     assert record.verdict is Verdict.ENTER, told(record)
 
 
+@pytest.mark.parametrize(("mode", "limit"), [("cross", "liquidation"), ("isolated", "free_balance")])
+def test_in_cross_margin_a_size_leaves_the_account_alive(mode: str, limit: str) -> None:
+    """As if a liquidation left 99 % of the margin: 1 % to the stop, 0.99 x 1.01, and the fee of each unit of 10,000."""
+    settings = {
+        "exchange": {"leverage": 1, "margin_mode": mode},
+        "sizing": {"position_notional_cap_frac": 5.0, "exposure_limit_frac": 5.0},
+        "risk": {"liquidation_loss_frac": 0.011, "correlated_exposure_frac": 1.0, "max_order_notional_frac": 5.0},
+    }
+    record = a_scene(settings, perpetual=True).forecast(-0.02, win=0.99)
+    assert limit in told(record), told(record)
+
+
 def test_how_near_to_its_liquidation_a_stop_may_be_is_configured() -> None:
     settings = {"exchange": {"leverage": 8, "margin_mode": "isolated"}, "risk": {"liquidation_loss_frac": 0.9}}
     wide = a_context(rsi_14=71.0, bb_position=0.98, hist_vol_20=0.3, atr_14=5.0)  # 2 ATR = 10 %

@@ -71,3 +71,29 @@ def test_margin_carries_a_multiple_and_the_fee_is_of_the_whole() -> None:
 def test_a_position_is_counted_once() -> None:
     assert positions_with(SPOT.symbol, HELD) == 3
     assert positions_with("ADA/USDT", HELD) == 4
+
+
+def test_an_account_in_cross_margin_outlives_all_of_its_stops() -> None:
+    """165 are lost when every stop is hit. What is held then, 3,500 + 165, has 183.25 of margin at a leverage of 20; a
+    liquidation leaves a fifth of that: 36.65. A unit more with its stop 4 % away takes 0.04 + 0.2 x 1.04 / 20 + 0.0005.
+    """
+    found = rooms(
+        a_perpetual("ADA/USDT:USDT"),
+        0.04,
+        HELD,
+        Correlations(),
+        leverage=20.0,
+        risk=RiskSettings(liquidation_loss_frac=0.8),
+        sizing=SizingSettings(),
+        is_cross=True,
+    )
+    [room] = [room for room in found if room.code is Code.CAP_LIQUIDATION]
+    assert [room.used, room.most, room.weight] == pytest.approx([201.65, 10_000.0, 0.0509])
+
+
+def test_only_a_margined_account_is_liquidated() -> None:
+    held = Commitments(1_000.0, 0.0, {})
+    found = rooms(
+        SPOT, 0.04, held, Correlations(), leverage=1.0, risk=RiskSettings(), sizing=SizingSettings(), is_cross=True
+    )
+    assert Code.CAP_LIQUIDATION not in {room.code for room in found}
