@@ -91,6 +91,15 @@ def test_reported_fills_never_shrink_and_a_reason_stays() -> None:
     assert (order.exchange_id, order.created_ms, order.updated_ms) == ("x-1", NOW_MS, NOW_MS + 5)
 
 
+def test_a_fill_tells_what_the_exchange_calls_the_order() -> None:
+    tracker = tracked()
+    tracker.filled(a_fill("f-1", quantity="0.1"), NOW_MS)
+    assert order_in(tracker).exchange_id == "x-1"
+    tracker.filled(a_fill("f-2", quantity="0.1", exchange_order_id=""), NOW_MS)
+    assert order_in(tracker).exchange_id == "x-1"
+    assert tracker.by_exchange_id(SYMBOL, "x-1") == order_in(tracker)
+
+
 def test_time_does_not_go_back() -> None:
     tracker = tracked()
     tracker.reported(a_report(), NOW_MS + 5)
@@ -151,6 +160,7 @@ def test_what_replaces_an_order_is_on_its_way_until_the_exchange_has_it() -> Non
     assert not tracker.is_being_replaced("t-2")
     tracker.reported(a_report("t-2", exchange_id="x-2"), NOW_MS)
     assert not tracker.is_being_replaced("t-1")
+    assert order_in(tracker, "t-2").replaces == "t-1"
 
 
 def test_a_stand_in_is_remembered_after_its_end() -> None:

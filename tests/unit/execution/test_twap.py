@@ -3,6 +3,8 @@
 import itertools
 from decimal import Decimal
 
+import msgspec
+
 from tests.kit.builders import NOW_MS, a_book, an_instrument
 from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
@@ -241,3 +243,31 @@ def test_a_refusal_that_neither_passes_nor_shrinks_ends_it() -> None:
     run = Run("twap", "10")
     run.tell(ChildRefused(run.last.client_id, because(Code.SPOT_CANNOT_SHORT)))
     assert run.finished == "refused: spot cannot short"
+
+
+def test_the_extra_tries_are_in_the_last_interval() -> None:
+    even = ExecutionSettings(twap_jitter_frac=0.0)
+    state = Run("twap", "10", settings=even).state
+    assert isinstance(state, TwapState)
+    assert [due_ms(state, i, even) - NOW_MS for i in (10, 11, 12)] == [282_000, 288_000, 294_000]
+    assert state.deadline_ms - NOW_MS == 300_000
+
+
+def test_a_slice_is_shifted_by_at_most_its_share_of_the_interval_to_either_side() -> None:
+    shifts = []
+    for number in range(40):
+        state = Run("twap", "10").state
+        assert isinstance(state, TwapState)
+        named = msgspec.structs.replace(state, parent_id=f"p-{number}")
+        shifts += [due_ms(named, i, SETTINGS) - NOW_MS - 30_000 * i for i in range(1, 10)]
+        assert due_ms(named, 0, SETTINGS) == NOW_MS
+    assert max(abs(shift) for shift in shifts) <= 7_500  # a quarter of 30 s
+    assert min(shifts) < -7_000
+    assert max(shifts) > 7_000
+    assert abs(sum(shifts) / len(shifts)) < 1_000
+
+
+def test_a_slice_has_a_tenth_more_than_the_least() -> None:
+    instrument = an_instrument(min_notional="5")
+    assert slice_count(Decimal("0.11"), 100.0, instrument, 10) == 2  # 11 USDT, 5.5 each
+    assert slice_count(Decimal("0.1099"), 100.0, instrument, 10) == 1
