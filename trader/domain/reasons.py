@@ -121,6 +121,7 @@ class Code(StrEnum):
     ENTRY_UNDER_WAY = "entry_under_way", "entry under way"
     EXIT_UNDER_WAY = "exit_under_way", "exit under way"
     HORIZON_ENDED = "horizon_ended", "its horizon has ended"
+    LEFT_AT_THIS_CLOSE = "left_at_this_close", "left since this close"
     HELD_WITHOUT_PLAN = "held_without_plan", "the position has no plan; risk.startup_policy is {about}"
     ORDER_UNKNOWN = "order_unknown", "an order of unknown outcome"
     SIGNAL_TURNED = "signal_turned", "signal turned"

@@ -51,6 +51,8 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
         reasons.append(because(Code.ENTRY_UNDER_WAY))
     if desk.state.orders.tracker.unknown_in(symbol):
         reasons.append(because(Code.ORDER_UNKNOWN))
+    if standing.was_left_since(desk, symbol, forecast.candle_close_ms):
+        reasons.append(because(Code.LEFT_AT_THIS_CLOSE))
     return reasons
 
 

@@ -25,6 +25,7 @@ from trader.engine.kept import DustKept
 from trader.engine.protection import protect
 from trader.portfolio.ledger import LedgerChange
 from trader.risk.excursions import with_excursions
+from trader.risk.exits import stop_reason
 
 OrderNews = FillArrived | OrderReported | OrderRefused | OutcomeLost | OrderAbsent | CancelRefused
 """What is told of one order."""
@@ -264,7 +265,9 @@ def _closing_reason(desk: Desk, fill: Fill, order: Order | None) -> CloseReason:
     """Why `fill` closes the position, should it do so."""
     if order is None:
         return CloseReason.LIQUIDATION if fill.is_forced else CloseReason.BY_HAND
-    wanted = desk.state.positions.exits.get(order.symbol)
+    wanted, plan = desk.state.positions.exits.get(order.symbol), desk.state.positions.plans.get(order.symbol)
+    if order.intent.purpose is Purpose.STOP and plan is not None:
+        return stop_reason(plan)
     if order.intent.purpose is Purpose.STOP or wanted is None:
         return _closed_by(order.intent.purpose)
     return wanted.reason

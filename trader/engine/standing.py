@@ -1,6 +1,7 @@
 """How symbols stand beside the market: the trades they closed, and what people have said of them."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from trader.config.schema import Settings
 from trader.domain.decisions import ClosedTrade, Level, RecordTrade
@@ -47,6 +48,12 @@ def evidence_reasons(desk: Desk, strategy_id: str) -> list[Reason]:
     if judged.verdict is ModelVerdict.TRADE:
         return []
     return [because(Code.STRATEGY_WITHOUT_EVIDENCE, strategy_id, judged.reasons)]
+
+
+def was_left_since(desk: Desk, symbol: str, close_ms: int) -> bool:
+    """Whether a position was closed since a close: what was sold then is not bought back with its forecast."""
+    recent = takewhile(lambda trade: trade.closed_ms >= close_ms, reversed(desk.state.standing.trades))
+    return any(trade.symbol == symbol for trade in recent)
 
 
 def override(desk: Desk, asked: OverrideAsked, by: str) -> Override:

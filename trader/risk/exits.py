@@ -44,7 +44,7 @@ def on_price(
     plan = _moved(plan, stop, best, worst, is_halved=is_halved, is_trailing=is_trailing)
     match rung:
         case Rung.STOP:
-            return plan, Exit(_stop_reason(plan))
+            return plan, Exit(stop_reason(plan))
         case Rung.PARTIAL:
             return plan, Exit(CloseReason.PARTIAL, settings.partial_frac) if settings.partial_frac else None
         case Rung.TARGET:
@@ -114,14 +114,15 @@ def _by_time(
 def _own_exit(plan: PositionPlan, price: float, sign: int, now_ms: int) -> Exit | None:
     """Of a plan without a ladder: its stop, its target, its horizon."""
     if (price - plan.stop_price) * sign <= 0:
-        return Exit(_stop_reason(plan))
+        return Exit(stop_reason(plan))
     target = plan.take_profit_price
     if target is not None and (price - target) * sign >= 0:
         return Exit(CloseReason.TAKE_PROFIT)
     return Exit(CloseReason.HORIZON) if now_ms >= plan.horizon_end_ms else None
 
 
-def _stop_reason(plan: PositionPlan) -> CloseReason:
+def stop_reason(plan: PositionPlan) -> CloseReason:
+    """Which stop it is that ends the position, by where it stands."""
     if plan.trailing:
         return CloseReason.TRAILING_STOP
     if (plan.stop_price - plan.entry_price) * plan.side.sign >= 0:

@@ -198,6 +198,24 @@ def test_a_close_without_a_usable_forecast_ends_the_horizon_too() -> None:
     assert (record.verdict, told(record)) == (Verdict.EXIT, ("no forecast: funding_rate missing", ENDED))
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_what_was_sold_at_a_close_is_not_bought_back_with_its_forecast(side: Side) -> None:
+    """The forecast comes later than it may; at the next close the symbol is free again, also after a restart."""
+    scene = holding(side)
+    scene.wait(scene.plan().horizon_end_ms + 30_000 - scene.now_ms)
+    scene.price(100.0)
+    scene.oblige()
+    assert scene.held() == 0
+    scene.restart()
+    scene.live()
+    scene.price(100.0)
+    scene.reconcile(is_startup=True)
+    late = scene.forecast(0.02 * side.sign, age_ms=30_000)
+    assert (late.verdict, told(late)) == (Verdict.SKIP, ("left since this close",))
+    scene.wait(30_000)
+    assert scene.forecast(0.02 * side.sign).verdict is Verdict.ENTER
+
+
 @pytest.mark.parametrize("prediction", [0.02, 0.0, -0.02])
 @pytest.mark.parametrize("moved", [0.0, 2.1])  # nothing of the ladder; half at 2 R
 @pytest.mark.parametrize("side", list(Side))
