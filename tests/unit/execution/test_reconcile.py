@@ -105,6 +105,16 @@ def test_a_trade_by_hand_is_told_for_both_currencies() -> None:
     ]
 
 
+def test_a_trade_by_hand_is_found_in_whichever_symbol_it_was() -> None:
+    other = an_instrument("ETH/USDT")
+    found = differences(
+        reported_balances=[Balance("USDT", Decimal(980)), Balance("BTC", Decimal(1)), Balance("ETH", Decimal(2))],
+        instruments={each.symbol: each for each in (SPOT, PERPETUAL, other)},
+        prices={SPOT.symbol: 100.0, PERPETUAL.symbol: 100.0, other.symbol: 10.0},
+    )
+    assert [(each.kind, each.subject) for each in found] == [("manual_trade", "ETH"), ("manual_trade", "USDT")]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -153,6 +153,11 @@ def test_fills_of_many_digits_are_added_exactly() -> None:
     )
 
 
+def test_an_order_of_its_own_stands_for_no_other() -> None:
+    order = order_in(tracked())
+    assert (order.replaces, order.stands_in_for, order.cancel_requested) == ("", "", False)
+
+
 def test_what_replaces_an_order_is_on_its_way_until_the_exchange_has_it() -> None:
     tracker = tracked()
     tracker.intend(an_intent("t-2"), NOW_MS, replaces="t-1")
