@@ -50,6 +50,9 @@ class RiskSettings(Section):
     horizon_wait_candles: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How long a position whose horizon ends with a candle waits for the forecast of that close, which ends or extends
     it; without one it is closed then."""
+    funding_exit_bps: Annotated[float, Field(ge=0, le=1_000)] | None = 3.0
+    """A perpetual that pays more funding than this before the next close, and more than the edge left, is closed before
+    that; basis points, null: never."""
     losing_time_exit_h: Positive = 24.0
     """A losing position is closed after this long, market hours."""
     correlation_limit: Fraction = 0.7

@@ -15,6 +15,7 @@ class CloseReason(StrEnum):
     HORIZON = "horizon"
     TIME = "time"
 
+    FUNDING = "funding"  # more of it was due than the edge left
     SIGNAL_TURNED = "signal turned"  # the strategy left it
     STOP_IMPOSSIBLE = "stop could not be placed"
     UNPLANNED = "no plan for it"

@@ -122,6 +122,10 @@ class Code(StrEnum):
     EXIT_UNDER_WAY = "exit_under_way", "exit under way"
     HORIZON_ENDED = "horizon_ended", "its horizon has ended"
     LEFT_AT_THIS_CLOSE = "left_at_this_close", "left since this close"
+    FUNDING_ABOVE_EDGE = (
+        "funding_above_edge",
+        "funding of {funding_bps:.1f}bp is due, the edge is {edge_bps:.1f}bp",
+    )
     HELD_WITHOUT_PLAN = "held_without_plan", "the position has no plan; risk.startup_policy is {about}"
     ORDER_UNKNOWN = "order_unknown", "an order of unknown outcome"
     SIGNAL_TURNED = "signal_turned", "signal turned"

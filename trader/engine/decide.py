@@ -15,7 +15,7 @@ from trader.engine import in_use, standing
 from trader.engine.admission import blocked
 from trader.engine.desk import Desk
 from trader.engine.exits import ask_exit
-from trader.engine.funding import funding_frac
+from trader.engine.funding import due_reason, funding_frac
 from trader.engine.kept import RegimeKept
 from trader.engine.opening import Opening, enter, put_plan
 from trader.engine.protection import protect
@@ -26,6 +26,7 @@ from trader.risk.stops import NEVER_MS, PositionPlan, tighten
 from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
 from trader.strategy.regime import classify
+from trader.strategy.signals import calibrated_edge
 from trader.strategy.view import Holding, View
 
 
@@ -40,7 +41,7 @@ def on_forecast(desk: Desk, forecast: Forecast) -> None:
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
     record = _at_horizon(desk, forecast, _decide(desk, market, forecast))
-    desk.emit(RecordDecision(record))
+    desk.emit(RecordDecision(_before_funding(desk, market, forecast, record)))
 
 
 def record_unused(desk: Desk, forecast: Forecast, reason: Reason) -> None:
@@ -235,6 +236,25 @@ def _at_horizon(desk: Desk, forecast: Forecast, record: DecisionRecord) -> Decis
         return record
     ask_exit(desk, symbol, abs(desk.held(symbol)), CloseReason.HORIZON, Purpose.EXIT)
     reasons = (*record.reasons, because(Code.HORIZON_ENDED))
+    return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=plan.side.opposite)
+
+
+def _before_funding(desk: Desk, market: Market, forecast: Forecast, record: DecisionRecord) -> DecisionRecord:
+    """A perpetual that pays more funding before the next close than its edge is worth. A rule's edge nobody knows."""
+    symbol, model = record.symbol, desk.state.model.in_use
+    plan = desk.state.positions.plans.get(symbol)
+    if plan is None or _is_being_closed(desk, symbol) or not desk.strategies[symbol].needs_forecast:
+        return record
+    is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
+    edge = calibrated_edge(forecast, model) * plan.side.sign if model is not None and is_said else 0.0
+    next_close_ms = forecast.candle_close_ms + desk.candle_ms
+    reason = due_reason(desk, market, plan.side, next_close_ms, edge)
+    if reason is None:
+        return record
+    slicing_ms = desk.settings_of(symbol).execution.twap_duration_s * 1000
+    quantity, is_urgent = abs(desk.held(symbol)), desk.candle_ms <= slicing_ms
+    ask_exit(desk, symbol, quantity, CloseReason.FUNDING, Purpose.EXIT, is_urgent=is_urgent)
+    reasons = (*record.reasons, reason)
     return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=plan.side.opposite)
 
 

@@ -3,10 +3,13 @@
 import pytest
 
 from tests.kit.builders import NOW_MS, a_model
-from tests.kit.situations import HOUR_MS, PERPETUAL, Scene, a_scene, of, told
-from trader.domain.decisions import Notify
+from tests.kit.situations import HOUR_MS, MINUTE_MS, PERPETUAL, Scene, a_scene, of, told
+from trader.domain.closing import CloseReason
+from trader.domain.decisions import Notify, RecordTrade
 from trader.domain.events import FundingSettled
 from trader.domain.market import FundingRate
+from trader.domain.orders import Side
+from trader.domain.reasons import Code
 from trader.domain.signals import Verdict
 
 # Round trip: 2 x 5 bp taker fee, 2 bp spread = 12 bp without funding; the bar is 20 bp unless costs are above it.
@@ -46,6 +49,59 @@ def test_between_two_settlements_nothing_is_paid() -> None:
     scene = a_perpetual_scene(hours=4)
     scene.hear(settled(0.0100, ago_h=3.0))  # again in 5 hours
     assert scene.forecast(0.02).cost_bps == pytest.approx(BARE_BPS, abs=0.01)
+
+
+# --- leaving before it is paid ----------------------------------------------------------------------------
+
+DUE_IN_30_S = 8 - 30 / 3600
+
+
+def held_before_funding(side: Side, rate: float, ago_h: float = DUE_IN_30_S, **risk: object) -> Scene:
+    """A position at the close after its entry; funding is settled within the next candle, or later."""
+    scene = a_scene({"risk": risk}, perpetual=True)
+    scene.wait(-scene.now_ms % MINUTE_MS)
+    scene.enter(0.02 * side.sign)
+    scene.wait(MINUTE_MS)
+    told_ms = scene.now_ms - round(ago_h * HOUR_MS)
+    scene.hear(FundingSettled(funding=FundingRate(PERPETUAL, told_ms, rate), every_ms=8 * HOUR_MS))
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("side", "rate", "edge", "leaves"),
+    [
+        (Side.BUY, 0.0010, 0.0009, True),  # 10 bp to pay for an edge of 9
+        (Side.BUY, 0.0010, 0.0011, False),
+        (Side.BUY, 0.0010, -0.0001, True),
+        (Side.BUY, -0.0010, -0.0001, False),  # it is paid
+        (Side.SELL, -0.0010, 0.0009, True),
+        (Side.SELL, 0.0010, 0.0009, False),
+        (Side.BUY, 0.00029, 0.0, False),  # too little to act on
+        (Side.BUY, 0.00031, 0.0, True),
+    ],
+)
+def test_a_position_leaves_before_funding_that_its_edge_does_not_pay_for(
+    side: Side, rate: float, edge: float, leaves: bool
+) -> None:
+    scene = held_before_funding(side, rate)
+    record = scene.forecast(edge * side.sign)
+    assert record.verdict is (Verdict.EXIT if leaves else Verdict.HOLD)
+    assert (record.reasons[-1].code is Code.FUNDING_ABOVE_EDGE) is leaves
+    scene.oblige()
+    assert [trade.trade.reason for trade in of(scene.seen, RecordTrade)] == ([CloseReason.FUNDING] if leaves else [])
+
+
+@pytest.mark.parametrize(
+    ("ago_h", "risk"),
+    [
+        (8 - 90 / 3600, {}),  # paid after the next close: that one judges it
+        (25.0, {}),  # what was settled three periods ago says nothing of the next
+        (DUE_IN_30_S, {"funding_exit_bps": None}),
+        (DUE_IN_30_S, {"funding_exit_bps": 20.0}),
+    ],
+)
+def test_what_is_not_due_not_known_or_not_asked_for_closes_nothing(ago_h: float, risk: dict[str, object]) -> None:
+    assert held_before_funding(Side.BUY, 0.0010, ago_h, **risk).forecast(0.0).verdict is Verdict.HOLD
 
 
 @pytest.mark.parametrize("news", [None, settled(0.0010, ago_h=25.0)])
