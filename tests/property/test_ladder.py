@@ -39,7 +39,13 @@ def lived(seed: int, *, is_perpetual: bool, at_target: str) -> Life:
     chosen = {
         "exchange": {"market": "perpetual" if is_perpetual else "spot"},
         "execution": {"algorithm": rng.choice(["market", "limit", "twap"]), "twap_above_frac": 0.0004},
-        "risk": {"partial_at_r": 0.5, "target_at_r": 1.0, "trail_frac": 0.004, "at_target": at_target},
+        "risk": {
+            "partial_at_r": 0.5,
+            "target_at_r": 1.0,
+            "trail_frac": 0.004,
+            "at_target": at_target,
+            "take_profit": rng.choice(["market", "limit"]),
+        },
         "strategy": {"regimes": {"range_bound": {"take_profit_frac": 0.01}}},
         "locks": {"cooldown_candles": 0, "stop_guard_stops": 0, "loss_guard_trades": 0},
     }

@@ -23,6 +23,13 @@ class AtTarget(StrEnum):
     CLOSE = "close"  # it is closed
 
 
+class TakeProfit(StrEnum):
+    """How the partial exit and a target that closes are sold."""
+
+    MARKET = "market"
+    LIMIT = "limit"  # offered at the touch first, where exits only reduce (perpetuals)
+
+
 class RiskSettings(Section):
     stop_atr: Positive = 2.0
     """Initial stop distance in ATRs (the largest of this, the regime's stop and `stop_sigma` counts)."""
@@ -45,6 +52,10 @@ class RiskSettings(Section):
     """The target is at least this many R (or the regime's target if that is further)."""
     at_target: AtTarget = AtTarget.TRAIL
     """What remains at the target: `trail` it, or `close` it."""
+    take_profit: TakeProfit = TakeProfit.MARKET
+    """How the partial exit and a target that closes are sold: at the `market`, or as a `limit` that rests at the touch
+    for `execution.limit_timeout_s` and then takes the market. On spot, where the stop holds the coins, always at the
+    market."""
     trail_frac: Fraction = 0.015
     """Trailing distance / best price."""
     horizon_wait_candles: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -9,10 +9,11 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus
 from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
-from trader.engine import adoption, algorithms, exits, guard, opening, order_news
+from trader.engine import adoption, algorithms, exits, guard, opening, order_news, standing
 from trader.engine.desk import Desk
 from trader.engine.kept import OpenedKept
 from trader.engine.protection import protect
+from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import Discrepancy, DiscrepancyKind, compare
 
 # beyond so many ids those older than a week go: only the last day is asked for again (`engine._PAYMENT_MARGIN_MS`)
@@ -156,7 +157,9 @@ def _resume(desk: Desk) -> None:
     """After the first reconciliation: algorithms, exits and protection go on from what they remember."""
     state = desk.state
     for parent_id in list(state.orders.algorithms):
-        algorithms.resume_algorithm(desk, parent_id)
+        algorithms.resume_algorithm(
+            desk, parent_id, gives_up=_ended_meanwhile(desk, state.orders.algorithms[parent_id])
+        )
     for symbol, ticket in list(state.positions.tickets.items()):
         if ticket.parent_id not in state.orders.algorithms:
             del state.positions.tickets[symbol]
@@ -169,3 +172,14 @@ def _resume(desk: Desk) -> None:
             state.positions.exits[symbol] = wanted
         desk.wake(TimerId(TimerKind.EXIT, symbol), wanted.not_before_ms)
         exits.drive(desk, symbol)
+
+
+def _ended_meanwhile(desk: Desk, algorithm: AlgorithmState) -> str:
+    """Why a parent order does not go on after a start: what it bought was closed since, or nothing is left to sell.
+
+    That was told before the account was known, when nothing could be taken back.
+    """
+    if algorithm.purpose.reduces:
+        return "" if desk.held(algorithm.symbol) else "nothing is held any more"
+    was_closed = standing.was_left_since(desk, algorithm.symbol, algorithm.started_ms + 1)
+    return "its position was closed meanwhile" if was_closed else ""

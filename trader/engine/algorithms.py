@@ -76,14 +76,14 @@ def wake_algorithm(desk: Desk, parent_id: str) -> None:
     _step(desk, parent_id, WokeUp(parent_id))
 
 
-def resume_algorithm(desk: Desk, parent_id: str) -> None:
-    """After a restart: what is known of the children, then its timers again."""
+def resume_algorithm(desk: Desk, parent_id: str, *, gives_up: str = "") -> None:
+    """After a restart: what is known of the children, then its timers again; or, with a reason, its end."""
     state = desk.state.orders.algorithms[parent_id]
     for child in state.children:
         order = desk.state.orders.tracker.by_client_id(child.client_id)
         if order is not None and not child.is_over:
             child_changed(desk, order)
-    _step(desk, parent_id, Started())
+    _step(desk, parent_id, Abort(gives_up) if gives_up else Started())
 
 
 def child_changed(desk: Desk, order: Order) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.config.risk import TakeProfit
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
@@ -21,6 +22,7 @@ from trader.engine.desk import Desk, is_resting
 from trader.engine.kept import PendingExit
 from trader.engine.protection import note_trouble, protect
 from trader.engine.state import Market
+from trader.execution.algorithms.limit import LimitState
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
@@ -43,7 +45,7 @@ def judge(desk: Desk, symbol: str) -> None:
     if plan is None or book is None or not desk.state.account.is_reconciled:
         return
     leaving = desk.state.positions.exits.get(symbol)
-    if leaving is not None and (leaving.is_urgent or not leaving.slices):
+    if leaving is not None and (leaving.is_urgent or not (leaving.slices or _is_offered(desk, leaving))):
         drive(desk, symbol)
         return
     risk = desk.settings_of(symbol).risk
@@ -55,6 +57,8 @@ def judge(desk: Desk, symbol: str) -> None:
     held = abs(desk.held(symbol))
     if leaving is not None and (wanted is None or not wanted.reason.is_urgent):
         drive(desk, symbol)
+        if changed.stop_price != plan.stop_price:
+            protect(desk, symbol)
     elif wanted is not None and held:
         quantity = _part(desk, symbol, held, wanted.fraction)
         ask_exit(desk, symbol, quantity, wanted.reason, Purpose.EXIT, is_urgent=wanted.reason.is_urgent)
@@ -74,9 +78,12 @@ def ask_exit(
         selling = desk.algorithm_of(old.parent_id)
         coming = old.quantity - (selling.filled if selling is not None else ZERO)
         later = max(ZERO, quantity - coming)
+        is_offered = _is_offered(desk, old)
         _put(desk, msgspec.structs.replace(old, later=later, slices=1, reason=reason, is_urgent=True))
+        if is_offered:
+            abort(desk, old.parent_id, reason.value)
         return
-    slices = 1 if is_urgent else _slices(desk, symbol, quantity)
+    slices = 1 if is_urgent or _may_be_offered(desk, symbol, reason) else _slices(desk, symbol, quantity)
     first = desk.market(symbol).instrument.round_quantity(quantity / slices) if slices > 1 else quantity
     wanted = PendingExit(
         symbol,
@@ -95,6 +102,25 @@ def ask_exit(
     desk.notify(Level.INFO, "exit.asked", f"{reason.value}: {quantity}{how}", symbol=symbol)
     protect(desk, symbol)
     drive(desk, symbol)
+
+
+def _may_be_offered(desk: Desk, symbol: str, reason: CloseReason) -> bool:
+    """Whether a profit is offered as a limit first: where exits only reduce, so that the stop guards all of it too."""
+    wants_limit = desk.settings_of(symbol).risk.take_profit is TakeProfit.LIMIT
+    is_profit = reason in (CloseReason.PARTIAL, CloseReason.TAKE_PROFIT)
+    return wants_limit and is_profit and desk.market(symbol).instrument.can_short
+
+
+def _is_offered(desk: Desk, leaving: PendingExit) -> bool:
+    """Whether it rests as a limit: what is more urgent does not wait for it."""
+    return isinstance(desk.algorithm_of(leaving.parent_id), LimitState)
+
+
+def withdraw(desk: Desk, symbol: str) -> None:
+    """The position is gone by another way: what still offers a part of it is taken back."""
+    leaving = desk.state.positions.exits.get(symbol)
+    if leaving is not None and not desk.held(symbol) and _is_offered(desk, leaving):
+        abort(desk, leaving.parent_id, "nothing is held any more")
 
 
 def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
@@ -291,6 +317,8 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
     parent_id = _unused_parent(desk, decision_id, wanted)
     _put(desk, msgspec.structs.replace(wanted, parent_id=parent_id))
     side = Side.SELL if desk.held(wanted.symbol) > 0 else Side.BUY
+    is_first = not wanted.is_urgent and wanted.attempt == 0
+    is_offered = is_first and _may_be_offered(desk, wanted.symbol, wanted.reason)
     start_algorithm(
         desk,
         parent_id=parent_id,
@@ -299,7 +327,7 @@ def _start(desk: Desk, wanted: PendingExit, blocking: Order | None) -> None:
         side=side,
         purpose=wanted.purpose,
         quantity=wanted.quantity,
-        algorithm=AlgorithmName.MARKET,
+        algorithm=AlgorithmName.LIMIT if is_offered else AlgorithmName.MARKET,
         first_replaces=blocking,
         decided=Decided(wanted.decided_price, wanted.decided_ms),
     )

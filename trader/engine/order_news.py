@@ -212,6 +212,8 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     plan = state.positions.plans.get(fill.symbol)
     if not desk.held(fill.symbol) or (plan is not None and desk.held(fill.symbol) * plan.side.sign < 0):
         opening.forget_plan(desk, fill.symbol)
+    if order is None or order.intent.purpose is Purpose.STOP:
+        exits.withdraw(desk, fill.symbol)
 
 
 def _post(desk: Desk, fill: Fill, order: Order | None) -> LedgerChange:

@@ -388,6 +388,20 @@ def test_an_entry_under_way_survives_a_restart_with_its_plan() -> None:
     assert len(of(scene.seen, SubmitOrder)) > 2
 
 
+def test_an_entry_whose_position_was_stopped_out_while_nobody_ran_does_not_go_on() -> None:
+    scene = a_scene({"execution": {"algorithm": "twap"}})
+    scene.forecast()
+    scene.live_on(MINUTE_MS)
+    bought = len(sent(scene.seen, Purpose.ENTRY))
+    stop = next(order for order in scene.resting() if order.purpose is Purpose.STOP)
+    scene.restart()
+    scene.fill(stop.client_id, price=99.0)
+    scene.reconcile(is_startup=True)
+    scene.live_on(6 * MINUTE_MS)
+    assert len(sent(scene.seen, Purpose.ENTRY)) == bought
+    assert (scene.held() == 0, scene.engine.state.positions.tickets) == (True, {})
+
+
 def test_an_entry_that_ended_is_forgotten() -> None:
     """After a restart the symbol is free again: the ticket was taken back."""
     scene = a_scene()
