@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.account import Position
 from trader.domain.commitments import Commitments, Room
 from trader.domain.decisions import (
     CancelOrder,
@@ -18,9 +20,9 @@ from trader.domain.decisions import (
     SubmitOrder,
 )
 from trader.domain.events import StreamState
-from trader.domain.instrument import ZERO
-from trader.domain.market import timeframe_ms
-from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose
+from trader.domain.instrument import ZERO, Instrument
+from trader.domain.market import Book, timeframe_ms
+from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose, Side
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
@@ -32,7 +34,25 @@ from trader.portfolio.commitments import WHOLE
 from trader.risk.caps import positions_with, rooms
 from trader.risk.cost_budget import Budget
 from trader.risk.review import Refused, ReviewView, review
+from trader.risk.stops import PositionPlan
 from trader.strategy.base import Strategy
+
+
+class Guarded(NamedTuple):
+    """What was there when a protective stop needed nothing."""
+
+    stop_price: float  # of the plan
+    side: Side  # of the plan
+    position: Position | None
+    stop: Order
+    instrument: Instrument
+
+
+class Quiet(NamedTuple):
+    """A plan that had no exit due, and has none by time alone before `until_ms`."""
+
+    plan: PositionPlan
+    until_ms: int
 
 
 class Desk:
@@ -48,6 +68,10 @@ class Desk:
         self.budgets: dict[str, tuple[int, ClosedTrade | None, Budget]] = {}  # symbol -> day, newest trade then, budget
         self.out: list[Decision] = []
         self._steps = state.undo.steps
+        # by symbol; these only spare work that would change nothing
+        self.guarded: dict[str, Guarded] = {}
+        self.quiet: dict[str, Quiet] = {}
+        self.judged: dict[str, Book] = {}  # the book at which no exit was due
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
 
     @property

@@ -6,7 +6,7 @@ from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO, exact
 from trader.domain.orders import Order, OrderIntent, OrderStatus, OrderType, Purpose
 from trader.domain.timers import TimerId, TimerKind
-from trader.engine.desk import Desk, is_resting
+from trader.engine.desk import Desk, Guarded, is_resting
 from trader.engine.state import StopTrouble
 from trader.execution.client_ids import client_id_for
 from trader.risk.stops import PositionPlan, resting_stop_price
@@ -18,8 +18,9 @@ _SILENT_AFTER_MS = 1_000  # network time without an answer after which it no lon
 
 def protect(desk: Desk, symbol: str) -> None:
     """Bring the resting stop in line with position and plan. Call after anything that changed one of them."""
-    if not desk.state.account.is_reconciled:
+    if not desk.state.account.is_reconciled or _is_guarded(desk, symbol):
         return
+    desk.guarded.pop(symbol, None)
     stops = desk.resting_stops(symbol)
     plan = desk.state.positions.plans.get(symbol)
     quantity = _wanted_quantity(desk, symbol)
@@ -45,6 +46,31 @@ def protect(desk: Desk, symbol: str) -> None:
     if trouble is not None and desk.now_ms < trouble.not_before_ms:
         return  # a timer comes back here
     _place_or_move(desk, plan, quantity, keep, unanswered)
+
+
+def _is_guarded(desk: Desk, symbol: str) -> bool:
+    """Whether all is as it was when the stop needed nothing: the same stop, position, listing and stop price.
+
+    Only `protect` places stops, so that one stop that rests unchanged is the only one.
+    """
+    known, positions = desk.guarded.get(symbol), desk.state.positions
+    if known is None or symbol in positions.exits or symbol in positions.stop_troubles:
+        return False
+    plan = positions.plans.get(symbol)
+    return (
+        plan is not None
+        and plan.stop_price == known.stop_price
+        and plan.side is known.side
+        and desk.state.account.ledger.positions.get(symbol) is known.position
+        and desk.state.orders.tracker.by_client_id(known.stop.client_id) is known.stop
+        and desk.state.markets[symbol].instrument is known.instrument
+    )
+
+
+def _guarded_by(desk: Desk, plan: PositionPlan, stop: Order) -> Guarded:
+    """What `_is_guarded` compares with."""
+    position = desk.state.account.ledger.positions.get(plan.symbol)
+    return Guarded(plan.stop_price, plan.side, position, stop, desk.market(plan.symbol).instrument)
 
 
 def note_trouble(desk: Desk, order: Order) -> StopTrouble:
@@ -107,6 +133,8 @@ def _place_or_move(
         moved = abs(stop_price - (resting.intent.stop_price or ZERO)) >= least_move
         covers = resting.remaining == quantity or (instrument.can_short and _is_leaving(desk, plan.symbol, resting))
         if covers and not moved and resting.intent.side is plan.side.opposite:
+            if resting.remaining == quantity and desk.resting_stops(plan.symbol) == [resting]:
+                desk.guarded[plan.symbol] = _guarded_by(desk, plan, resting)
             return
     intent = OrderIntent(
         client_id=_new_id(desk, plan),

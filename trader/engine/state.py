@@ -55,6 +55,13 @@ class Arrival(msgspec.Struct, frozen=True):
     book: Book | None
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """An ended order, and when its worth is to be noted."""
+
+    due_ms: int
+    report: ExecutionReport
+
+
 class Worth(msgspec.Struct, frozen=True):
     """What the account is worth in quote, marked to market, with every unknown order at its worst.
 
@@ -196,7 +203,7 @@ class OrdersState(Part):
         super().__init__(undo)
         self.tracker = OrderTracker(undo=undo)
         self.algorithms: dict[str, AlgorithmState] = {}
-        self.marks: dict[str, ExecutionReport] = {}  # ended orders whose worth a little later is still to be noted
+        self.marks: dict[str, Mark] = {}  # ended orders whose worth a little later is still to be noted
         self.arrivals: dict[str, Arrival] = {}  # client id of a protective stop that is filling -> how that began
         self.submitted_ms: deque[int] = deque(maxlen=10_000)  # market times of new orders
 

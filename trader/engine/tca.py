@@ -8,7 +8,7 @@ from trader.domain.instrument import exact
 from trader.domain.orders import AlgorithmName, Fill, Order
 from trader.domain.units import SECOND_MS
 from trader.engine.desk import Desk
-from trader.engine.state import Arrival
+from trader.engine.state import Arrival, Mark
 from trader.execution.algorithms.registry import ALGORITHMS, AlgorithmState
 from trader.execution.measured import CostTally, extra_frac, with_report
 from trader.execution.tca import execution_report, stop_report
@@ -23,7 +23,7 @@ def parent_ended(desk: Desk, state: AlgorithmState) -> None:
     report = execution_report(state, orders, desk.market(state.symbol).instrument, desk.now_ms)
     desk.emit(RecordExecution(report))
     if report.filled:
-        desk.state.orders.marks[report.parent_id] = report
+        _mark_later(desk, report)
         if not ALGORITHMS[report.algorithm].rests:
             _learn(desk, report)
 
@@ -46,23 +46,26 @@ def stop_changed(desk: Desk, order: Order) -> None:
     instrument = desk.market(order.symbol).instrument
     report = stop_report(order, arrival.fill, arrival.book, instrument, desk.now_ms)
     desk.emit(RecordExecution(report))
-    desk.state.orders.marks[report.parent_id] = report
+    _mark_later(desk, report)
 
 
 def mark_due(desk: Desk) -> None:
     """Note where the market is some time after an order ended: what its fills were worth then."""
-    for parent_id, report in list(desk.state.orders.marks.items()):
+    marks = desk.state.orders.marks
+    for parent_id in [parent_id for parent_id, mark in marks.items() if mark.due_ms <= desk.now_ms]:
+        report = marks.pop(parent_id).report
         market = desk.market(report.symbol)
-        wait_ms = desk.settings_of(report.symbol).execution.mark_s * SECOND_MS
-        if desk.now_ms < report.ended_ms + wait_ms:
-            continue
-        del desk.state.orders.marks[parent_id]
         if market.stream is not StreamState.LIVE or market.book is None:
             continue  # nobody knows
         marked = msgspec.structs.replace(report, mark_price=exact(market.book.mid))
         desk.emit(MarkExecution(marked))
         if ALGORITHMS[report.algorithm].rests:
             _learn(desk, marked)
+
+
+def _mark_later(desk: Desk, report: ExecutionReport) -> None:
+    wait_ms = desk.settings_of(report.symbol).execution.mark_s * SECOND_MS
+    desk.state.orders.marks[report.parent_id] = Mark(report.ended_ms + round(wait_ms), report)
 
 
 def extra_cost_frac(desk: Desk, symbol: str, algorithm: AlgorithmName) -> float:

@@ -76,6 +76,14 @@ def horizon_wait_ms(plan: PositionPlan, candle_ms: int, settings: RiskSettings) 
     return to_close_ms + round(settings.horizon_wait_candles * candle_ms)
 
 
+def quiet_until_ms(plan: PositionPlan, settings: RiskSettings, wait_ms: int) -> int:
+    """Until when time alone makes no exit of `plan` due."""
+    horizon_ms = plan.horizon_end_ms + wait_ms
+    if not plan.has_ladder:
+        return horizon_ms
+    return min(horizon_ms, plan.opened_ms + math.floor(settings.losing_time_exit_h * HOUR_MS))
+
+
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     """The plan with its horizon moved to `until_ms`, because the edge still holds; never earlier than it was."""
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))
