@@ -30,5 +30,6 @@ def costs_of(settings: Settings, instruments: Mapping[str, Instrument]) -> dict[
 
 def spread_of(symbol: str, executions: Iterable[ExecutionReport]) -> float:
     """Spread and impact of a round trip, fraction, against the mid at arrival; assumed while too few are known."""
-    slippages = [one.slippage_bps for one in executions if one.symbol == symbol and one.filled]
+    known = (one for one in executions if one.symbol == symbol and one.filled and one.arrival_mid)
+    slippages = [one.slippage_bps for one in known]
     return max(0.0, 2 * fmean(slippages) / BPS) if len(slippages) >= FEWEST else ASSUMED_SPREAD_FRAC

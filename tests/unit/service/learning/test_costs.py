@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from trader.domain.decisions import ExecutionReport
@@ -25,6 +26,13 @@ def test_both_ways_cost_the_mean_slippage() -> None:
     assert spread_of("ETH/USDT", paid) == ASSUMED_SPREAD_FRAC
     assert spread_of("BTC/USDT", paid[:-1]) == ASSUMED_SPREAD_FRAC
     assert spread_of("BTC/USDT", [*paid[:-1], execution(0.0, filled="0")]) == ASSUMED_SPREAD_FRAC
+
+
+def test_a_fill_that_no_book_was_known_for_tells_nothing() -> None:
+    paid = [execution(2.0)] * (FEWEST - 1)
+    blind = msgspec.structs.replace(execution(0.0), purpose=Purpose.STOP, arrival_mid=0.0)
+    assert spread_of("BTC/USDT", [*paid, blind]) == ASSUMED_SPREAD_FRAC
+    assert spread_of("BTC/USDT", [*paid, execution(2.0), blind]) == pytest.approx(4e-4)
 
 
 def test_better_prices_than_the_mid_are_no_income() -> None:
