@@ -26,7 +26,7 @@ from trader.execution.algorithms.limit import LimitState
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
-from trader.execution.planner import Decided
+from trader.execution.planner import Decided, split_above_frac
 from trader.risk.exits import horizon_wait_ms, on_price, quiet_until_ms
 
 RETRY_MS = 5_000  # market time between two tries at what the market did not take: long enough for another book
@@ -160,9 +160,10 @@ def _slices(desk: Desk, symbol: str, quantity: Decimal) -> int:
         return 1
     levels = market.book.bids if desk.held(symbol) > 0 else market.book.asks
     impact = estimate_impact(levels, float(quantity))
-    if impact <= execution.twap_above_frac:
+    most_frac = split_above_frac(execution)
+    if impact <= most_frac:
         return 1
-    wanted = execution.twap_slices if math.isinf(impact) else math.ceil(impact / execution.twap_above_frac * 2)
+    wanted = execution.twap_slices if math.isinf(impact) else math.ceil(impact / most_frac * 2)
     slices = min(wanted, execution.twap_slices)
     price = market.instrument.round_price(market.book.bid)
     instrument = market.instrument.for_reducing

@@ -57,11 +57,15 @@ def choose_algorithm(
         return Choice(AlgorithmName.MARKET, impact)
     if isinstance(settings.algorithm, AlgorithmName):
         return Choice(settings.algorithm, impact)
-    scale = _SCALES[urgency or settings.urgency]
-    if impact < settings.market_below_frac * scale:
+    if impact < settings.market_below_frac * _SCALES[urgency or settings.urgency]:
         return Choice(AlgorithmName.MARKET, impact)
-    patient = AlgorithmName.LIMIT if impact <= settings.twap_above_frac * scale else AlgorithmName.TWAP
+    patient = AlgorithmName.LIMIT if impact <= split_above_frac(settings, urgency) else AlgorithmName.TWAP
     return Choice(patient, impact)
+
+
+def split_above_frac(settings: ExecutionSettings, urgency: Urgency | None = None) -> float:
+    """The impact above which an order of that urgency (None: that of the settings) is split over time."""
+    return settings.twap_above_frac * _SCALES[urgency or settings.urgency]
 
 
 def most_carried(algorithm: AlgorithmName, book: Book, side: Side, settings: ExecutionSettings) -> float:

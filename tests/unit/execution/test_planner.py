@@ -15,7 +15,7 @@ from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, OrderStatus, Purpose, Side, Urgency
 from trader.domain.reasons import Code, Reason, because
 from trader.execution.client_ids import client_id_for, parent_id_for
-from trader.execution.planner import choose_algorithm, dearest_price
+from trader.execution.planner import choose_algorithm, dearest_price, split_above_frac
 
 # 10 base per level, 0.1 apart from 100: 20 base average 100.05 (5 bp), 60 base 100.25 (25 bp), 150: 100.7 (70 bp)
 BOOK = a_book(bid=99.9, ask=100.0, tick=0.1, size=10.0)
@@ -44,6 +44,12 @@ def test_an_order_may_be_more_or_less_urgent_than_the_settings_say() -> None:
     calm = ExecutionSettings(urgency=Urgency.LOW)
     assert choose_algorithm(BOOK, Side.BUY, Decimal(60), calm, urgency=Urgency.HIGH).algorithm == "limit"
     assert choose_algorithm(BOOK, Side.BUY, Decimal(30), calm, urgency=Urgency.HIGH).algorithm == "market"
+
+
+@pytest.mark.parametrize(("urgency", "frac"), [("low", 0.0025), ("medium", 0.005), ("high", 0.01)])
+def test_what_is_less_urgent_is_split_sooner(urgency: str, frac: float) -> None:
+    assert split_above_frac(ExecutionSettings.model_validate({"urgency": urgency})) == pytest.approx(frac)
+    assert split_above_frac(ExecutionSettings(), Urgency(urgency)) == pytest.approx(frac)
 
 
 DEAREST = {
