@@ -82,6 +82,8 @@ class Scene:
         chosen = dict(settings or {})
         if perpetual:
             chosen["exchange"] = {"market": "perpetual", **dict(chosen.get("exchange", {}))}  # type: ignore[call-overload]  # a section is a mapping
+        # one part unless the situation is about parts: sizes are whole ones
+        chosen["sizing"] = {"tranches": 1, **dict(chosen.get("sizing", {}))}  # type: ignore[call-overload]  # a section is a mapping
         self.settings = Settings.model_validate(chosen)
         listed = instruments or [a_perpetual() if perpetual else an_instrument()]
         self.instruments = {instrument.symbol: instrument for instrument in listed}

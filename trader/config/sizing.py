@@ -38,5 +38,7 @@ class SizingSettings(Section):
     """Hard cap on the sum of equity at risk over all positions."""
     exposure_limit_frac: Annotated[float, Field(gt=0, le=5)] = 0.9
     """Total position value / equity at which new sizes are halved and no more is opened."""
+    tranches: Annotated[int, Field(ge=1, le=100)] = 4
+    """Parts that a position of the ensemble is built in, one a close while the entry's bar holds. 1: all at once."""
     max_positions: Annotated[int, Field(ge=1, le=500)] = 8
     """Most positions at once."""

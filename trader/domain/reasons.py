@@ -132,6 +132,8 @@ class Code(StrEnum):
     EDGE_HOLDS = "edge_holds", "edge holds"
     EDGE_GONE = "edge_gone", "edge gone, waiting for the exits"
     EXTENDED = "extended", "extended by a horizon"
+    PART = "part", "part {part:.0f} of {parts:.0f}"
+    NOT_ADDED = "not_added", "no part added ({causes})"
     IMPACT = "impact", "impact {impact_bps:.1f}bp"
     BEYOND_BOOK = "beyond_book", "more than the book shows"
 

@@ -79,7 +79,8 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     proposal = _proposal(desk, strategy, view)
     record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * BPS, cost_bps=view.cost_frac * BPS)
     if view.holding is not None:
-        return _hold_or_exit(desk, view.holding, proposal, record)
+        held = _hold_or_exit(desk, view.holding, proposal, record)
+        return _grown(desk, market, forecast, view, proposal, held)
     reasons = blocked(desk, market, forecast, strategy)
     if not isinstance(proposal, Enter):
         return _skip(record, *reasons, *proposal.reasons)
@@ -210,7 +211,36 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
     if plan is None:
         return Holding(Side.BUY if held > 0 else Side.SELL, abs(held), entry_price, opened_ms)
     until_ms = plan.horizon_end_ms if plan.horizon_end_ms < NEVER_MS else None
-    return Holding(plan.side, abs(held), entry_price, opened_ms, plan.stop_price, until_ms, plan.strategy_id)
+    left = _parts_left(desk, plan)
+    return Holding(plan.side, abs(held), entry_price, opened_ms, plan.stop_price, until_ms, plan.strategy_id, left)
+
+
+def _parts_left(desk: Desk, plan: PositionPlan) -> int:
+    """How many parts may still be added; none once it began to be left, nor to what was there before its plan."""
+    strategy, positions = desk.strategies[plan.symbol], desk.state.positions
+    is_leaving = plan.partial_done or plan.trailing or plan.symbol in positions.exits
+    if not strategy.builds_in_parts or is_leaving or plan.is_adopted or plan.strategy_id != strategy.strategy_id:
+        return 0
+    return max(0, desk.settings_of(plan.symbol).sizing.tranches - plan.parts)
+
+
+def _grown(
+    desk: Desk, market: Market, forecast: Forecast, view: View, proposal: Proposal, held: DecisionRecord
+) -> DecisionRecord:
+    """`held`, with one more part of the position where its strategy wants it; or why none is added."""
+    wanted = proposal.add if isinstance(proposal, Keep) else None
+    plan = desk.state.positions.plans.get(view.symbol)
+    if wanted is None or plan is None or wanted.side is not plan.side or not _parts_left(desk, plan):
+        return held
+    strategy = desk.strategies[view.symbol]
+    reasons = blocked(desk, market, forecast, strategy)
+    if not reasons:
+        funding = funding_frac(desk, market, wanted.side, wanted.until_ms)
+        added = enter(desk, Opening(view, market, strategy, wanted, funding, plan), held)
+        if added.verdict is Verdict.ENTER:
+            return added
+        reasons = added.reasons
+    return msgspec.structs.replace(held, reasons=(*held.reasons, because(Code.NOT_ADDED, causes=reasons)))
 
 
 def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord) -> DecisionRecord:

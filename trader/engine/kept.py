@@ -32,6 +32,8 @@ class EntryTicket(msgspec.Struct, frozen=True):
     horizon_end_ms: int
     strategy_id: str = "ensemble"
     has_ladder: bool = True
+    adds_to: str = ""  # decision id of the plan it is a further part of
+    part: int = 1
     r_frac: float | None = None  # the ladder's unit; of a ticket that versions before have kept the stop's distance
 
 

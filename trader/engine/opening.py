@@ -21,6 +21,7 @@ from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.planner import Decided, dearest_price
 from trader.market.quality import book_fault
 from trader.risk.caps import positions_with
+from trader.risk.exits import extend
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
 from trader.sizing.limits import Sized, SizingView, Unsized, size_position
 from trader.strategy.base import Strategy
@@ -38,6 +39,12 @@ class Opening(NamedTuple):
     strategy: Strategy
     wanted: Enter
     funding_frac: float
+    adds_to: PositionPlan | None = None  # the position that this is a further part of
+
+    @property
+    def part(self) -> int:
+        """Which part of the position it is, from 1."""
+        return 1 if self.adds_to is None else self.adds_to.parts + 1
 
 
 def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecord:
@@ -72,11 +79,13 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         horizon_end_ms=NEVER_MS if wanted.until_ms is None else wanted.until_ms,
         strategy_id=opening.strategy.strategy_id,
         has_ladder=opening.strategy.has_ladder,
+        adds_to="" if opening.adds_to is None else opening.adds_to.decision_id,
+        part=opening.part,
         r_frac=r_frac,
     )
     decided = Decided(view.context.close, view.candle_close_ms, carried.modelled_frac)
     _begin(desk, ticket, sized, carried.algorithm, decided)
-    reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening))
+    reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening), *_part_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
@@ -135,6 +144,16 @@ def _shrink_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
     return (*own, *in_use.size_reasons(desk)) if opening.strategy.needs_forecast else own
 
 
+def _parts(desk: Desk, opening: Opening) -> int:
+    """In how many parts a position of that strategy is built."""
+    return desk.settings_of(opening.view.symbol).sizing.tranches if opening.strategy.builds_in_parts else 1
+
+
+def _part_reasons(desk: Desk, opening: Opening) -> tuple[Reason, ...]:
+    parts = _parts(desk, opening)
+    return (because(Code.PART, part=opening.part, parts=parts),) if parts > 1 else ()
+
+
 def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
     view, instrument, committed = opening.view, opening.market.instrument, desk.commitments()
     if committed is None:
@@ -151,6 +170,8 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
         stop_frac=stop_frac,
         atr_frac=view.context.atr_14 / view.context.close,
         shrink=_shrink(desk, opening),
+        held=float(abs(desk.held(view.symbol))),
+        parts=max(1, _parts(desk, opening) - opening.part + 1),
     )
     rules = desk.settings_of(view.symbol).sizing
     return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, rules)
@@ -174,6 +195,10 @@ def on_entry_fill(desk: Desk, order: Order) -> None:
     plan = desk.state.positions.plans.get(order.symbol)
     if plan is not None and plan.decision_id == ticket.decision_id:
         put_plan(desk, with_entry(plan, float(position.entry_price)))
+        return
+    if plan is not None and plan.decision_id == ticket.adds_to:
+        grown = extend(with_entry(plan, float(position.entry_price)), ticket.horizon_end_ms)
+        put_plan(desk, msgspec.structs.replace(grown, parts=ticket.part))
         return
     plan = open_plan(
         symbol=order.symbol,

@@ -35,6 +35,7 @@ class PositionPlan(msgspec.Struct, frozen=True):
     strategy_id: str = "ensemble"
     has_ladder: bool = True  # else only its stop, its target and its horizon end it, and the strategy does
     is_adopted: bool = False  # the position was there before its plan
+    parts: int = 1  # it was built in so far
     worst_price: float = 0.0  # worst executable price seen since entry
 
     @property

@@ -28,6 +28,8 @@ class SizingView(msgspec.Struct, frozen=True):
     stop_frac: float
     atr_frac: float  # ATR / price
     shrink: float = 1.0  # share of the usual size, 0..1, whatever cap decided it
+    held: float = 0.0  # base quantity of this position so far; `rooms` leave it out
+    parts: int = 1  # what is left of the whole is bought in so many, this one included
 
 
 class Sized(msgspec.Struct, frozen=True):
@@ -61,8 +63,9 @@ def size_position(
     if isinstance(risk_frac, Reason):
         return Unsized(risk_frac)
     wanted = risk_frac * view.equity / (view.price * view.stop_frac)
-    quantity, limits = _capped(wanted, view, instrument)
-    return _rounded(wish, quantity * view.shrink, limits, view, instrument)
+    more, limits = _capped(wanted - view.held, view, instrument)
+    whole = (view.held + more) * view.shrink
+    return _rounded(wish, max(0.0, whole - view.held), limits, view, instrument)
 
 
 def _blocked(view: SizingView, settings: SizingSettings) -> Reason | None:
@@ -93,11 +96,14 @@ def _capped(wanted: float, view: SizingView, instrument: Instrument) -> tuple[fl
 def _rounded(
     wish: Wish, quantity: float, limits: tuple[Reason, ...], view: SizingView, instrument: Instrument
 ) -> Sized | Unsized:
-    """Rounded down to the step; below the instrument's minimum there is no trade."""
-    rounded = instrument.round_quantity(quantity)
+    """A part of it, rounded down to the step: a larger one where the instrument takes none as small, else no trade."""
     # A buy below the view's price would be smaller in quote: the refusal is asked at the price rounded against us.
     price = instrument.round_price(view.price, Rounding.DOWN if wish.side is Side.BUY else Rounding.UP)
-    refusal = instrument.refusal(rounded, price)
+    for parts in range(view.parts, 0, -1):
+        rounded = instrument.round_quantity(quantity / parts)
+        refusal = instrument.refusal(rounded, price)
+        if refusal is None:
+            break
     if refusal is not None:
         return Unsized(msgspec.structs.replace(refusal, causes=limits))
     notional = float(rounded) * view.price

@@ -30,6 +30,8 @@ class Strategy(ABC):
     has_ladder: ClassVar[bool] = False
     """Its positions end by the ladder of the `risk` block too (partial, trailing, time), and `Enter.stop_frac` is the
     nearest that the stop may be. Without: by stop, target, `until_ms` and `Leave` alone."""
+    builds_in_parts: ClassVar[bool] = False
+    """Its positions are built in up to `sizing.tranches` parts: `Enter` buys one, and each `Keep(add=Enter(...))`."""
     candles: ClassVar[int] = 1
     """How many closed candles `View.candles` holds; it is asked once that many are known."""
     features: ClassVar[tuple[str, ...]] = ()

@@ -16,6 +16,7 @@ class Ensemble(Strategy):
     Parameters = StrategySettings
     needs_forecast = True
     has_ladder = True
+    builds_in_parts = True
 
     parameters: StrategySettings
 
@@ -37,15 +38,7 @@ class Ensemble(Strategy):
             return self._about(view.holding, signal, view, forecast, model)
         if isinstance(signal, NoSignal):
             return Pass(reasons=signal.reasons, edge_frac=signal.edge_frac)
-        return Enter(
-            side=signal.side,
-            reasons=tuple(map(because, signal.confirmations)),
-            edge_frac=signal.edge_frac,
-            stop_frac=signal.stop_frac,
-            target_frac=signal.take_profit_frac,
-            until_ms=_horizon_end_ms(view, model),
-            size_multiplier=signal.size_multiplier,
-        )
+        return _entry(signal, view, model)
 
     def _about(
         self, held: Holding, signal: Signal | NoSignal, view: View, forecast: Forecast, model: ModelInfo
@@ -60,9 +53,22 @@ class Ensemble(Strategy):
             return Keep(reasons=(because(Code.EDGE_GONE),), edge_frac=edge)
         candle_ms = view.candle_close_ms - view.candle_open_ms
         if held.until_ms is None or held.until_ms > view.candle_close_ms:
-            return Keep(reasons=(because(Code.EDGE_HOLDS),), edge_frac=edge)
+            add = _entry(signal, view, model) if held.parts_left and isinstance(signal, Signal) else None
+            return Keep(reasons=(because(Code.EDGE_HOLDS),), edge_frac=edge, add=add)
         until_ms = view.candle_close_ms + model.horizon_candles * candle_ms
         return Keep(reasons=(because(Code.EDGE_HOLDS), because(Code.EXTENDED)), edge_frac=edge, until_ms=until_ms)
+
+
+def _entry(signal: Signal, view: View, model: ModelInfo) -> Enter:
+    return Enter(
+        side=signal.side,
+        reasons=tuple(map(because, signal.confirmations)),
+        edge_frac=signal.edge_frac,
+        stop_frac=signal.stop_frac,
+        target_frac=signal.take_profit_frac,
+        until_ms=_horizon_end_ms(view, model),
+        size_multiplier=signal.size_multiplier,
+    )
 
 
 def _horizon_end_ms(view: View, model: ModelInfo) -> int:

@@ -42,6 +42,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     edge_frac: float = 0.0
     until_ms: int | None = None  # hold it until then at least
     stop_price: float | None = None  # move the stop there; only ever nearer to the market
+    add: Enter | None = None  # and one part more of it, where the strategy builds in parts and one is left
 
     def __post_init__(self) -> None:
         _require(self.stop_price is None or _is_above_0(self.stop_price), "stop_price", self.stop_price, "above 0")

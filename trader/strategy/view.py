@@ -21,6 +21,7 @@ class Holding(msgspec.Struct, frozen=True):
     stop_price: float | None = None  # of the protective stop; None until the first fill is guarded
     until_ms: int | None = None  # when it ends by itself, if it does
     strategy_id: str = "ensemble"  # that opened it
+    parts_left: int = 0  # that may still be added
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,3 +188,57 @@ def test_the_least_value_is_asked_at_the_tick_a_limit_order_would_take() -> None
     assert str(bought.reason) == "notional 4.97 below minimum 5 USDT"
     sold = sized(price=10.04, tick="0.1", wish=a_wish(side=Side.SELL, risk_frac=0.00001))
     assert sold.quantity == Decimal("0.49800")  # 4.98 at 10.0, 5.02 at 10.1
+
+
+# --- a position in parts ------------------------------------------------------------------------------------
+
+WHOLE = 0.05 / 1.1 * 10_000 / 2.0  # 227.27 base
+
+
+@pytest.mark.parametrize(
+    ("held", "parts", "expected"),
+    [
+        (0.0, 1, WHOLE),
+        (0.0, 4, WHOLE / 4),
+        (100.0, 2, (WHOLE - 100) / 2),
+        (100.0, 1, WHOLE - 100),
+        (WHOLE - 10, 3, 10 / 3),
+    ],
+)
+def test_a_part_is_what_is_left_of_the_whole_by_the_parts_that_are_left(
+    held: float, parts: int, expected: float
+) -> None:
+    assert float(sized(held=held, parts=parts).quantity) == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_the_caps_leave_is_beside_what_is_held() -> None:
+    """10,000 quote are left, 100 base: the whole is 150, and two parts of 50 are missing."""
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 5_000.0, 15_000.0),)
+    result = sized(held=50.0, parts=2, rooms=rooms)
+    assert float(result.quantity) == pytest.approx(50.0)
+    assert [reason.code for reason in result.limits] == [Code.CAP_POSITION_NOTIONAL]
+
+
+@pytest.mark.parametrize(("held", "expected"), [(0.0, WHOLE / 2), (50.0, WHOLE / 2 - 50)])
+def test_a_shrunk_position_is_shrunk_as_a_whole(held: float, expected: float) -> None:
+    assert float(sized(held=held, shrink=0.5).quantity) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"held": WHOLE + 1}, {"held": 100.0, "shrink": 0.4}, {"held": WHOLE, "parts": 4}])
+def test_nothing_is_added_to_what_is_the_whole_or_more(changes: dict[str, float]) -> None:
+    result = outcome(**changes)  # type: ignore[arg-type]  # keyword values are checked by `outcome` itself
+    assert isinstance(result, Unsized)
+    assert result.reason.code is Code.BELOW_MIN_QUANTITY
+
+
+@pytest.mark.parametrize(("notional", "expected"), [(20.0, 0.05), (19.0, 19 / 3 / 100), (12.0, 0.06), (7.0, 0.07)])
+def test_a_part_below_the_minimum_is_made_larger(notional: float, expected: float) -> None:
+    """The least notional is 5: of 20 each of four parts is enough, of 19 three are bought, of 7 one."""
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 0.0, notional),)
+    assert float(sized(parts=4, rooms=rooms).quantity) == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_is_too_small_as_a_whole_is_no_trade() -> None:
+    result = outcome(parts=4, rooms=(Room(Code.CAP_POSITION_NOTIONAL, 0.0, 4.9),))
+    assert isinstance(result, Unsized)
+    assert result.reason.code is Code.BELOW_MIN_NOTIONAL

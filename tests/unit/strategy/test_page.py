@@ -37,8 +37,8 @@ def test_every_field_of_a_view_and_of_a_holding_is_described() -> None:
 def test_every_number_that_a_proposal_may_state_is_described() -> None:
     cells = set(re.findall(r"`(\w+)`", PAGE))
     assert set(Enter.__struct_fields__) - {"side", "reasons"} <= cells
-    assert {"until_ms", "stop_price"} <= set(Keep.__struct_fields__)
-    assert "`Keep(until_ms, stop_price)`" in PAGE
+    assert {"until_ms", "stop_price", "add"} <= set(Keep.__struct_fields__)
+    assert "`Keep(until_ms, stop_price, add)`" in PAGE
 
 
 def test_every_parameter_of_the_built_in_rule_is_named() -> None:
