@@ -1,10 +1,13 @@
 """Which market and which account the settings name, and with which keys."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from trader.clock import ScaledClock
 from trader.config.credentials import Credentials, credentials, require_credentials
 from trader.config.schema import Settings
+from trader.domain.errors import Misconfigured
 from trader.service.process.access import MarketAccess, clock_of
 
 if TYPE_CHECKING:
@@ -44,6 +47,26 @@ async def locate(settings: Settings) -> MarketAccess:
         state_dir / "sandbox" / "sandbox.log",
     )
     return bundled(settings, running)
+
+
+@asynccontextmanager
+async def leaving_no_sandbox(settings: Settings) -> AsyncIterator[None]:
+    """A start that a person must mend first ends the bundled exchange it has started; one that ran before goes on."""
+    if settings.exchange.id != "sandbox":
+        yield
+        return
+    from trader.sandbox.server.process import stop
+    from trader.sandbox.server.status import read_status
+
+    directory = settings.storage.state_dir / "sandbox"
+    before = read_status(directory)
+    try:
+        yield
+    except Misconfigured:
+        running = read_status(directory)
+        if running is not None and (before is None or running.pid != before.pid):
+            await stop(directory, running)
+        raise
 
 
 def _real_market_id(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from trader.app.access import locate, refuse_unusable, secrets
+from trader.app.access import leaving_no_sandbox, locate, refuse_unusable, secrets
 from trader.app.strategies import needs_model, strategies_of, warn_of_the_gate
 from trader.clock import wall_ms
 from trader.config.schema import Settings
@@ -66,7 +66,7 @@ async def _daemon(
 
     started_ms = wall_ms()
     stop = on_signals()
-    async with AsyncExitStack() as closing:
+    async with leaving_no_sandbox(settings), AsyncExitStack() as closing:
         ledger = await _opened(settings, closing) if has_ledger(settings) else None
         access = await until(stop, locate(settings))
         if access is None:

@@ -8,12 +8,14 @@ from trader.config.section import Positive, Section
 from trader.domain.errors import Misconfigured
 from trader.domain.market import timeframe_ms
 
+_MOST_HIGHER = 4  # as many as the features' compiled step has room for
+
 
 class MarketSettings(Section):
     timeframe: str = "1m"
     """Candle length that is traded."""
     higher_timeframes: tuple[str, ...] = ("15m", "1h")
-    """Longer candles whose features are added; resampled from closed candles only."""
+    """One to four longer candles whose features are added; resampled from closed candles only."""
     history_candles: Annotated[int, Field(ge=300, le=20_000)] = 2_500
     """Candles per symbol loaded at start to warm the features up."""
     book_depth: Annotated[int, Field(ge=5, le=100)] = 20
@@ -32,6 +34,9 @@ class MarketSettings(Section):
     def _timeframes(self) -> "MarketSettings":
         try:
             base = timeframe_ms(self.timeframe)
+            given = self.higher_timeframes
+            if not 1 <= len(given) <= _MOST_HIGHER or len(set(given)) < len(given):
+                raise ValueError(f"higher timeframes {', '.join(given) or 'none'}: name one to four that differ")
             for higher in self.higher_timeframes:
                 if timeframe_ms(higher) <= base or timeframe_ms(higher) % base:
                     raise ValueError(f"higher timeframe {higher!r} is not a multiple of timeframe {self.timeframe!r}")

@@ -6,10 +6,10 @@ import numpy as np
 
 from trader.domain.candle_arrays import CandleArrays, Floats, Times
 from trader.domain.market import timeframe_ms
-from trader.features.catalogue import stepped
-from trader.features.groups.group import Beside, Event, Told
-from trader.features.groups.registry import made, names
-from trader.features.step import FINE, REFUSALS, ROW_WIDTH, as_rows, new_state, run
+from trader.features.catalogue import check_higher
+from trader.features.groups.group import Event, Told
+from trader.features.groups.registry import made
+from trader.features.step import FINE, REFUSALS, ROW_WIDTH, as_rows, new_state, places, run
 
 NOTHING: Mapping[str, Iterable[Event]] = {}
 
@@ -46,8 +46,8 @@ def compute_matrix(
     taken, reason = run(state, opened, candles, leading, as_rows(matrix))
     if reason != FINE:
         raise ValueError(f"candle in row {taken} (open time {opened[taken]}, {candles[taken]}) {REFUSALS[reason]}")
-    beside = () if leader is None else tuple(group.name for group, _ in made(Beside, names()))
-    parts = [matrix[:, : stepped(beside)]]
+    frames = len(check_higher(timeframe, higher_timeframes))
+    parts = [matrix[:, places(frames, has_leader=leader is not None)]]
     for group, how in made(Told, told):
         rows = how.matrix(told[group.name], opened, timeframe_ms(timeframe))
         rows[: _rows_of_warm_up(opened, state)] = np.nan

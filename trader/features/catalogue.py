@@ -25,10 +25,11 @@ from trader.features.families import (
     volume_profile,
 )
 from trader.features.groups import registry
-from trader.features.groups.group import Beside
 
 DEFAULT_HIGHER = ("15m", "1h")
 """Higher timeframes unless configured otherwise; for base candles above 15m the two next of the ladder."""
+
+MOST_HIGHER = 4
 
 _LADDER = ("15m", "1h", "4h", "1d", "3d")
 
@@ -48,18 +49,16 @@ def default_higher(timeframe: str) -> tuple[str, str]:
     return fitting[0], fitting[1]
 
 
-def check_higher(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> tuple[str, str]:
-    """The two higher timeframes to use; raises `Misconfigured` unless both are multiples of the base."""
+def check_higher(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The higher timeframes to use; raises `Misconfigured` unless they are one to four multiples of the base."""
     if higher_timeframes is None:
         return default_higher(timeframe)
-    base = timeframe_ms(timeframe)
-    if len(higher_timeframes) != 2 or any(timeframe_ms(name) % base for name in higher_timeframes):
+    base, count = timeframe_ms(timeframe), len(higher_timeframes)
+    is_odd = len(set(higher_timeframes)) < count or any(timeframe_ms(name) % base for name in higher_timeframes)
+    if is_odd or not 1 <= count <= MOST_HIGHER:
         given = ", ".join(higher_timeframes) or "none"
-        raise Misconfigured(f"higher_timeframes {given}: exactly two multiples of {timeframe} are needed")
-    near, far = higher_timeframes
-    if near == far:
-        raise Misconfigured(f"higher_timeframes {near}, {far}: the two must differ")
-    return near, far
+        raise Misconfigured(f"higher_timeframes {given}: one to four multiples of {timeframe} that differ are needed")
+    return higher_timeframes
 
 
 def warm_up(timeframe: str, higher_timeframes: tuple[str, ...] | None = None) -> int:
@@ -77,9 +76,8 @@ def check_groups(groups: Iterable[str]) -> tuple[str, ...]:
     return tuple(group.name for group in registry.chosen(groups))
 
 
-def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[Feature, ...]:
+def catalogue(higher_timeframes: tuple[str, ...] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[Feature, ...]:
     """All columns in order, those of the higher timeframes named after them (`rsi_15m`), those of `groups` last."""
-    near, far = higher_timeframes
     return (
         *price_action.COLUMNS.features,
         *momentum.COLUMNS.features,
@@ -89,8 +87,7 @@ def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple
         *volume.COLUMNS.features,
         *volume_profile.COLUMNS.features,
         *trend.COLUMNS.features,
-        *_of_timeframe(near),
-        *_of_timeframe(far),
+        *(feature for timeframe in higher_timeframes for feature in _of_timeframe(timeframe)),
         *microstructure.COLUMNS.features,
         *statistics.COLUMNS.features,
         *dependence.COLUMNS.features,
@@ -98,11 +95,6 @@ def catalogue(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple
         *calendar_time.COLUMNS.features,
         *(feature for group in registry.chosen(groups) for feature in group.columns),
     )
-
-
-def stepped(groups: Iterable[str]) -> int:
-    """How many columns the compiled step makes: the base columns, then those beside the leader."""
-    return len(column_names(groups=tuple(group.name for group, _ in registry.made(Beside, groups))))
 
 
 def _of_timeframe(timeframe: str) -> list[Feature]:
@@ -116,17 +108,17 @@ def _of_timeframe(timeframe: str) -> list[Feature]:
     ]
 
 
-def column_names(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
+def column_names(higher_timeframes: tuple[str, ...] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of all columns in order."""
     return tuple(feature.name for feature in catalogue(higher_timeframes, groups))
 
 
-def model_inputs(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
+def model_inputs(higher_timeframes: tuple[str, ...] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of the columns a model sees, in order."""
     return tuple(feature.name for feature in catalogue(higher_timeframes, groups) if feature.is_input)
 
 
-def feature_set_hash(higher_timeframes: tuple[str, str] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> str:
+def feature_set_hash(higher_timeframes: tuple[str, ...] = DEFAULT_HIGHER, groups: tuple[str, ...] = ()) -> str:
     """Identity of the definitions: names, order, formulas, lookbacks. A model fits exactly one."""
     definitions = [
         (feature.name, feature.formula, feature.lookback, feature.is_input)

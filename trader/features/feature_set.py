@@ -23,7 +23,7 @@ class FeatureSet(msgspec.Struct, frozen=True):
     """Training and live make one from the same settings; models are bound to its hash."""
 
     timeframe: str
-    higher_timeframes: tuple[str, str]
+    higher_timeframes: tuple[str, ...]
     symbols: tuple[str, ...]  # the market leader first; ranks are taken over all of them
     groups: tuple[str, ...]  # optional columns, in catalogue order
 

@@ -9,7 +9,7 @@ from trader.domain.candle_arrays import CandleArrays, Floats, Times
 from trader.domain.market import Book, Trade
 from trader.domain.observation import WHOLE_MARKET, Observation, in_order
 from trader.features.batch import compute_matrix
-from trader.features.catalogue import COLUMNS, check_higher, column_names
+from trader.features.catalogue import check_higher, column_names
 from trader.features.groups.among import Comparison
 from trader.features.groups.funding import SOURCE
 from trader.features.groups.group import Among, Beside, Event, Told
@@ -98,7 +98,8 @@ def _among(
 ) -> Floats:
     """The columns made among the symbol and `peers`, on its own rows."""
     comparison = Comparison(names())
-    at = [COLUMNS.index(name) for name in comparison.looked_at]
+    columns = column_names(check_higher(timeframe, higher_timeframes))
+    at = [columns.index(name) for name in comparison.looked_at]
     every = [(own.open_ms, matrix[:, at])]
     for symbol, frame in peers.items():
         try:

@@ -7,7 +7,7 @@ import numpy as np
 from trader.domain.candle_arrays import CandleArrays, Floats
 from trader.domain.market import Candle
 from trader.features.batch import compute_matrix
-from trader.features.catalogue import COLUMNS, check_groups, check_higher, column_names
+from trader.features.catalogue import check_groups, check_higher, column_names
 from trader.features.groups.among import Comparison
 from trader.features.groups.group import Among, Beside, Event, Told
 from trader.features.groups.registry import from_candles, made
@@ -42,7 +42,7 @@ class MarketStream:
         self.streams = {s: FeatureStream(timeframe, own, higher_timeframes=higher_timeframes) for s in symbols}
         self._is_beside = bool(made(Beside, self.groups))
         self._among = Comparison(self.groups)  # their columns are the last ones of a row
-        self._looked_at = [COLUMNS.index(name) for name in self._among.looked_at]
+        self._looked_at = [self.columns.index(name) for name in self._among.looked_at]
         self._leading: dict[int, tuple[float, float]] = {}  # the leader's newest candles by open time
 
     def update(self, candles: Mapping[str, Candle]) -> dict[str, Floats]:
@@ -142,7 +142,8 @@ def market_matrices(
     comparison, among = Comparison(groups), dict[str, Floats]()
     if comparison.width:
         # stepped through twice, so that no more than a few columns of all symbols are held together
-        at = [COLUMNS.index(name) for name in comparison.looked_at]
+        columns = column_names(check_higher(timeframe, higher_timeframes))
+        at = [columns.index(name) for name in comparison.looked_at]
         seen = [
             (arrays.open_ms, compute_matrix(*arrays, timeframe, higher_timeframes=higher_timeframes)[:, at])
             for arrays in candles.values()

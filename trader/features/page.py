@@ -19,8 +19,8 @@ strategy's rules: levels of price and volume, and sums that depend on where the 
 - A row describes the market at the close of its candle. No column uses anything later.
 - The first {BASE_WARM_UP:,} candles give no row (NaN in a batch, None from a stream). With long higher timeframes the
   warm-up is longer: {CLOSED_NEEDED + 1} candles of the longest one.
-- Higher timeframes are {" and ".join(DEFAULT_HIGHER)} unless configured (base candles above 15m take the next longer
-  ones); columns carry the timeframe in their name.
+- Higher timeframes are {" and ".join(DEFAULT_HIGHER)} unless configured: `market.higher_timeframes` names one to four
+  (base candles above 15m take the next longer ones); columns carry the timeframe in their name.
 - Missing candles are stepped through as flat ones at the last close, without volume.
 - Multiplying all prices or all volumes by a power of two changes no bit of any model input.
 - Where a denominator is zero the formula says which value stands instead.

@@ -3,6 +3,7 @@
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trader.domain.market import timeframe_ms
 from trader.domain.units import YEAR_MS
@@ -48,6 +49,8 @@ STATE = np.dtype(
         ("statistics", statistics.STATISTICS),
         ("dependence", dependence.DEPENDENCE),
         ("leader", leader.LEADER),
+        ("third", higher.HIGHER),  # for who has more than the usual two
+        ("fourth", higher.HIGHER),
     ]
 )
 """Everything the pipeline remembers of one symbol."""
@@ -70,11 +73,15 @@ ROW = np.dtype(
         ("candlesticks", candlesticks.COLUMNS.row),
         ("time", calendar_time.COLUMNS.row),
         ("leader", leader.COLUMNS.row),
+        ("third", higher.COLUMNS.row),
+        ("fourth", higher.COLUMNS.row),
     ]
 )
-"""One row with the columns beside the leader, the same memory as ROW_WIDTH float64 in catalogue order."""
+"""One row of everything that may be asked for, the same memory as ROW_WIDTH float64; `places` says what is where."""
 
 ROW_WIDTH = ROW.itemsize // 8
+
+_FRAMES = ("near", "far", "third", "fourth")  # the higher timeframes in the order they are named
 
 # what `run` answers
 FINE, NOT_LATER, OFF_GRID, LONG_GAP, NOT_FINITE, NOT_POSITIVE, NEGATIVE_VOLUME, NOT_INSIDE, BAD_LEADER = range(9)
@@ -93,16 +100,38 @@ REFUSALS = {
 
 def new_state(timeframe: str, higher_timeframes: tuple[str, ...] | None) -> np.ndarray:
     """A state of shape (1,) before the first candle."""
-    near, far = check_higher(timeframe, higher_timeframes)
+    frames = check_higher(timeframe, higher_timeframes)
     state = np.zeros(1, STATE)
     state["base_ms"] = timeframe_ms(timeframe)
-    state["warm_up"] = warm_up(timeframe, (near, far))
+    state["warm_up"] = warm_up(timeframe, frames)
     state["variance"]["candles_per_year"] = YEAR_MS / timeframe_ms(timeframe)
     for period, days in (("day_keep", 1), ("month_keep", 30)):
         state["variance"][period] = variance.keep_share(timeframe_ms(timeframe), days)
-    state["near"]["period_ms"] = timeframe_ms(near)
-    state["far"]["period_ms"] = timeframe_ms(far)
+    for field, frame in zip(_FRAMES, frames, strict=False):
+        state[field]["period_ms"] = timeframe_ms(frame)
     return state
+
+
+def places(frames: int, *, has_leader: bool) -> slice | NDArray[np.intp]:
+    """Where in a row of ROW the columns are, in catalogue order, with so many higher timeframes.
+
+    With the usual two they are its beginning, and nothing is copied to read them.
+    """
+    fields: list[str] = []
+    for field in ROW.names or ():
+        if field == _FRAMES[0]:
+            fields += _FRAMES[:frames]
+        elif field not in _FRAMES and (has_leader or field != "leader"):
+            fields.append(field)
+    found = np.concatenate([_columns_of(field) for field in fields])
+    return slice(0, len(found)) if np.array_equal(found, np.arange(len(found))) else found
+
+
+def _columns_of(field: str) -> NDArray[np.intp]:
+    fields = ROW.fields
+    assert fields is not None
+    kind, offset = fields[field][:2]
+    return np.arange(offset // 8, (offset + kind.itemsize) // 8)
 
 
 def as_rows(matrix: np.ndarray) -> np.ndarray:
@@ -191,7 +220,12 @@ def _advance(state: Record, open_ms: int, open_: float, high: float, low: float,
     trend.advance(state.trend, state.history)
     microstructure.advance(state.microstructure, state.history)
     higher.advance(state.near, open_ms, state.base_ms, high, low, close)
-    higher.advance(state.far, open_ms, state.base_ms, high, low, close)
+    if state.far.period_ms > 0:
+        higher.advance(state.far, open_ms, state.base_ms, high, low, close)
+    if state.third.period_ms > 0:
+        higher.advance(state.third, open_ms, state.base_ms, high, low, close)
+    if state.fourth.period_ms > 0:
+        higher.advance(state.fourth, open_ms, state.base_ms, high, low, close)
 
 
 @kernel
@@ -208,7 +242,12 @@ def _write(state: Record, row: Record) -> None:
     volume_profile.write(state.profile, history, row.profile)
     trend.write(state.trend, history, row.trend)
     higher.write(state.near, close, row.near)
-    higher.write(state.far, close, row.far)
+    if state.far.period_ms > 0:
+        higher.write(state.far, close, row.far)
+    if state.third.period_ms > 0:
+        higher.write(state.third, close, row.third)
+    if state.fourth.period_ms > 0:
+        higher.write(state.fourth, close, row.fourth)
     microstructure.write(state.microstructure, history, row.microstructure)
     statistics.write(state.statistics, history, row.statistics)
     dependence.write(state.dependence, history, row.dependence)

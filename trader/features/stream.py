@@ -8,10 +8,10 @@ import numpy as np
 from trader.domain.candle_arrays import Floats
 from trader.domain.market import timeframe_ms
 from trader.domain.observation import Observation
-from trader.features.catalogue import check_groups, check_higher, column_names, feature_set_hash, stepped, warm_up
+from trader.features.catalogue import check_groups, check_higher, column_names, feature_set_hash, warm_up
 from trader.features.groups.group import Beside, Event, GroupStream, Told
 from trader.features.groups.registry import made
-from trader.features.step import FINE, REFUSALS, ROW_WIDTH, STATE, as_rows, new_state, run
+from trader.features.step import FINE, REFUSALS, ROW_WIDTH, STATE, as_rows, new_state, places, run
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -19,7 +19,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     feature_set_hash: str
     timeframe: str
-    higher_timeframes: tuple[str, str]
+    higher_timeframes: tuple[str, ...]
     state: bytes
     told: dict[str, bytes]  # group -> what its stream goes on from
 
@@ -60,7 +60,7 @@ class FeatureStream:
         self._leading = np.empty((1 if made(Beside, self.groups) else 0, 2))
         self._matrix = np.empty((1, ROW_WIDTH))
         self._rows = as_rows(self._matrix)
-        self._own = self._matrix[0, : stepped(self.groups)]  # a view of what the step writes
+        self._place = places(len(self.higher_timeframes), has_leader=bool(made(Beside, self.groups)))
 
     @property
     def candles_seen(self) -> int:
@@ -111,18 +111,19 @@ class FeatureStream:
         _, reason = run(self._state, self._open_ms, self._candle, self._leading, self._rows)
         if reason != FINE:
             raise ValueError(f"candle {open_time} ({open}, {high}, {low}, {close}, {volume}) {REFUSALS[reason]}")
+        own = self._matrix[0, self._place]
         if not self._told:
-            return self._own.copy() if self.candles_seen > self.warm_up else None
+            return own.copy() if self.candles_seen > self.warm_up else None
         told = [stream.row(open_time + self._candle_ms) for stream in self._told.values()]
-        return np.concatenate((self._own, *told)) if self.candles_seen > self.warm_up else None
+        return np.concatenate((own, *told)) if self.candles_seen > self.warm_up else None
 
     def mark(self) -> "_Mark":
         """Where the stream stands, for `rewind`; cheaper than a snapshot, and good in this process only."""
-        return _Mark(self._state.copy(), [stream.mark() for stream in self._told.values()])
+        return _Mark(self._state.view(np.uint8).copy(), [stream.mark() for stream in self._told.values()])
 
     def rewind(self, mark: "_Mark") -> None:
         """Back to where `mark` was taken: what came since is forgotten."""
-        self._state[:] = mark.state
+        self._state.view(np.uint8)[:] = mark.state
         for stream, told in zip(self._told.values(), mark.told, strict=True):
             stream.rewind(told)
 

@@ -152,7 +152,7 @@ def test_higher_timeframes_name_their_columns() -> None:
     assert warm_up("5m", ("1h", "4h")) == WARM_UP
     assert warm_up("1m", ("1h", "4h")) == 23 * 240
     assert FeatureStream("1h").columns == column_names(("1h", "4h"))
-    for refused in (("1h",), ("1h", "1h"), ("1h", "7m")):
+    for refused in ((), ("1h", "1h"), ("1h", "7m")):
         with pytest.raises(Misconfigured, match="higher_timeframes"):
             FeatureStream("5m", higher_timeframes=refused)
 

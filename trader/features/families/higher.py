@@ -10,10 +10,15 @@ import numpy as np
 from trader.features.columns import Family
 from trader.features.compiled import Record, kernel
 from trader.features.families.momentum import WILDER, strength
-from trader.features.windows import LENGTH, SERIES, highest, lowest, mean, put, ratio, smooth
+from trader.features.windows import Series, highest, lowest, mean, ratio, smooth
 
 CLOSED_NEEDED = 22
 """Closed higher candles after which every model input of this family is exact."""
+
+_RING = 32
+"""Closed higher candles that are remembered, more than any window is long: four timeframes take little memory."""
+
+_SHORT = (np.float64, (2 * _RING,))
 
 COLUMNS = Family("higher timeframe")
 COLUMNS.published("rsi", "Wilder RSI(14) of the closed higher candles, from the start", 15, "0..100", 0, 100, WILDER)
@@ -45,10 +50,10 @@ HIGHER = np.dtype(
         ("open_low", np.float64),
         ("gain", np.float64),  # Wilder means over 14 changes
         ("loss", np.float64),
-        ("close", *SERIES),
-        ("high", *SERIES),
-        ("low", *SERIES),
-        ("true_range", *SERIES),
+        ("close", *_SHORT),
+        ("high", *_SHORT),
+        ("low", *_SHORT),
+        ("true_range", *_SHORT),
     ]
 )
 
@@ -92,19 +97,26 @@ def _close(state: Record, close: float) -> None:
     previous = close
     if state.closed > 0:
         previous = state.close[state.end - 1]
-    end = state.closed % LENGTH + LENGTH + 1
+    end = state.closed % _RING + _RING + 1
     state.end = end
     state.closed += 1
-    put(state.close, end, close)
-    put(state.high, end, state.open_high)
-    put(state.low, end, state.open_low)
-    put(state.true_range, end, max(state.open_high, previous) - min(state.open_low, previous))
+    _put(state.close, end, close)
+    _put(state.high, end, state.open_high)
+    _put(state.low, end, state.open_low)
+    _put(state.true_range, end, max(state.open_high, previous) - min(state.open_low, previous))
     change = close - previous
     changes = state.closed - 1
     if changes > 0:  # plain mean of the first 14 changes, then Wilder's
         weight = 1.0 / min(changes, 14)
         state.gain = smooth(state.gain, max(change, 0.0), weight, changes == 1)
         state.loss = smooth(state.loss, max(-change, 0.0), weight, changes == 1)
+
+
+@kernel
+def _put(series: Series, end: int, value: float) -> None:
+    """Append `value` to a ring whose window then ends at `end`."""
+    series[end - 1] = value
+    series[end - 1 - _RING] = value
 
 
 @kernel

@@ -139,7 +139,7 @@ async def test_instruments(ccxt_id: str, step: str, tick: str, minimum: str, not
             await CcxtFeed(
                 client,
                 ExchangeSettings(id=ccxt_id, symbols=(BTC,)),
-                MarketSettings(timeframe="7m", higher_timeframes=()),
+                MarketSettings(timeframe="7m", higher_timeframes=("14m",)),
             ).instruments()
 
 
