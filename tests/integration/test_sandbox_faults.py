@@ -200,6 +200,7 @@ async def test_orders_that_wait_for_a_price_and_all_or_nothing_orders(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_a_detached_sandbox_restarts_on_its_port_with_its_account(tmp_path: Path) -> None:
     box, log = tmp_path / "box", tmp_path / "log"
     running = await ensure_running(SandboxSettings(idle_exit_s=60), (BTC,), "1m", box, log)
