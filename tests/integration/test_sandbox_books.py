@@ -69,7 +69,7 @@ async def test_a_daemon_trades_on_a_recorded_book(tmp_path: Path) -> None:
     for seed, market_id in enumerate(("BTCUSDT", "ETHUSDT")):
         lively_minutes(20, seed=seed).write(folder, market_id)
     async with small_daemon(tmp_path / "box", replay=folder) as daemon:
-        daemon.forecast()
+        daemon.forecast(atr_frac=0.005)  # the tick of these books is 0.1 % of the price
         await daemon.is_entered()
         await daemon.assert_agrees_with_exchange()
         await daemon.command(CommandName.FLATTEN)

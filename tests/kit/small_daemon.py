@@ -96,13 +96,13 @@ class SmallDaemon:
     def state(self) -> EngineState:
         return self.runner.engine.state
 
-    def forecast(self, symbol: str = BTC, prediction: float = 0.03) -> None:
+    def forecast(self, symbol: str = BTC, prediction: float = 0.03, *, atr_frac: float = 0.001) -> None:
         """A forecast that is worth a trade, for the candle that closed last; each call for another candle."""
         price = self.state.prices()[symbol]
         closed_ms = self.bench.clock.now_ms() // 60_000 * 60_000 - 60_000
         self._forecast_ms[symbol] = open_ms = max(closed_ms, self._forecast_ms.get(symbol, 0) + 60_000)
         context = a_context(
-            close=price, atr_14=price * 0.001, sma_50=price, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3
+            close=price, atr_14=price * atr_frac, sma_50=price, rsi_14=30.0, bb_position=0.02, hist_vol_20=0.3
         )
         made = a_forecast(
             symbol,
