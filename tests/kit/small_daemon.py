@@ -18,6 +18,7 @@ from trader.config.exchange import ExchangeSettings
 from trader.config.execution import ExecutionSettings
 from trader.config.market import MarketSettings
 from trader.config.schema import Settings
+from trader.config.sizing import SizingSettings
 from trader.domain import decisions as d
 from trader.domain.events import AnyEvent, CommandName, ForecastMade, ModelChanged, StreamChanged, StreamState
 from trader.domain.market import Book, Candle, Trade
@@ -230,6 +231,7 @@ async def small_daemon(
             exchange=ExchangeSettings(symbols=tuple(symbols)),
             market=MarketSettings(**IMPATIENT),
             execution=ExecutionSettings(**(execution or {})),
+            sizing=SizingSettings(tranches=1),  # a second forecast adds nothing to what a test looks at
         )
         journal = MemoryJournal()
         state = EngineState(settings, bench.connection.instruments, ledger_id="small", speed=speed)
