@@ -14,9 +14,11 @@ from trader.portfolio.valuation import Valuation, value
 
 def worth_now(state: EngineState) -> Worth | None:
     """The account at the prices of now; None while it holds coins that have no price and never had one."""
+    return _worth(state, _instruments(state), state.prices())
+
+
+def _worth(state: EngineState, instruments: Mapping[str, Instrument], prices: dict[str, float]) -> Worth | None:
     ledger = state.account.ledger
-    instruments = {symbol: market.instrument for symbol, market in state.markets.items()}
-    prices = state.prices()
     held = {s for s in instruments if instruments[s].base in ledger.balances} | ledger.positions.keys()
     unpriced = () if held <= prices.keys() else tuple(sorted(held - prices.keys()))
     entries = {s: float(ledger.positions[s].entry_price) for s in unpriced if s in ledger.positions}
@@ -37,12 +39,17 @@ def _valued(state: EngineState, instruments: Mapping[str, Instrument], prices: M
     return value(ledger.balances, ledger.positions, instruments, prices, quote, state.orders.tracker.unknown())
 
 
+def _instruments(state: EngineState) -> dict[str, Instrument]:
+    return {symbol: market.instrument for symbol, market in state.markets.items()}
+
+
 def commitments_now(state: EngineState, settings: Settings, *, but: str = "") -> Commitments | None:
     """Everything held and under way, the parent order `but` left out; None while nobody knows what it all is worth.
 
     The newest worth stands in where coins have no price at the moment.
     """
-    worth = worth_now(state) if state.account.is_opened else None
+    instruments, prices = _instruments(state), state.prices()
+    worth = _worth(state, instruments, prices) if state.account.is_opened else None
     worth = worth or state.guard.worth
     if worth is None:
         return None
@@ -50,8 +57,8 @@ def commitments_now(state: EngineState, settings: Settings, *, but: str = "") ->
         positions=state.account.ledger.positions,
         algorithms=state.orders.algorithms,
         orders=state.orders.tracker.open_orders(),
-        instruments={symbol: market.instrument for symbol, market in state.markets.items()},
-        prices=state.prices(),
+        instruments=instruments,
+        prices=prices,
         stops={symbol: plan.stop_price for symbol, plan in state.positions.plans.items()},
         stop_fracs={symbol: ticket.stop_frac for symbol, ticket in state.positions.tickets.items()},
         leverage=float(settings.exchange.leverage),
