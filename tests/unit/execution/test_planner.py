@@ -13,7 +13,6 @@ from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, OrderStatus, Purpose, Side, Urgency
-from trader.domain.reasons import Code, Reason, because
 from trader.execution.client_ids import client_id_for, parent_id_for
 from trader.execution.planner import choose_algorithm, dearest_price, split_above_frac
 
@@ -91,10 +90,6 @@ def test_no_order_is_sent_above_the_dearest_price(algorithm: str, side: Side, sp
     dearest = dearest_price(run.instrument, book, side, settings)
     # a sale by market or TWAP is sent below the bid, so that it is filled there
     assert max(intent.price for intent in run.placed if intent.price is not None) <= dearest
-
-
-def over(code: Code, asked: float, most: float) -> Reason:
-    return because(code, "USDT", asked_quote=asked, most_quote=most)
 
 
 def test_a_fixed_algorithm_overrides_but_exits_take_the_market() -> None:
