@@ -14,8 +14,8 @@ from trader.adapters.sql import SqlLedgerReader
 from trader.cli import main
 from trader.domain.orders import Order
 from trader.engine.engine import Engine
-from trader.engine.kept import KEPT_TYPES
 from trader.engine.state import EngineState
+from trader.engine.state.kept import KEPT_TYPES
 
 NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 READS = ("status", "positions", "orders", "decisions", "fills", "trades", "payments", "balances")

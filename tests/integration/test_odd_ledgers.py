@@ -14,7 +14,7 @@ from trader.adapters.sql import SqlLedgerReader
 from trader.adapters.sql.schema import SCHEMA_VERSION
 from trader.config.load import load
 from trader.domain.errors import InvariantBroken, Misconfigured
-from trader.engine.remembered import require_usable
+from trader.engine.state.remembered import require_usable
 from trader.service.doctor.state import ledger as ledger_finding
 
 Read = Callable[[SqlLedgerReader], object]

@@ -37,8 +37,8 @@ from trader.domain.overrides import OverrideAsked
 from trader.domain.signals import DecisionRecord, MarketContext, ModelInfo
 from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
-from trader.engine.kept import kept
 from trader.engine.state import EngineState
+from trader.engine.state.kept import kept
 from trader.risk.stops import PositionPlan
 from trader.runtime.memory import Memory
 from trader.runtime.turn import Turn

@@ -199,7 +199,7 @@ class Lines:
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         name = frame.f_globals.get("__name__", "")
-        inside = name.startswith("trader.") and name not in ("trader.domain.undo", "trader.engine.failing")
+        inside = name.startswith("trader.") and name not in ("trader.domain.undo", "trader.engine.safety.failing")
         return self._line if inside and frame.f_code.co_name not in ("process", "begin") else None
 
     def _line(self, frame: FrameType, event: str, argument: object) -> Any:

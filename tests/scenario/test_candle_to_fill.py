@@ -16,7 +16,7 @@ from tests.scenario.conftest import MakeDaemon
 from trader.adapters.model_files import ModelFiles
 from trader.domain.orders import Purpose
 from trader.domain.signals import Verdict
-from trader.engine.decide import decision_id_for
+from trader.engine.entries.decide import decision_id_for
 from trader.execution.client_ids import client_id_for
 
 pytestmark = pytest.mark.scenario

@@ -8,8 +8,8 @@ from trader.adapters.sql.rows import order_of, order_row
 from trader.domain.events import OrderRefused
 from trader.domain.orders import OrderStatus
 from trader.domain.refusals import Refusal, RefusalCode, from_words
-from trader.engine.kept import kept
-from trader.engine.older import as_today
+from trader.engine.state.kept import kept
+from trader.engine.state.older import as_today
 from trader.execution.algorithms import AlgorithmState
 
 DOOR = {RefusalCode.NOT_SENT, RefusalCode.RATE_LIMITED, RefusalCode.MAINTENANCE, RefusalCode.REFUSED}

@@ -91,7 +91,7 @@ async def _daemon(
 async def _opened(settings: Settings, closing: AsyncExitStack) -> OpenLedger:
     """The ledger, read and found usable. One that is there is opened before anybody is asked for anything."""
     from trader.adapters.ledger import open_journal
-    from trader.engine.remembered import require_usable
+    from trader.engine.state.remembered import require_usable
 
     journal = open_journal(settings)
     closing.push_async_callback(journal.close)

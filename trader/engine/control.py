@@ -9,8 +9,10 @@ from trader.domain.events import CommandName, CommandReceived
 from trader.domain.orders import Purpose
 from trader.domain.overrides import Stance
 from trader.domain.reasons import Code, because
-from trader.engine import algorithms, exits, guard, standing
+from trader.engine import algorithms
 from trader.engine.desk import Desk
+from trader.engine.guards import guard, standing
+from trader.engine.positions import exits
 
 _CLOSING = (Stance.CLOSE, Stance.BAN)
 

@@ -26,9 +26,9 @@ from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purp
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
-from trader.engine.kept import kept
 from trader.engine.state import EngineState, Market
-from trader.engine.worth import commitments_now
+from trader.engine.state.kept import kept
+from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.portfolio.commitments import WHOLE
 from trader.risk.caps import positions_with, rooms

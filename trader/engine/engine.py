@@ -39,25 +39,16 @@ from trader.domain.events import (
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
-from trader.engine import (
-    account,
-    adoption,
-    algorithms,
-    control,
-    decide,
-    edge,
-    exits,
-    failing,
-    guard,
-    in_use,
-    order_news,
-    standing,
-    tca,
-)
+from trader.engine import algorithms, control, tca
 from trader.engine.desk import Desk, ref_of
-from trader.engine.faults import fault_of
-from trader.engine.protection import protect
-from trader.engine.scope import ReconcileScope
+from trader.engine.entries import decide
+from trader.engine.guards import guard, in_use, standing
+from trader.engine.news import account, adoption, order_news
+from trader.engine.news.scope import ReconcileScope
+from trader.engine.positions import exits
+from trader.engine.positions.protection import protect
+from trader.engine.safety import edge, failing
+from trader.engine.safety.faults import fault_of
 from trader.engine.state import EngineState, Market
 from trader.risk.correlation import rolling_correlations
 from trader.risk.exits import on_candle

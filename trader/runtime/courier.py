@@ -26,7 +26,7 @@ from trader.domain.events import (
 from trader.domain.orders import OrderRef, OrderReport
 from trader.domain.refusals import RefusalCode
 from trader.domain.units import HOUR_MS
-from trader.engine.scope import ReconcileScope
+from trader.engine.news.scope import ReconcileScope
 from trader.ports import Exchange
 from trader.runtime.outcomes import Outcome, lost, not_canceled, refused
 

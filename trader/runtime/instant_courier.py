@@ -14,7 +14,7 @@ from trader.domain.errors import OutcomeUnknown, Rejected, Unavailable
 from trader.domain.events import AnyEvent, FillArrived, OrderAbsent, OrderReported, PaymentArrived, Reconciled
 from trader.domain.orders import OrderRef
 from trader.domain.refusals import RefusalCode
-from trader.engine.scope import ReconcileScope
+from trader.engine.news.scope import ReconcileScope
 from trader.ports import InstantExchange
 from trader.runtime.agenda import Agenda
 from trader.runtime.outcomes import Outcome, lost, not_canceled, refused

@@ -13,7 +13,11 @@ from trader.domain.decisions import Level, TradingState
 from trader.domain.events import CommandName, FillArrived
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.signals import Verdict
-from trader.engine import adoption, algorithms, decide, exits, guard, opening, order_news
+from trader.engine import algorithms
+from trader.engine.entries import decide, opening
+from trader.engine.guards import guard
+from trader.engine.news import adoption, order_news
+from trader.engine.positions import exits
 from trader.risk import breakers
 
 

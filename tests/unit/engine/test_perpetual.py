@@ -11,7 +11,7 @@ from trader.domain.account import PaymentKind
 from trader.domain.decisions import CancelOrder, KeepPayment, Notify, RecordTrade, RequestReconcile, SubmitOrder
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import Purpose, Side
-from trader.engine.worth import commitments_now
+from trader.engine.state.worth import commitments_now
 from trader.simulation.records.sim_orders import OrderChanged, SimEvent
 
 HOUR_MS = 3_600_000

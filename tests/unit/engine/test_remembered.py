@@ -13,8 +13,8 @@ from trader.domain.errors import Misconfigured
 from trader.domain.events import CommandName, Ticked
 from trader.domain.orders import OrderStatus, Purpose
 from trader.domain.refusals import Refusal, RefusalCode
-from trader.engine.remembered import require_known_symbols
 from trader.engine.state import EngineState
+from trader.engine.state.remembered import require_known_symbols
 from trader.runtime.memory import Memory
 from trader.runtime.turn import Turn
 

@@ -10,9 +10,9 @@ from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.reasons import texts
 from trader.domain.signals import StrategyVerdict
-from trader.engine.standing import locks_of
+from trader.engine.guards.standing import locks_of
 from trader.engine.state import EngineState
-from trader.engine.worth import commitments_now
+from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.risk.stops import PositionPlan
 from trader.runtime.outlets import OutletStatus

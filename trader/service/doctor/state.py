@@ -16,7 +16,7 @@ from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
 from trader.domain.reasons import told
 from trader.domain.signals import ModelVerdict
-from trader.engine.remembered import require_usable
+from trader.engine.state.remembered import require_usable
 from trader.service.doctor.finding import Finding, failed, passed, warned
 from trader.service.learning.libraries import missing_libraries
 from trader.service.process import kernels

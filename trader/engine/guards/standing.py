@@ -10,8 +10,8 @@ from trader.domain.overrides import AS_USUAL, Override, OverrideAsked, Stance
 from trader.domain.reasons import Code, Reason, because, told
 from trader.domain.signals import ModelVerdict, StrategyVerdict
 from trader.domain.units import DAY_MS
-from trader.engine import guard
 from trader.engine.desk import Desk
+from trader.engine.guards import guard
 from trader.engine.state import EngineState
 from trader.risk.cost_budget import Budget, budget_of
 from trader.risk.locks import Lock, locks_on

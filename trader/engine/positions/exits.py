@@ -19,9 +19,9 @@ from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine.algorithms import abort, start_algorithm
 from trader.engine.desk import Desk, Quiet, is_resting
-from trader.engine.kept import PendingExit
-from trader.engine.protection import note_trouble, protect
+from trader.engine.positions.protection import note_trouble, protect
 from trader.engine.state import Market
+from trader.engine.state.kept import PendingExit
 from trader.execution.algorithms.limit import LimitState
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for

@@ -27,7 +27,7 @@ from trader.domain.orders import AlgorithmName, Fill, Order
 from trader.domain.overrides import Override
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
-from trader.engine.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
+from trader.engine.state.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey

@@ -13,10 +13,11 @@ from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, because
 from trader.domain.signals import Regime
 from trader.domain.units import YEAR_MS
-from trader.engine import exits, guard
 from trader.engine.desk import Desk
-from trader.engine.opening import put_plan
-from trader.engine.protection import protect
+from trader.engine.entries.opening import put_plan
+from trader.engine.guards import guard
+from trader.engine.positions import exits
+from trader.engine.positions.protection import protect
 from trader.engine.state import Market
 from trader.risk.stops import NEVER_MS, Barriers, PositionPlan, barriers, horizon_sigma_frac, open_plan, tighten
 

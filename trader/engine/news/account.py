@@ -9,10 +9,14 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import OrderStatus
 from trader.domain.timers import TimerId, TimerKind
 from trader.domain.units import WEEK_MS
-from trader.engine import adoption, algorithms, exits, guard, opening, order_news, standing
+from trader.engine import algorithms
 from trader.engine.desk import Desk
-from trader.engine.kept import OpenedKept
-from trader.engine.protection import protect
+from trader.engine.entries import opening
+from trader.engine.guards import guard, standing
+from trader.engine.news import adoption, order_news
+from trader.engine.positions import exits
+from trader.engine.positions.protection import protect
+from trader.engine.state.kept import OpenedKept
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.reconcile import Discrepancy, DiscrepancyKind, compare
 

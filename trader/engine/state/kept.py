@@ -12,7 +12,7 @@ from trader.domain.instrument import ZERO
 from trader.domain.orders import Purpose, Side
 from trader.domain.overrides import Override
 from trader.domain.signals import ModelHealth, Regime, StrategyVerdict
-from trader.engine.older import as_today
+from trader.engine.state.older import as_today
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.measured import CostTally
 from trader.risk.breakers import BreakerState

@@ -9,7 +9,7 @@ from trader.domain.events import StreamState, Ticked
 from trader.domain.reasons import Reason
 from trader.domain.units import MINUTE_MS
 from trader.engine.desk import Desk
-from trader.engine.worth import worth_now
+from trader.engine.state.worth import worth_now
 from trader.risk import breakers
 from trader.risk.breakers import BreakerState, BreakerView
 

@@ -19,10 +19,13 @@ from trader.domain.events import CancelRefused, FillArrived, OrderAbsent, OrderR
 from trader.domain.instrument import ZERO
 from trader.domain.orders import Fill, Order, OrderReport, OrderStatus, Purpose
 from trader.domain.refusals import Refusal
-from trader.engine import algorithms, exits, opening, standing, tca
+from trader.engine import algorithms, tca
 from trader.engine.desk import Desk, ref_of
-from trader.engine.kept import DustKept
-from trader.engine.protection import protect
+from trader.engine.entries import opening
+from trader.engine.guards import standing
+from trader.engine.positions import exits
+from trader.engine.positions.protection import protect
+from trader.engine.state.kept import DustKept
 from trader.portfolio.ledger import LedgerChange
 from trader.risk.excursions import with_excursions
 from trader.risk.exits import stop_reason

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured
-from trader.engine.state import EngineState
+from trader.engine.state.parts import EngineState
 from trader.ports import Recovered
 
 

@@ -11,15 +11,15 @@ from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Forecast, Regime, Verdict
 from trader.domain.units import BPS
-from trader.engine import in_use, standing
-from trader.engine.admission import blocked
 from trader.engine.desk import Desk
-from trader.engine.exits import ask_exit
-from trader.engine.funding import due_reason, funding_frac
-from trader.engine.kept import RegimeKept
-from trader.engine.opening import Opening, enter, put_plan
-from trader.engine.protection import protect
+from trader.engine.entries.admission import blocked
+from trader.engine.entries.funding import due_reason, funding_frac
+from trader.engine.entries.opening import Opening, enter, put_plan
+from trader.engine.guards import in_use, standing
+from trader.engine.positions.exits import ask_exit
+from trader.engine.positions.protection import protect
 from trader.engine.state import Market
+from trader.engine.state.kept import RegimeKept
 from trader.execution.costs import round_trip_cost_frac
 from trader.risk.exits import extend
 from trader.risk.stops import NEVER_MS, PositionPlan, tighten

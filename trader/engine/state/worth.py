@@ -7,7 +7,7 @@ import msgspec
 from trader.config.schema import Settings
 from trader.domain.commitments import Commitments
 from trader.domain.instrument import Instrument
-from trader.engine.state import EngineState, Worth
+from trader.engine.state.parts import EngineState, Worth
 from trader.portfolio.commitments import Books, commitments
 from trader.portfolio.valuation import Valuation, value
 

@@ -4,8 +4,8 @@ from trader.domain.decisions import TradingState
 from trader.domain.events import StreamState
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, HealthAction, ModelVerdict
-from trader.engine import in_use, standing
 from trader.engine.desk import Desk
+from trader.engine.guards import in_use, standing
 from trader.engine.state import Market
 from trader.risk.suitability import unsuitable
 from trader.strategy.base import Strategy

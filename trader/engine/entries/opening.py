@@ -9,14 +9,15 @@ from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.domain.units import DAY_MS
-from trader.engine import algorithms, in_use, standing
-from trader.engine.admission import beyond_liquidation
-from trader.engine.carrying import carry, too_dear
+from trader.engine import algorithms
 from trader.engine.desk import Desk
-from trader.engine.exits import forget
-from trader.engine.kept import EntryTicket
-from trader.engine.protection import protect
+from trader.engine.entries.admission import beyond_liquidation
+from trader.engine.entries.carrying import carry, too_dear
+from trader.engine.guards import in_use, standing
+from trader.engine.positions.exits import forget
+from trader.engine.positions.protection import protect
 from trader.engine.state import Market
+from trader.engine.state.kept import EntryTicket
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.planner import Decided, dearest_price
 from trader.market.quality import book_fault

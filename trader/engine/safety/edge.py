@@ -36,9 +36,9 @@ from trader.domain.reasons import Code, because
 from trader.domain.signals import Forecast
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
-from trader.engine import decide
 from trader.engine.desk import Desk
-from trader.engine.faults import times_fault
+from trader.engine.entries import decide
+from trader.engine.safety.faults import times_fault
 from trader.engine.state import EngineState, Market
 from trader.market.quality import book_fault
 

@@ -19,10 +19,14 @@ from trader.domain.events import AnyEvent, CommandName, CommandReceived, Forecas
 from trader.domain.instrument import ZERO
 from trader.domain.reasons import Code, because
 from trader.domain.timers import TimerId, TimerKind
-from trader.engine import account, adoption, algorithms, control, decide, exits, guard, opening, order_news
+from trader.engine import algorithms, control
 from trader.engine.desk import Desk
-from trader.engine.edge import kind_of, subject_of
-from trader.engine.protection import protect
+from trader.engine.entries import decide, opening
+from trader.engine.guards import guard
+from trader.engine.news import account, adoption, order_news
+from trader.engine.positions import exits
+from trader.engine.positions.protection import protect
+from trader.engine.safety.edge import kind_of, subject_of
 
 P = ParamSpec("P")
 _REMEMBERED = 100  # failures that differ; more of them are counted, not told

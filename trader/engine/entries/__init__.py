@@ -1,0 +1,8 @@
+"""From a closed candle to an entry under way.
+
+decide     the strategy is asked and its proposal answered; begin here
+admission  what forbids an entry before it is sized
+opening    the size, the stop and the plan of what was let in
+carrying   which algorithm carries what was sized, how much of it, and whether that pays
+funding    what a perpetual costs to hold
+"""
