@@ -67,6 +67,7 @@ class Forecast(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()  # inputs that were not there: the model says nothing, its numbers here mean nothing
     features: dict[str, float] = {}  # the columns that the symbol's strategy asks for
     features_before: dict[str, float] = {}  # the same at the close before; empty if that is not known
+    members: dict[str, float] = {}  # what each member of the ensemble says by itself, as `prediction`
 
 
 class ModelVerdict(StrEnum):

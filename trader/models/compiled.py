@@ -20,6 +20,7 @@ class RowForecast(NamedTuple):
     prediction: float  # expected log return over the horizon, as a fraction
     win_probability: float  # 0..1
     confidence: float  # 1 / (1 + std of members), 0..1
+    members: tuple[float, ...] = ()  # what each says, as `prediction`, in the order of `manifest.members`
 
     @property
     def abstains(self) -> bool:
@@ -115,12 +116,15 @@ class CompiledEnsemble:
 
     def predict_rows(self, X: ArrayLike, atr_frac: ArrayLike) -> list[RowForecast]:
         """`predict_row` for (n_rows, n_features) and (n_rows,) at once."""
-        _, prediction, spread, probability = self._score(X)
-        returns = prediction * horizon_volatility(np.asarray(atr_frac, np.float64), self.info.horizon_candles)
+        members, prediction, spread, probability = self._score(X)
+        scale = horizon_volatility(np.asarray(atr_frac, np.float64), self.info.horizon_candles)
+        said = map(tuple, (members * scale[:, np.newaxis]).tolist())
         confidence = 1.0 / (1.0 + spread)
         return [
             RowForecast(*values)
-            for values in zip(returns.tolist(), probability.tolist(), confidence.tolist(), strict=True)
+            for values in zip(
+                (prediction * scale).tolist(), probability.tolist(), confidence.tolist(), said, strict=True
+            )
         ]
 
     def _score(self, X: Any) -> tuple[Floats, Floats, Floats, Floats]:

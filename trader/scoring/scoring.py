@@ -201,6 +201,7 @@ def forecasts(
     """One forecast per row (n_columns,); a row with a value that is not finite gives none."""
     if not rows:
         return []
+    names = model.manifest.members
     X = np.stack([row[inputs] for _, row in rows.values()])
     contexts = [MarketContext(*row[context].tolist()) for _, row in rows.values()]
     made = model.predict_rows(X, [c.atr_14 / c.close for c in contexts])
@@ -215,6 +216,7 @@ def forecasts(
             model_id=model.info.model_id,
             feature_hash=feature_hash(x),
             context=seen,
+            members=dict(zip(names, scored.members, strict=False)),
         )
         for (candle, _), x, seen, scored in zip(rows.values(), X, contexts, made, strict=True)
         if not scored.abstains

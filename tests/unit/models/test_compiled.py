@@ -242,3 +242,11 @@ def test_the_verdict_of_a_version_without_codes_is_told_as_it_was(model_file: Pa
     with model_file.open("wb") as handle:
         np.savez(handle, **stored)
     assert texts(read_manifest(model_file).info.reasons) == ("effective_days 13<30",)
+
+
+def test_a_forecast_carries_what_each_member_says_in_its_own_unit(ensemble: CompiledEnsemble) -> None:
+    X, atr_frac = rows(3), np.array([0.002, 0.01, 0.04])
+    scale = horizon_volatility(atr_frac, ensemble.info.horizon_candles)
+    said = [forecast.members for forecast in ensemble.predict_rows(X, atr_frac)]
+    assert len(said[0]) == len(ensemble.manifest.members)
+    np.testing.assert_array_equal(said, ensemble.predict_members(X) * scale[:, np.newaxis])
