@@ -158,6 +158,10 @@ def _foot(status: StatusSnapshot) -> str:
     counters = status.counters
     words = [f"open orders {status.open_orders}"]
     words += [f"{name} {getattr(counters, name):,}" for name in ("decisions", "orders", "fills", "errors")]
+    if counters.unusable:  # neither happens on a good day
+        words.append(f"[yellow]unusable events {counters.unusable:,}[/yellow]")
+    if counters.failed:
+        words.append(f"[red]failed events {counters.failed:,}[/red]")
     if status.last_reconciled_ms is not None and status.market_ms is not None:
         words.append(f"reconciled {span(status.market_ms - status.last_reconciled_ms)} ago")
     return f" [dim]{' · '.join(words)}[/dim]"

@@ -382,6 +382,18 @@ def test_status_says_what_matters(here: Path, ledger: Path, trader: Told) -> Non
     ):
         assert words in text
     assert "narrator" not in text  # it has heard everything
+    assert "events" not in text  # none was refused, none failed
+
+
+def test_status_tells_of_events_that_came_to_nothing(
+    here: Path, ledger: Path, trader: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = msgspec.structs.replace(SNAPSHOT.counters, unusable=1_234, failed=2)
+    monkeypatch.setattr(sys.modules[__name__], "SNAPSHOT", msgspec.structs.replace(SNAPSHOT, counters=counters))
+    with daemon(here, []):
+        trader("status")
+    text = re.sub(r"\s+", " ", trader.out)
+    assert "errors 1 · unusable events 1,234 · failed events 2 · reconciled 30s ago" in text
 
 
 def test_an_empty_list_is_a_sentence_for_people_and_an_empty_list_for_programs(here: Path, trader: Told) -> None:

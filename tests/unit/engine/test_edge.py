@@ -32,6 +32,7 @@ from trader.domain.instrument import InstrumentKind
 from trader.domain.market import Book, Candle
 from trader.domain.signals import DecisionRecord, Forecast, Verdict
 from trader.domain.timers import TimerId, TimerKind
+from trader.service.control.snapshot import snapshot
 
 NAN, INF = math.nan, math.inf
 DNAN = Decimal("NaN")
@@ -171,6 +172,8 @@ def test_what_cannot_be_true_changes_nothing(event: AnyEvent, fault: str) -> Non
         fault,
     )
     assert scene.counted("unusable", "failed") == (2, 0)
+    status = snapshot(scene.settings, scene.engine.state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0)
+    assert (status.counters.unusable, status.counters.failed) == (2, 0)
     assert {type(each) for each in [*first, *second]} <= {d.Notify, d.RequestReconcile}
 
 

@@ -19,6 +19,7 @@ from trader.engine.guards import guard
 from trader.engine.news import adoption, order_news
 from trader.engine.positions import exits
 from trader.risk import breakers
+from trader.service.control.snapshot import snapshot
 
 
 class Faulty:
@@ -83,6 +84,8 @@ def test_a_failure_is_told_once_and_counted_until_a_person_resumes(monkeypatch: 
         scene.tick()
     assert notices(scene.seen, Level.ALERT) == ["event.failed"]
     assert scene.counted("failed") == (5,)
+    status = snapshot(scene.settings, scene.engine.state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0)
+    assert (status.counters.unusable, status.counters.failed) == (0, 5)
     scene.command(CommandName.RESUME)
     scene.tick()
     assert notices(scene.seen, Level.ALERT) == ["event.failed", "event.failed"]

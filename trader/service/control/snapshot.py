@@ -72,6 +72,8 @@ def snapshot(
             orders=state.counters["orders"],
             fills=state.counters["fills"],
             errors=errors,
+            unusable=state.counters["unusable"],
+            failed=state.counters["failed"],
         ),
         recorder=recorder,
         outlets=outlets,

@@ -124,6 +124,8 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     orders: int = 0
     fills: int = 0
     errors: int = 0
+    unusable: int = 0  # events refused since they cannot be true
+    failed: int = 0  # events whose handling raised and was undone
 
 
 class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,5 +30,6 @@ async def clock_of(exchange: ExchangeSettings) -> Clock:
     try:
         epochs = await simulator_clock(exchange.endpoint, exchange.ca_file)
     except (OSError, TimeoutError, aiohttp.ClientError) as error:
-        raise Unavailable(f"no simulator answers at exchange.endpoint {exchange.endpoint}: {error}") from error
+        why = str(error) or type(error).__name__  # a timeout says nothing of itself
+        raise Unavailable(f"no simulator answers at exchange.endpoint {exchange.endpoint}: {why}") from error
     return SystemClock() if epochs is None else ScaledClock(*epochs)
