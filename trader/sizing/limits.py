@@ -11,6 +11,7 @@ from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
+from trader.domain.sizing import SizeFactors
 from trader.sizing.rules import Bet, Wish, wanted_risk
 
 
@@ -32,6 +33,9 @@ class SizingView(msgspec.Struct, frozen=True):
     parts: int = 1  # what is left of the whole is bought in so many, this one included
 
 
+UNTOLD = SizeFactors(rule="", bet_frac=0.0)
+
+
 class Sized(msgspec.Struct, frozen=True):
     """A quantity (base, on the instrument's step) and what it risks; `limits` names the caps that shrank it."""
 
@@ -39,6 +43,7 @@ class Sized(msgspec.Struct, frozen=True):
     risk_frac: float  # of equity, if the stop is hit
     notional: float  # quote
     limits: tuple[Reason, ...] = ()
+    factors: SizeFactors = UNTOLD
 
 
 class Unsized(msgspec.Struct, frozen=True):
@@ -59,13 +64,37 @@ def size_position(
     blocked = _blocked(view, settings)
     if blocked is not None:
         return Unsized(blocked)
-    risk_frac = wanted_risk(Bet(wish, forecast, model, view.atr_frac, view.equity, view.exposure_quote), settings)
-    if isinstance(risk_frac, Reason):
-        return Unsized(risk_frac)
-    wanted = risk_frac * view.equity / (view.price * view.stop_frac)
-    more, limits = _capped(wanted - view.held, view, instrument)
-    whole = (view.held + more) * view.shrink
-    return _rounded(wish, max(0.0, whole - view.held), limits, view, instrument)
+    wanted = wanted_risk(Bet(wish, forecast, model, view.atr_frac, view.equity, view.exposure_quote), settings)
+    if isinstance(wanted, Reason):
+        return Unsized(wanted)
+    base = wanted.wanted_frac * view.equity / (view.price * view.stop_frac)
+    more, limits = _capped(base - view.held, view, instrument)
+    missing = max(0.0, (view.held + more) * view.shrink - view.held)
+    sized = _rounded(wish, missing, limits, view, instrument)
+    if isinstance(sized, Unsized):
+        return sized
+    return msgspec.structs.replace(sized, factors=_told(wanted, sized, missing, view, model))
+
+
+def _told(wanted: SizeFactors, sized: Sized, missing: float, view: SizingView, model: ModelInfo | None) -> SizeFactors:
+    """`wanted` with all that came after it."""
+    whole = (view.held + missing) * view.price / view.equity  # notional of the whole, a share of equity
+    return msgspec.structs.replace(
+        wanted,
+        caps=tuple(limit.code for limit in sized.limits),
+        override=view.shrink,
+        whole_frac=whole * view.stop_frac,
+        part=min(1.0, float(sized.quantity) / missing),
+        risk_frac=sized.risk_frac,
+        kelly_multiple=_multiple(wanted, whole, model),
+    )
+
+
+def _multiple(wanted: SizeFactors, whole: float, model: ModelInfo | None) -> float | None:
+    """What the whole loses at a mean loss, as a multiple of what all of Kelly would."""
+    if not wanted.kelly_frac or model is None:
+        return None
+    return whole * model.average_loss_frac / wanted.kelly_frac
 
 
 def _blocked(view: SizingView, settings: SizingSettings) -> Reason | None:

@@ -1,5 +1,6 @@
 """How much of equity a position may risk, before any cap: the rules that `sizing.rule` chooses from."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -9,7 +10,10 @@ from trader.config.sizing import SizingRule, SizingSettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
+from trader.domain.sizing import SizeFactors
 from trader.sizing.kelly import kelly_fraction, shrunk_probability
+
+OWN = "own"  # in place of a rule: the strategy said what it risks
 
 
 class Wish(Protocol):
@@ -36,42 +40,56 @@ class Bet(msgspec.Struct, frozen=True):
     exposure_quote: float  # value of all positions
 
 
-Rule = Callable[[Bet, SizingSettings], float | Reason]
-"""Share of equity at risk, above 0, or why none."""
+Rule = Callable[[Bet, SizingSettings], SizeFactors | Reason]
+"""The bet and what shapes it, or why there is none; `wanted_risk` multiplies."""
 
 
-def wanted_risk(bet: Bet, settings: SizingSettings) -> float | Reason:
+def wanted_risk(bet: Bet, settings: SizingSettings) -> SizeFactors | Reason:
     """By the strategy's own word where it gives one, else by the configured rule; never above `cap_frac`."""
     own = bet.wish.risk_frac
-    risk = RULES[settings.rule](bet, settings) if own is None else own * bet.wish.size_multiplier
-    return risk if isinstance(risk, Reason) else min(settings.cap_frac, risk)
+    found = RULES[settings.rule](bet, settings) if own is None else SizeFactors(rule=OWN, bet_frac=own)
+    if isinstance(found, Reason):
+        return found
+    found = msgspec.structs.replace(found, regime=bet.wish.size_multiplier)
+    return msgspec.structs.replace(found, wanted_frac=min(settings.cap_frac, _product(found)))
 
 
-def kelly(bet: Bet, settings: SizingSettings) -> float | Reason:
+def kelly(bet: Bet, settings: SizingSettings) -> SizeFactors | Reason:
     """Fractional Kelly on the shrunk win probability, scaled by volatility, exposure and the strategy."""
     forecast, model = bet.forecast, bet.model
     if forecast is None or model is None:
         return because(Code.KELLY_WITHOUT_FORECAST)
-    if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
+    win, loss = model.average_win_frac, model.average_loss_frac
+    if not (win > 0 and loss > 0):
         return because(Code.NO_TRACK_RECORD)
-    fraction = kelly_fraction(
-        shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink),
-        model.average_win_frac,
-        model.average_loss_frac,
-        fraction=settings.kelly_fraction,
-        floor=min(settings.floor_frac, settings.cap_frac),
-        cap=settings.cap_frac,
+    probability = shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink)
+    floor = min(settings.floor_frac, settings.cap_frac)
+    bet_frac = kelly_fraction(
+        probability, win, loss, fraction=settings.kelly_fraction, floor=floor, cap=settings.cap_frac
     )
-    by_volatility = 1 / (1 + settings.kelly_volatility * bet.atr_frac)
+    if not bet_frac * bet.wish.size_multiplier > 0:
+        return because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability)
     used_frac = bet.exposure_quote / (settings.exposure_limit_frac * bet.equity)
-    by_exposure = max(settings.kelly_exposure_floor, 1 - used_frac)
-    risk = fraction * by_volatility * by_exposure * bet.wish.size_multiplier
-    return risk if risk > 0 else because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability)
+    return SizeFactors(
+        rule=SizingRule.KELLY.value,
+        bet_frac=bet_frac,
+        volatility=1 / (1 + settings.kelly_volatility * bet.atr_frac),
+        exposure=max(settings.kelly_exposure_floor, 1 - used_frac),
+        win_probability=probability,
+        win_loss=win / loss,
+        kelly_frac=kelly_fraction(probability, win, loss, fraction=1.0, floor=0.0, cap=1.0),
+    )
 
 
-def fixed(bet: Bet, settings: SizingSettings) -> float | Reason:
+def fixed(_: Bet, settings: SizingSettings) -> SizeFactors | Reason:
     """The same share every time, times what the strategy says."""
-    return settings.fixed_frac * bet.wish.size_multiplier
+    return SizeFactors(rule=SizingRule.FIXED.value, bet_frac=settings.fixed_frac)
+
+
+def _product(found: SizeFactors) -> float:
+    return math.prod(
+        (found.bet_frac, found.uncertainty, found.correlation, found.volatility, found.exposure, found.regime)
+    )
 
 
 RULES: Mapping[SizingRule, Rule] = {SizingRule.KELLY: kelly, SizingRule.FIXED: fixed}

@@ -242,3 +242,28 @@ def test_what_is_too_small_as_a_whole_is_no_trade() -> None:
     result = outcome(parts=4, rooms=(Room(Code.CAP_POSITION_NOTIONAL, 0.0, 4.9),))
     assert isinstance(result, Unsized)
     assert result.reason.code is Code.BELOW_MIN_NOTIONAL
+
+
+# --- what shaped it -----------------------------------------------------------------------------------------
+
+
+def test_a_size_says_every_factor_that_shaped_it() -> None:
+    """p 0.55, b 1: f* 0.1, half 0.05; ATR 1 %: / 1.1; 12,500 of 50,000 exposed: x 0.75; regime x 0.8; person x 0.5."""
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 5_000.0, 15_000.0),)
+    told = sized(exposure_quote=12_500.0, wish=a_wish(0.8), shrink=0.5, parts=2, rooms=rooms).factors
+    assert (told.rule, told.regime, told.override) == ("kelly", 0.8, 0.5)
+    assert (told.bet_frac, told.win_probability, told.win_loss) == pytest.approx((0.05, 0.55, 1.0))
+    assert (told.kelly_frac, told.volatility, told.exposure) == pytest.approx((0.1, 1 / 1.1, 0.75))
+    assert told.wanted_frac == pytest.approx(0.05 / 1.1 * 0.75 * 0.8)  # 0.02727: 13,636 quote, 10,000 are left
+    assert told.caps == (Code.CAP_POSITION_NOTIONAL,)
+    assert told.whole_frac == pytest.approx(5_000 * 0.02 / 10_000)
+    assert (told.part, told.risk_frac) == pytest.approx((0.5, 0.005))
+    # the whole loses 5,000 x 1 % = 0.5 % of equity at a mean loss; all of Kelly would lose 10 %
+    assert told.kelly_multiple == pytest.approx(0.05)
+
+
+def test_a_size_without_kelly_has_no_multiple_of_it() -> None:
+    told = sized(wish=a_wish(0.5, risk_frac=0.004)).factors
+    assert (told.rule, told.bet_frac, told.regime, told.wanted_frac) == ("own", 0.004, 0.5, 0.002)
+    assert (told.kelly_frac, told.kelly_multiple, told.win_loss) == (None, None, None)
+    assert sized(settings=SETTINGS.model_copy(update={"rule": SizingRule.FIXED})).factors.rule == "fixed"

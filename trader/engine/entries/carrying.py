@@ -76,8 +76,10 @@ def _smaller(market: Market, book: Book, side: Side, sized: Sized, most: float) 
     if refusal is not None:
         return Unsized(msgspec.structs.replace(refusal, causes=cut))
     share = float(quantity / sized.quantity)
+    risk_frac = sized.risk_frac * share
+    factors = msgspec.structs.replace(sized.factors, book=share, risk_frac=risk_frac)
     return msgspec.structs.replace(
-        sized, quantity=quantity, risk_frac=sized.risk_frac * share, notional=sized.notional * share, limits=cut
+        sized, quantity=quantity, risk_frac=risk_frac, notional=sized.notional * share, limits=cut, factors=factors
     )
 
 
