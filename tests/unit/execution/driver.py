@@ -29,6 +29,8 @@ from trader.execution.algorithms import (
 from trader.execution.planner import NOT_TOLD, Decided, start
 from trader.execution.tracker import OrderTracker
 
+MOST_WAKES = 2_000  # in one `advance`; an algorithm that waits a second between two tries needs fewer
+
 
 class Run:
     """One parent order from start to finish. Everything it asked for is kept in order."""
@@ -131,14 +133,15 @@ class Run:
     def advance(self, seconds: float) -> None:
         """Let market time pass; due timers fire in order."""
         until = self.now_ms + round(seconds * 1000)
-        while True:
+        for _ in range(MOST_WAKES):
             due = min(((ms, name) for name, ms in self.timers.items() if ms <= until), default=None)
             if due is None:
-                break
+                self.now_ms = until
+                return
             self.now_ms = max(self.now_ms, due[0])
             del self.timers[due[1]]
             self.tell(WokeUp(due[1]))
-        self.now_ms = until
+        raise AssertionError(f"{MOST_WAKES} wakes in {seconds} s: it asks to be woken at once, again and again")
 
     def restart(self) -> None:
         """Only the encoded state survives; timers must be asked for again."""
@@ -166,6 +169,7 @@ class Run:
                 self.cancels.append(action.ref.client_id)
                 self.tracker.cancel_requested(action.ref.client_id, self.now_ms)
             elif isinstance(action, Wake):
+                assert action.due_ms > self.now_ms, "a timer that is due at once"
                 self.timers[self.state.parent_id] = action.due_ms
             else:
                 assert isinstance(action, Finished)
