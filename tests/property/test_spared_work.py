@@ -29,7 +29,6 @@ def forget(scene: Scene) -> None:
     desk = scene.engine._desk  # noqa: SLF001  # that nothing of it is seen from outside is what is tested
     desk.guarded.clear()
     desk.quiet.clear()
-    desk.judged.clear()
 
 
 def happens(scene: Scene, what: str, amount: int) -> None:

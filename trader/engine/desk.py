@@ -21,7 +21,7 @@ from trader.domain.decisions import (
 )
 from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
-from trader.domain.market import Book, timeframe_ms
+from trader.domain.market import timeframe_ms
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose, Side
 from trader.domain.reasons import Reason, told
 from trader.domain.timers import TimerId
@@ -49,9 +49,12 @@ class Guarded(NamedTuple):
 
 
 class Quiet(NamedTuple):
-    """A plan that had no exit due, and has none by time alone before `until_ms`."""
+    """A plan that a price left as it was, and that every price from `low` to `high` does before `until_ms`."""
 
     plan: PositionPlan
+    is_long: bool  # the price is the bid, else the ask
+    low: float
+    high: float
     until_ms: int
 
 
@@ -71,7 +74,6 @@ class Desk:
         # by symbol; these only spare work that would change nothing
         self.guarded: dict[str, Guarded] = {}
         self.quiet: dict[str, Quiet] = {}
-        self.judged: dict[str, Book] = {}  # the book at which no exit was due
         self.finished: list[AlgorithmState] = []  # parents that ended in this event, not yet followed up
 
     @property

@@ -237,7 +237,7 @@ class Engine:
         for symbol in [each for each in positions.exits if each not in positions.plans]:  # no price looks at these
             exits.drive(self._desk, symbol)
         for symbol in list(positions.plans):
-            exits.judge_by_time(self._desk, symbol)
+            exits.judge(self._desk, symbol)
             protect(self._desk, symbol)
         tca.mark_due(self._desk)
 

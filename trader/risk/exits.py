@@ -84,6 +84,20 @@ def quiet_until_ms(plan: PositionPlan, settings: RiskSettings, wait_ms: int) -> 
     return min(horizon_ms, plan.opened_ms + math.floor(settings.losing_time_exit_h * HOUR_MS))
 
 
+def quiet_between(plan: PositionPlan, settings: RiskSettings) -> tuple[float, float]:
+    """(lowest, highest) price, both included, at which a plan that one of them has left as it is stays so.
+
+    They reach from the worst price seen to the best, as far as no stop, rung or target lies between.
+    """
+    sign = plan.side.sign
+    ends = [] if plan.take_profit_price is None else [plan.take_profit_price]
+    if plan.has_ladder and not plan.partial_done:
+        ends.append(plan.entry_price * (1.0 + sign * settings.partial_at_r * plan.r_frac))
+    best = min([plan.best_price * sign, *(math.nextafter(end * sign, -math.inf) for end in ends)])
+    worst = max(plan.worst_price * sign, math.nextafter(plan.stop_price * sign, math.inf))
+    return (worst, best) if sign > 0 else (-best, -worst)
+
+
 def extend(plan: PositionPlan, until_ms: int) -> PositionPlan:
     """The plan with its horizon moved to `until_ms`, because the edge still holds; never earlier than it was."""
     return msgspec.structs.replace(plan, horizon_end_ms=max(plan.horizon_end_ms, until_ms))

@@ -10,10 +10,11 @@ from decimal import Decimal
 
 import msgspec
 
-from trader.config.risk import TakeProfit
+from trader.config.risk import RiskSettings, TakeProfit
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import Level
 from trader.domain.instrument import ZERO
+from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.refusals import Refusal
 from trader.domain.timers import TimerId, TimerKind
@@ -27,7 +28,8 @@ from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.client_ids import client_id_for
 from trader.execution.impact import estimate_impact
 from trader.execution.planner import Decided, split_above_frac
-from trader.risk.exits import horizon_wait_ms, on_price, quiet_until_ms
+from trader.risk.exits import horizon_wait_ms, on_price, quiet_between, quiet_until_ms
+from trader.risk.stops import PositionPlan
 
 RETRY_MS = 5_000  # market time between two tries at what the market did not take: long enough for another book
 _LONGEST_WAIT_MS = 5_000  # network time between two tries at an exchange that cannot be asked
@@ -38,62 +40,49 @@ _MAX_STOP_REFUSALS = (
 )
 
 
-def judge(desk: Desk, symbol: str) -> bool:
-    """Check the plan of `symbol` against the newest price; ask for an exit if one is due. Returns whether none is."""
-    plan = desk.state.positions.plans.get(symbol)
-    book = desk.market(symbol).book
-    if plan is None or book is None or not desk.state.account.is_reconciled:
-        return False
+def judge(desk: Desk, symbol: str) -> None:
+    """Check the plan of `symbol` against the newest price; ask for an exit if one is due."""
+    positions, book = desk.state.positions, desk.state.markets[symbol].book
+    plan, quiet = positions.plans.get(symbol), desk.quiet.get(symbol)
+    if quiet is not None and book is not None and plan is quiet.plan and desk.state.now_ms < quiet.until_ms:
+        price = book.bids[0][0] if quiet.is_long else book.asks[0][0]
+        if quiet.low <= price <= quiet.high and symbol not in positions.exits:
+            return
+    if plan is not None and book is not None and desk.state.account.is_reconciled:
+        _judge(desk, plan, book)
+
+
+def _judge(desk: Desk, plan: PositionPlan, book: Book) -> None:
+    symbol = plan.symbol
     leaving = desk.state.positions.exits.get(symbol)
     if leaving is not None and (leaving.is_urgent or not (leaving.slices or _is_offered(desk, leaving))):
         drive(desk, symbol)
-        return False
+        return
     risk, now_ms = desk.settings_of(symbol).risk, desk.now_ms
     wait_ms = 0 if now_ms < plan.horizon_end_ms else horizon_wait_ms(plan, desk.candle_ms, risk)
     changed, wanted = on_price(plan, book.bid, book.ask, now_ms, risk, wait_ms)
     if changed is not plan:
         desk.state.positions.plans[symbol] = changed
         desk.keep("plan", symbol, changed)
-    if wanted is None and leaving is None:
-        desk.judged[symbol] = book
-        if changed.stop_price != plan.stop_price:
-            protect(desk, symbol)
-        return True
-    desk.judged.pop(symbol, None)
+    elif wanted is None and leaving is None:
+        desk.quiet[symbol] = _quiet(desk, plan, risk)
+        return
     held = abs(desk.held(symbol))
     if leaving is not None and (wanted is None or not wanted.reason.is_urgent):
         drive(desk, symbol)
-        if changed.stop_price != plan.stop_price:
-            protect(desk, symbol)
     elif wanted is not None and held:
         quantity = _part(desk, symbol, held, wanted.fraction)
         ask_exit(desk, symbol, quantity, wanted.reason, Purpose.EXIT, is_urgent=wanted.reason.is_urgent)
-    elif changed.stop_price != plan.stop_price:
+        return
+    if changed.stop_price != plan.stop_price:
         protect(desk, symbol)
-    return False
 
 
-def judge_by_time(desk: Desk, symbol: str) -> None:
-    """As `judge`, when time has passed: a plan that was judged needs it at the same book only once something is due.
-
-    A plan that has changed since is another object, and judged again.
-    """
-    positions, quiet = desk.state.positions, desk.quiet.get(symbol)
-    if (
-        quiet is not None
-        and desk.now_ms < quiet.until_ms
-        and positions.plans.get(symbol) is quiet.plan
-        and desk.judged.get(symbol) is desk.state.markets[symbol].book
-        and symbol not in positions.exits
-    ):
-        return
-    desk.quiet.pop(symbol, None)
-    if not judge(desk, symbol):
-        return
-    plan, risk = positions.plans.get(symbol), desk.settings_of(symbol).risk
-    if plan is not None and symbol not in positions.exits:
-        until_ms = quiet_until_ms(plan, risk, horizon_wait_ms(plan, desk.candle_ms, risk))
-        desk.quiet[symbol] = Quiet(plan, until_ms)
+def _quiet(desk: Desk, plan: PositionPlan, risk: RiskSettings) -> Quiet:
+    """Between which prices, and until when, nothing comes of `plan`, which the price of now has left as it was."""
+    low, high = quiet_between(plan, risk)
+    until_ms = quiet_until_ms(plan, risk, horizon_wait_ms(plan, desk.candle_ms, risk))
+    return Quiet(plan, plan.side is Side.BUY, low, high, until_ms)
 
 
 def ask_exit(
