@@ -3,9 +3,8 @@
 from decimal import Decimal
 
 from trader.domain.events import StreamState
-from trader.domain.instrument import ZERO
-from trader.domain.orders import AlgorithmName, Order, OrderIntent, Purpose, Side
-from trader.domain.reasons import Code, Reason
+from trader.domain.orders import AlgorithmName, Order, Purpose, Side
+from trader.domain.reasons import Code
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine import tca
 from trader.engine.desk import Desk
@@ -22,7 +21,7 @@ from trader.execution.algorithms import (
 from trader.execution.algorithms.actions import Action, Cancel, Finished, Place, Wake
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.planner import NOT_TOLD, Decided, start
-from trader.risk.review import fitting
+from trader.risk.review import Refused
 
 _PASSING = frozenset({Code.ORDER_WITHOUT_EVIDENCE, Code.TOO_MANY_ORDERS})
 """Refusals that are about the moment, not about the order."""
@@ -31,17 +30,6 @@ _MENDING = frozenset(
 )
 """Why trading reduces until data and account are there again. For anything else a person resumes, and by then what was
 decided is old."""
-_LIMITS = frozenset(
-    {
-        Code.POSITION_NOTIONAL_LIMIT,
-        Code.POSITION_RISK_LIMIT,
-        Code.PORTFOLIO_RISK_LIMIT,
-        Code.EXPOSURE_LIMIT,
-        Code.CORRELATED_EXPOSURE_LIMIT,
-        Code.FREE_BALANCE_LIMIT,
-    }
-)
-"""Refusals that a smaller order does not meet."""
 
 
 def start_algorithm(
@@ -110,10 +98,10 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
     for action in actions:
         match action:
             case Place(intent=intent):
-                reasons = desk.submit(intent, replaces=first_replaces)
+                refused = desk.submit(intent, replaces=first_replaces)
                 first_replaces = None
-                if reasons:
-                    _step(desk, state.parent_id, _refused(desk, intent, reasons))
+                if refused is not None:
+                    _step(desk, state.parent_id, _news_of(refused))
                     return
             case Cancel(ref=ref):
                 order = desk.state.orders.tracker.by_client_id(ref.client_id)
@@ -154,22 +142,10 @@ def _put(desk: Desk, state: AlgorithmState) -> None:
     desk.keep("algorithm", state.parent_id, state)
 
 
-def _refused(desk: Desk, intent: OrderIntent, reasons: tuple[Reason, ...]) -> ChildRefused:
+def _news_of(refused: Refused) -> ChildRefused:
     """What the parent is told of a refusal: whether it passes, or how much would have been approved."""
-    codes = {reason.code for reason in reasons}
-    if codes <= _PASSING:
-        return ChildRefused(intent.client_id, reasons[0], passes=True)
-    fits = _most_that_fits(desk, intent) if codes <= _LIMITS else ZERO
-    return ChildRefused(intent.client_id, reasons[0], fits=fits)
-
-
-def _most_that_fits(desk: Desk, intent: OrderIntent) -> Decimal:
-    """How much of `intent` (base) the caps leave room for; 0 where that is too little to be traded."""
-    market = desk.market(intent.symbol)
-    if market.book is None or intent.price is None:
-        return ZERO
-    fits = fitting(intent, market.book, desk.rooms_of(intent), market.instrument)
-    return ZERO if market.instrument.refusal(fits, intent.price) is not None else fits
+    passes = {reason.code for reason in refused.reasons} <= _PASSING
+    return ChildRefused(refused.intent.client_id, refused.reasons[0], passes=passes, fits=refused.fits)
 
 
 def _view(desk: Desk, symbol: str, purpose: Purpose) -> AlgorithmView:

@@ -23,7 +23,7 @@ from trader.domain.events import StreamState
 from trader.domain.instrument import ZERO, Instrument
 from trader.domain.market import timeframe_ms
 from trader.domain.orders import Order, OrderIntent, OrderRef, OrderStatus, Purpose, Side
-from trader.domain.reasons import Reason, told
+from trader.domain.reasons import told
 from trader.domain.timers import TimerId
 from trader.domain.units import MINUTE_MS
 from trader.engine.state import EngineState, Market
@@ -125,8 +125,8 @@ class Desk:
 
     # --- orders -------------------------------------------------------------------------------------------
 
-    def submit(self, intent: OrderIntent, replaces: Order | None = None, stands_in_for: str = "") -> tuple[Reason, ...]:
-        """Review `intent` and send it; returns the reasons if it was refused."""
+    def submit(self, intent: OrderIntent, replaces: Order | None = None, stands_in_for: str = "") -> Refused | None:
+        """Review `intent` and send it; returns why not if it was refused."""
         state = self.state
         settings = self.settings_of(intent.symbol)
         verdict = review(intent, self._review_view(intent), settings.risk, settings.sizing)
@@ -134,7 +134,7 @@ class Desk:
             state.counters["refused"] += 1
             text = told(verdict.reasons)
             self.notify(Level.WARNING, "order.refused", text, symbol=intent.symbol, ref=intent.client_id)
-            return verdict.reasons
+            return verdict
         replaced = replaces.client_id if replaces is not None else ""
         self.keep_order(
             state.orders.tracker.intend(intent, self.now_ms, replaces=replaced, stands_in_for=stands_in_for)
@@ -143,7 +143,7 @@ class Desk:
             state.orders.submitted_ms.append(self.now_ms)
         state.counters["orders"] += 1
         self.emit(SubmitOrder(verdict, ref_of(replaces) if replaces is not None else None))
-        return ()
+        return None
 
     def cancel(self, order: Order) -> None:
         """Ask the exchange to cancel, once."""
@@ -223,12 +223,8 @@ class Desk:
             open_reducing_quantity=reducing,
         )
 
-    def rooms_of(self, intent: OrderIntent) -> tuple[Room, ...]:
-        """What the caps leave to one order of an entry, the rest of its parent order apart."""
-        return self._rooms_of(intent, self.commitments(but=intent.parent_id))
-
     def _rooms_of(self, intent: OrderIntent, committed: Commitments | None) -> tuple[Room, ...]:
-        """With the stop that the entry was sized for, or with all of it at risk."""
+        """What the caps leave to one order of an entry, with the stop that it was sized for, or all of it at risk."""
         if committed is None:
             return ()
         ticket = self.state.positions.tickets.get(intent.symbol)

@@ -26,6 +26,7 @@ _REFUSALS: Mapping[Code, Code] = {
     Code.CAP_FREE_BALANCE: Code.FREE_BALANCE_LIMIT,
     Code.CAP_LIQUIDATION: Code.LIQUIDATION_LIMIT,
 }
+_LIMITS = frozenset(_REFUSALS.values())  # a smaller order would not meet them
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
 
@@ -54,10 +55,14 @@ class ReviewView(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """An intent that will not be sent, and every reason why."""
+    """An intent that will not be sent, and every reason why.
+
+    `fits`: so much of it (base) the caps have room for, where they alone forbid it and that is enough to be traded.
+    """
 
     intent: OrderIntent
     reasons: tuple[Reason, ...]
+    fits: Decimal = ZERO
 
 
 def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing: SizingSettings) -> Approved | Refused:
@@ -73,7 +78,9 @@ def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing
         reasons += _state_reasons(view, settings)
         reasons += _price_reasons(intent, view, settings)
         reasons += _amount_reasons(intent, view, settings, sizing)
-    return Refused(intent, tuple(reasons)) if reasons else Approved(intent, view.now_ms)
+    if not reasons:
+        return Approved(intent, view.now_ms)
+    return Refused(intent, tuple(reasons), _fitting(intent, view, reasons, settings))
 
 
 def approval_price(intent: OrderIntent, book: Book) -> float:
@@ -81,15 +88,6 @@ def approval_price(intent: OrderIntent, book: Book) -> float:
     if intent.price is not None:
         return float(intent.price)
     return book.ask if intent.side is Side.BUY else book.bid
-
-
-def fitting(intent: OrderIntent, book: Book, rooms: Iterable[Room], instrument: Instrument) -> Decimal:
-    """The part of `intent` that fits into all of `rooms` at its approval price, on the step (base)."""
-    left = min((room.left for room in rooms), default=math.inf)
-    price = approval_price(intent, book)
-    if float(intent.quantity) * price <= left:
-        return intent.quantity
-    return instrument.round_quantity(left / price)
 
 
 def _malformed(intent: OrderIntent, view: ReviewView) -> list[Reason]:
@@ -175,7 +173,7 @@ def _amount_reasons(
     quote = view.instrument.quote
     reasons = [
         because(_REFUSALS[room.code], quote, asked_quote=room.asked(notional), most_quote=room.most)
-        for room in (Room(Code.CAP_ORDER, 0.0, settings.max_order_notional_frac * view.equity), *view.rooms)
+        for room in _rooms(view, settings)
         if not room.fits(notional)
     ]
     if view.positions > sizing.max_positions:
@@ -183,3 +181,17 @@ def _amount_reasons(
     if intent.side is Side.SELL and not view.instrument.can_short:
         reasons.append(because(Code.SPOT_CANNOT_SHORT))
     return reasons
+
+
+def _rooms(view: ReviewView, settings: RiskSettings) -> tuple[Room, ...]:
+    """What each cap leaves to the order, that on one order among them."""
+    return (Room(Code.CAP_ORDER, 0.0, settings.max_order_notional_frac * view.equity), *view.rooms)
+
+
+def _fitting(intent: OrderIntent, view: ReviewView, reasons: Iterable[Reason], settings: RiskSettings) -> Decimal:
+    """`Refused.fits`: at the price of `intent`, on the step; 0 for an order at the market."""
+    if view.book is None or intent.price is None or any(reason.code not in _LIMITS for reason in reasons):
+        return ZERO
+    left = min(room.left for room in _rooms(view, settings))
+    fits = view.instrument.round_quantity(left / float(intent.price))
+    return ZERO if view.instrument.refusal(fits, intent.price) is not None else fits

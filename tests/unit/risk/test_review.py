@@ -16,7 +16,7 @@ from trader.domain.commitments import Room
 from trader.domain.decisions import TradingState
 from trader.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 from trader.domain.reasons import Code
-from trader.risk.review import Refused, ReviewView, fitting, review
+from trader.risk.review import Refused, ReviewView, review
 
 RISK, SIZING = RiskSettings(), SizingSettings()
 VIEW = ReviewView(
@@ -139,15 +139,41 @@ def test_a_market_order_is_reviewed_at_the_touch_it_takes(side: Side, price: flo
 @pytest.mark.parametrize(
     ("rooms", "quantity"),
     [
-        ((), "1"),
-        ((Room(Code.CAP_EXPOSURE, 8_900.0, 9_000.0),), "1"),
         ((Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0),), "0.5"),
         ((Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0), Room(Code.CAP_POSITION_RISK, 3.75, 5.0, 0.05)), "0.25"),
+        ((Room(Code.CAP_EXPOSURE, 8_994.9, 9_000.0),), "0.051"),
+        ((Room(Code.CAP_EXPOSURE, 8_995.1, 9_000.0),), "0"),  # less than 5 USDT: the exchange takes no such order
         ((Room(Code.CAP_EXPOSURE, 9_950.0, 9_000.0),), "0"),
+        ((Room(Code.CAP_LIQUIDATION, 8_950.0, 9_000.0),), "0.5"),
     ],
 )
 def test_what_fits_of_an_order_is_the_least_that_a_cap_leaves(rooms: tuple[Room, ...], quantity: str) -> None:
-    assert fitting(an_intent(), a_book(), rooms, an_instrument()) == Decimal(quantity)
+    outcome = reviewed(rooms=rooms)
+    assert isinstance(outcome, Refused)
+    assert outcome.fits == Decimal(quantity)
+
+
+def test_an_order_above_the_limit_of_one_order_fits_up_to_it() -> None:
+    outcome = reviewed(an_intent(quantity="60", price="100"), rooms=())
+    assert isinstance(outcome, Refused)
+    assert outcome.fits == Decimal(50)  # half of 10,000
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"trading_state": TradingState.REDUCING}, {"orders_last_minute": 10_000}, {"positions": 100}, {"book": None}],
+)
+def test_of_an_order_that_more_than_a_cap_forbids_nothing_fits(changed: dict[str, Any]) -> None:
+    outcome = reviewed(rooms=(Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0),), **changed)
+    assert isinstance(outcome, Refused)
+    assert outcome.fits == 0
+
+
+def test_of_an_order_without_a_price_nothing_is_said_to_fit() -> None:
+    intent = an_intent(type=OrderType.MARKET, price=None)
+    outcome = reviewed(intent, rooms=(Room(Code.CAP_EXPOSURE, 8_950.0, 9_000.0),))
+    assert isinstance(outcome, Refused)
+    assert outcome.fits == 0
 
 
 def test_a_price_far_from_the_market_is_refused() -> None:

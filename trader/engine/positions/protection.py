@@ -152,7 +152,7 @@ def _place_or_move(
     # what only reduces holds nothing: the new stop is placed beside the old one, which is cancelled once it rests
     replaces = None if instrument.can_short else resting
     refused = desk.submit(intent, replaces, unanswered.client_id if unanswered is not None else "")
-    if unanswered is not None and not refused:
+    if unanswered is not None and refused is None:
         text = "no answer to the protective stop; sending another"
         desk.notify(Level.WARNING, "stop.silent", text, symbol=plan.symbol, ref=unanswered.client_id)
 
