@@ -15,6 +15,7 @@ from tests.kit.builders import NOW_MS, SYMBOL, a_book, a_context, a_forecast, a_
 from trader.config import Settings
 from trader.domain import decisions as d
 from trader.domain.account import Balance, Position
+from trader.domain.commitments import Commitments
 from trader.domain.events import (
     AnyEvent,
     BookUpdated,
@@ -39,6 +40,7 @@ from trader.domain.timers import TimerId
 from trader.engine.engine import Engine
 from trader.engine.state import EngineState
 from trader.engine.state.kept import kept
+from trader.engine.state.worth import commitments_now
 from trader.risk.stops import PositionPlan
 from trader.runtime.memory import Memory
 from trader.runtime.turn import Turn
@@ -298,6 +300,10 @@ class Scene:
         if model is not None and has_model:
             self.hear(ModelChanged(model=model))
 
+    def configure(self, risk: Mapping[str, object]) -> None:
+        """The next start has other settings of `risk`."""
+        self.settings = self.settings.model_copy(update={"risk": self.settings.risk.model_copy(update=dict(risk))})
+
     def lose(self, kind: str, key: str = "") -> None:
         """The journal forgets one kept part of the state, which the next start then lacks."""
         del self._memory.state[kind, key or self.symbol]
@@ -340,6 +346,17 @@ class Scene:
 
     def has_plan(self, symbol: str = "") -> bool:
         return (symbol or self.symbol) in self.engine.state.positions.plans
+
+    def commitments(self) -> Commitments:
+        """What the account is committed to now."""
+        found = commitments_now(self.engine.state, self.settings)
+        assert found is not None, "nobody knows what the account is worth"
+        return found
+
+    def is_buying(self, symbol: str = "") -> bool:
+        """Whether something is under way that makes a position larger."""
+        running = self.engine.state.orders.algorithms.values()
+        return any(each.symbol == (symbol or self.symbol) and not each.purpose.reduces for each in running)
 
     def is_leaving(self, symbol: str = "") -> bool:
         """Whether an exit is under way."""

@@ -10,7 +10,7 @@ from trader.cli.model_view import care_rows
 from trader.cli.output import amount, console, moment, price, quantity, signed, span
 from trader.cli.tables import plain_table, rows_table
 from trader.runtime.outlets import OutletStatus
-from trader.service.control.status import ModelStatus, MoneyStatus, RecorderStatus, StatusSnapshot
+from trader.service.control.status import HedgeStatus, ModelStatus, MoneyStatus, RecorderStatus, StatusSnapshot
 
 _STATES = {"active": "bold green", "reducing": "bold yellow", "halted": "bold red"}
 
@@ -58,6 +58,8 @@ def _head(status: StatusSnapshot) -> Table:
                 grid.add_row(name, words)
     if status.money is not None:
         grid.add_row("money", _money(status.money))
+    if status.hedge is not None:
+        grid.add_row("hedge", _hedge(status.hedge))
     if status.running and status.phase != "starting":
         grid.add_row("recording", _recording(status.recorder))
         for outlet in status.outlets:
@@ -94,6 +96,13 @@ def _money(money: MoneyStatus) -> str:
         f"drawdown {money.drawdown_frac:.2%}  cash {amount(money.cash)}  exposed {amount(money.exposure)} ({share:.0%})"
         + ("" if money.at_risk is None else f"  at risk {amount(money.at_risk)}")
     )
+
+
+def _hedge(hedge: HedgeStatus) -> str:
+    beta = "[dim]beta not known yet[/dim]" if hedge.beta is None else f"beta {hedge.beta:.2f}"
+    if hedge.symbol:
+        return f"{beta}  {escape(hedge.symbol)} {amount(hedge.value_quote)}"
+    return f"{beta}  [yellow]{escape(hedge.missing)}[/yellow]" if hedge.missing else f"{beta}  [dim]none needed[/dim]"
 
 
 def _recording(recorder: RecorderStatus | None) -> str:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trader.config.section import Fraction, Positive, Section
 
@@ -72,6 +72,18 @@ class RiskSettings(Section):
     """Most equity in one correlated group."""
     correlation_candles: Annotated[int, Field(ge=30, le=5_000)] = 240
     """Window of the rolling correlation, candles."""
+    hedge: bool = True
+    """Whether a portfolio that moves more than the leader is hedged, by a short of the leader's perpetual. On spot only
+    if `hedge_symbol` is an inverse one."""
+    hedge_beta_above: Annotated[float, Field(gt=0, le=10)] = 1.2
+    """The hedge is opened when the portfolio's beta to the leader, without the hedge, is above this."""
+    hedge_beta_below: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """It is closed when that beta falls below this; at most `hedge_beta_above`."""
+    hedge_frac: Annotated[float, Field(gt=0, le=0.5)] = 0.2
+    """Value of the hedge when it is opened / equity."""
+    hedge_symbol: str | None = None
+    """One of `exchange.symbols`, then the hedge's alone: no strategy opens anything in it. Sold short, or bought if it
+    moves against the leader. null: the leader's perpetual while no strategy holds it."""
     price_band_frac: Fraction = 0.05
     """An order priced further from the market is refused."""
     max_order_notional_frac: Annotated[float, Field(gt=0, le=5)] = 0.5
@@ -90,6 +102,13 @@ class RiskSettings(Section):
     """Failed requests per real minute: REDUCING."""
     startup_policy: StartupPolicy = StartupPolicy.ADOPT
     """A position without a plan, at start or later: adopt it with a stop, halt with a stop, or flatten it."""
+
+    @model_validator(mode="after")
+    def _hedge_has_hysteresis(self) -> "RiskSettings":
+        if self.hedge_beta_below > self.hedge_beta_above:
+            above, below = self.hedge_beta_above, self.hedge_beta_below
+            raise ValueError(f"hedge_beta_below {below:g} is above hedge_beta_above {above:g}: it would open and close")
+        return self
 
     @property
     def closes_at_target(self) -> bool:

@@ -91,6 +91,18 @@ class Settings(Section):
                     raise ValueError(f"symbols.{symbol}.{name}: {why}") from None
         return self
 
+    @field_validator("risk")
+    @classmethod
+    def _hedged_in_what_is_listed(cls, risk: RiskSettings, info: ValidationInfo) -> RiskSettings:
+        """Its market needs data and reconciliation as any other. A perpetual may be named like its spot pair."""
+        exchange = info.data.get("exchange")
+        if exchange is None or risk.hedge_symbol is None:
+            return risk
+        named = exchange.named(risk.hedge_symbol)
+        if named not in exchange.symbols:
+            raise ValueError(f"hedge_symbol: given {named}; allowed: {', '.join(exchange.symbols)}")
+        return risk.model_copy(update={"hedge_symbol": named})
+
     @model_validator(mode="after")
     def _real_money_needs_the_gate(self) -> "Settings":
         if self.mode == "live" and not self.is_loopback and self.model.gate == "warn":

@@ -16,6 +16,7 @@ class CloseReason(StrEnum):
     TIME = "time"
 
     FUNDING = "funding"  # more of it was due than the edge left
+    HEDGE = "hedge"  # a hedge that was not needed any more
     SIGNAL_TURNED = "signal turned"  # the strategy left it
     STOP_IMPOSSIBLE = "stop could not be placed"
     UNPLANNED = "no plan for it"
@@ -25,7 +26,6 @@ class CloseReason(StrEnum):
     # only told of a closed trade
     EXIT = "exit"  # by an exit whose reason is not known any more
     ENTRY = "entry"  # by an entry on the other side
-    HEDGE = "hedge"
     DUST = "dust"  # what was left is too small to be sold
     BY_HAND = "by hand"
     LIQUIDATION = "liquidation"

@@ -15,12 +15,19 @@ class Commitment(msgspec.Struct, frozen=True):
     net: float  # signed value, entries under way included
 
 
+NOTHING = Commitment(0.0, 0.0, 0.0)
+
+
 class Commitments(msgspec.Struct, frozen=True):
-    """The whole account at one moment, in quote. Sizing, correlation, review and status read this and nothing else."""
+    """The whole account at one moment, in quote. Sizing, correlation, review and status read this and nothing else.
+
+    The hedge stands apart: it takes margin, but it is no exposure that a cap counts.
+    """
 
     equity: float  # marked to market, unknown orders at their worst
     free: float  # quote currency that nothing held or under way needs; of a margined account the margin that is free
-    by_symbol: Mapping[str, Commitment]
+    by_symbol: Mapping[str, Commitment]  # without the hedge
+    hedge: Commitment = NOTHING
 
     @property
     def notional(self) -> float:
@@ -60,5 +67,4 @@ class Room(msgspec.Struct, frozen=True):
         return left if left > 0 else 0.0
 
 
-NOTHING = Commitment(0.0, 0.0, 0.0)
 _ROUNDING = 1e-9  # a size cut to exactly what is left is no breach

@@ -127,6 +127,15 @@ class Code(StrEnum):
         "funding of {funding_bps:.1f}bp is due, the edge is {edge_bps:.1f}bp",
     )
     HELD_WITHOUT_PLAN = "held_without_plan", "the position has no plan; risk.startup_policy is {about}"
+    HELD_AS_HEDGE = "held_as_hedge", "it hedges the other positions"
+    KEPT_FOR_HEDGE = "kept_for_hedge", "risk.hedge_symbol keeps it for the hedge"
+    HEDGE_IMPOSSIBLE = (
+        "hedge_impossible",
+        "no hedge: {about} cannot be sold short, and risk.hedge_symbol names no inverse",
+    )
+    HEDGE_WEAK = "hedge_weak", "no hedge: {about} moves only {beta:.2f} times as the leader does"
+    HEDGE_TAKEN = "hedge_taken", "no hedge: a strategy holds {about}; risk.hedge_symbol keeps one for it"
+    HEDGE_BETA_UNKNOWN = "hedge_beta_unknown", "no hedge: how {about} moves with the leader is not known yet"
     ORDER_UNKNOWN = "order_unknown", "an order of unknown outcome"
     SIGNAL_TURNED = "signal_turned", "signal turned"
     EDGE_HOLDS = "edge_holds", "edge holds"

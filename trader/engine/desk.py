@@ -31,7 +31,7 @@ from trader.engine.state.kept import kept
 from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.portfolio.commitments import WHOLE
-from trader.risk.caps import positions_with, rooms
+from trader.risk.caps import free_room, positions_with, rooms
 from trader.risk.cost_budget import Budget
 from trader.risk.review import Refused, ReviewView, review
 from trader.risk.stops import PositionPlan
@@ -189,6 +189,10 @@ class Desk:
             is_cross=self.settings.exchange.margin_mode == "cross",
         )
 
+    def hedge_room(self, symbol: str, committed: Commitments) -> Room:
+        """What the account has for a hedge in `symbol`: no other cap holds it back."""
+        return free_room(self.market(symbol).instrument, committed, self.leverage(symbol))
+
     def algorithm_of(self, parent_id: str) -> AlgorithmState | None:
         """The parent order, or None once it has ended."""
         return self.state.orders.algorithms.get(parent_id)
@@ -207,13 +211,14 @@ class Desk:
             ZERO,
         )
         committed = None if intent.purpose.reduces else self.commitments(but=intent.parent_id)
+        is_hedge = intent.purpose is Purpose.HEDGE
         return ReviewView(
             now_ms=self.now_ms,
             instrument=market.instrument,
             book=market.book,
             equity=committed.equity if committed is not None else 0.0,
             rooms=self._rooms_of(intent, committed),
-            positions=positions_with(intent.symbol, committed) if committed is not None else 0,
+            positions=positions_with(intent.symbol, committed) if committed is not None and not is_hedge else 0,
             position_quantity=self.held(intent.symbol),
             trading_state=state.guard.breakers.trading_state,
             stream_is_live=market.stream is StreamState.LIVE,
@@ -227,6 +232,8 @@ class Desk:
         """What the caps leave to one order of an entry, with the stop that it was sized for, or all of it at risk."""
         if committed is None:
             return ()
+        if intent.purpose is Purpose.HEDGE:
+            return (self.hedge_room(intent.symbol, committed),)
         ticket = self.state.positions.tickets.get(intent.symbol)
         is_its_own = ticket is not None and ticket.parent_id == intent.parent_id
         return self.rooms(intent.symbol, ticket.stop_frac if ticket is not None and is_its_own else WHOLE, committed)

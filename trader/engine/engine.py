@@ -41,7 +41,7 @@ from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS
 from trader.engine import algorithms, control, tca
 from trader.engine.desk import Desk, ref_of
-from trader.engine.entries import decide
+from trader.engine.entries import decide, hedge
 from trader.engine.guards import guard, in_use, standing
 from trader.engine.news import account, adoption, order_news
 from trader.engine.news.scope import ReconcileScope
@@ -239,6 +239,7 @@ class Engine:
         for symbol in list(positions.plans):
             exits.judge(self._desk, symbol)
             protect(self._desk, symbol)
+        hedge.on_tick(self._desk)
         tca.mark_due(self._desk)
 
     def _on_candle(self, event: CandleClosed) -> None:
@@ -254,8 +255,11 @@ class Engine:
                 protect(self._desk, candle.symbol)
         if candle.symbol == next(iter(self.state.markets)):
             self.state.correlations = rolling_correlations(
-                {s: m.closes for s, m in self.state.markets.items()}, self._settings.risk.correlation_candles
+                {s: m.closes for s, m in self.state.markets.items()},
+                self._settings.risk.correlation_candles,
+                leader=candle.symbol,
             )
+            hedge.on_close(self._desk)
 
     def _on_stream(self, event: StreamChanged) -> None:
         market = self.state.markets[event.symbol]

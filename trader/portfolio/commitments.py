@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from trader.domain.account import Position
-from trader.domain.commitments import Commitment, Commitments
+from trader.domain.commitments import NOTHING, Commitment, Commitments
 from trader.domain.instrument import Instrument
-from trader.domain.orders import Order, Side
+from trader.domain.orders import Order, Purpose, Side
 from trader.execution.algorithms.registry import AlgorithmState
 
 WHOLE = 1.0  # the stop distance of what has no stop: all of it is at risk
@@ -16,7 +16,8 @@ class Books(NamedTuple):
     """Where commitments come from. Prices in quote; `stops`: symbol -> price of the protective stop.
 
     `stop_fracs`: symbol -> stop distance / price of the entry under way. `leverage`: what a unit of margin carries.
-    `but`: id of the parent order that is left out, because what it may still buy is what is asked about.
+    `but`: id of the parent order that is left out, because what it may still buy is what is asked about. `hedge`: the
+    symbol whose position hedges the others, if there is one.
     """
 
     positions: Mapping[str, Position]
@@ -28,6 +29,7 @@ class Books(NamedTuple):
     stop_fracs: Mapping[str, float]
     leverage: float = 1.0
     but: str = ""
+    hedge: str = ""
 
 
 class _UnderWay(NamedTuple):
@@ -37,6 +39,7 @@ class _UnderWay(NamedTuple):
     side: Side
     quantity: float
     price: float
+    purpose: Purpose
 
 
 def commitments(books: Books, *, equity: float, total: float) -> Commitments:
@@ -46,7 +49,7 @@ def commitments(books: Books, *, equity: float, total: float) -> Commitments:
     counts by itself: nobody else does. A position without a price counts at its entry price.
     """
     found: dict[str, Commitment] = {}
-    free = total
+    hedge, free = NOTHING, total
     for symbol, position in books.positions.items():
         quantity, entry = float(position.quantity), float(position.entry_price)
         if not quantity:
@@ -55,30 +58,37 @@ def commitments(books: Books, *, equity: float, total: float) -> Commitments:
         stop = books.stops.get(symbol)
         value = quantity * price
         risk = abs(value) if stop is None else max(0.0, quantity * (price - stop))
-        found[symbol] = Commitment(abs(value), risk, value)
+        held = Commitment(abs(value), risk, value)
+        if symbol == books.hedge:
+            hedge = held
+        else:
+            found[symbol] = held
         if books.instruments[symbol].can_short:
             free -= abs(value) / books.leverage - quantity * (price - entry)
     for under_way in _under_way(books):
-        symbol, before = under_way.symbol, found.get(under_way.symbol)
+        symbol = under_way.symbol
         value = under_way.quantity * under_way.price
-        risk, net = value * books.stop_fracs.get(symbol, WHOLE), value * under_way.side.sign
-        found[symbol] = Commitment(
-            value + (before.notional if before else 0.0),
-            risk + (before.risk if before else 0.0),
-            net + (before.net if before else 0.0),
-        )
+        wanted = Commitment(value, value * books.stop_fracs.get(symbol, WHOLE), value * under_way.side.sign)
+        if under_way.purpose is Purpose.HEDGE:
+            hedge = _sum(hedge, wanted)
+        else:
+            found[symbol] = _sum(found.get(symbol, NOTHING), wanted)
         free -= value * books.instruments[symbol].margin_frac(books.leverage)
-    return Commitments(equity, free, found)
+    return Commitments(equity, free, found, hedge)
+
+
+def _sum(one: Commitment, other: Commitment) -> Commitment:
+    return Commitment(one.notional + other.notional, one.risk + other.risk, one.net + other.net)
 
 
 def _under_way(books: Books) -> Iterator[_UnderWay]:
     for parent_id, algorithm in books.algorithms.items():
         if not algorithm.purpose.reduces and parent_id != books.but:
             price = books.prices.get(algorithm.symbol, algorithm.arrival_mid)
-            yield _UnderWay(algorithm.symbol, algorithm.side, float(algorithm.remaining), price)
+            yield _UnderWay(algorithm.symbol, algorithm.side, float(algorithm.remaining), price, algorithm.purpose)
     for order in books.orders:
         intent = order.intent
         if intent.purpose.reduces or intent.parent_id in books.algorithms or intent.parent_id == books.but:
             continue
         price = float(intent.price) if intent.price else books.prices.get(order.symbol, intent.reference_price)
-        yield _UnderWay(order.symbol, intent.side, float(order.remaining), price)
+        yield _UnderWay(order.symbol, intent.side, float(order.remaining), price, intent.purpose)

@@ -9,7 +9,8 @@ excursions   how far a closed trade went for and against its position
 breakers     when trading shrinks or stops, and when it may go on
 locks        when a symbol is left alone for a while
 suitability  whether a symbol is worth trading; `cost_budget` what costs make of the entry bar
-correlation  which symbols move together
+correlation  which symbols move together, and with the leader
+hedge        when the portfolio's beta calls for a hedge, and how large it is
 
 Begin with `review`.
 """

@@ -45,10 +45,15 @@ def rooms(
     )
     fee = instrument.taker_fee_frac
     capped = (Room(code, used, share * equity, weight + share * fee) for code, used, share, weight in shares)
-    free = Room(Code.CAP_FREE_BALANCE, 0.0, committed.free * _SPENDABLE, instrument.margin_frac(leverage))
+    free = free_room(instrument, committed, leverage)
     if not (is_cross and instrument.can_short):
         return (*capped, free)
     return (*capped, free, _liquidation(instrument, stop_frac, committed, leverage, risk.liquidation_loss_frac))
+
+
+def free_room(instrument: Instrument, committed: Commitments, leverage: float) -> Room:
+    """What the free balance pays for, or is the margin of."""
+    return Room(Code.CAP_FREE_BALANCE, 0.0, committed.free * _SPENDABLE, instrument.margin_frac(leverage))
 
 
 def _liquidation(
@@ -58,10 +63,12 @@ def _liquidation(
 
     It is liquidated when its equity falls to the maintenance margin. That is taken as what `loss_frac` leaves of the
     initial margin, as for an isolated position, on values at the stops; those of longs, which are smaller there, count
-    as if they had grown as those of shorts do. So: losses to the stops + maintenance <= equity.
+    as if they had grown as those of shorts do. So: losses to the stops + maintenance <= equity. The hedge counts here:
+    its margin stands for the same account.
     """
     maintained = (1 - loss_frac) / leverage
-    used = committed.risk + maintained * (committed.notional + committed.risk)
+    risk = committed.risk + committed.hedge.risk
+    used = risk + maintained * (committed.notional + committed.hedge.notional + risk)
     weight = stop_frac + maintained * (1 + stop_frac) + instrument.taker_fee_frac
     return Room(Code.CAP_LIQUIDATION, used, committed.equity, weight)
 

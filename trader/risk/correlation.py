@@ -1,7 +1,8 @@
-"""Which symbols move together, from rolling returns, with static groups where those are missing."""
+"""Which symbols move together, and with the market, from rolling returns; static groups where those are missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,9 +16,13 @@ _STATIC_PAIRS = frozenset(frozenset(pair) for pair in (("BTC", "ETH"), ("BTC", "
 
 
 class Correlations(msgspec.Struct, frozen=True):
-    """Correlation of returns by pair of symbols, names in alphabetical order; missing pairs use the static groups."""
+    """Correlation of returns by pair of symbols, names in alphabetical order; missing pairs use the static groups.
+
+    `betas`: by symbol what its return is when the leader's is 1; of symbols without enough common history none.
+    """
 
     pairs: dict[tuple[str, str], float] = {}
+    betas: dict[str, float] = {}
 
     def of(self, one: str, other: str) -> float:
         """-1..1; 1 for a symbol with itself; without data 1 inside a static group, else 0."""
@@ -27,11 +32,14 @@ class Correlations(msgspec.Struct, frozen=True):
         return _static(one, other) if measured is None else measured
 
 
-def rolling_correlations(closes: Mapping[str, Iterable[tuple[int, float]]], window: int) -> Correlations:
+def rolling_correlations(
+    closes: Mapping[str, Iterable[tuple[int, float]]], window: int, leader: str = ""
+) -> Correlations:
     """Correlation of log returns over the last `window` candles, each of the same open times for both symbols.
 
     `closes`: symbol -> (open time of the candle in ms, close > 0), in any length; what one symbol lacks counts for
-    none. Pairs with fewer than 30 common returns, or with a flat series, are left out.
+    none. Pairs with fewer than 30 common returns, or with a flat series, are left out. `leader`: the symbol that betas
+    are measured against (covariance / its variance, over the same returns); without one there are none.
     """
     symbols = sorted(closes)
     series = [dict(closes[symbol]) for symbol in symbols]
@@ -39,15 +47,15 @@ def rolling_correlations(closes: Mapping[str, Iterable[tuple[int, float]]], wind
     if len(grid) <= MIN_RETURNS:
         return Correlations()
     returns = _log_returns(np.array([[each.get(open_ms, np.nan) for open_ms in grid] for each in series]))
-    measured = _pairwise(returns)
-    return Correlations(
-        {
-            (one, other): float(measured[i, j])
-            for i, one in enumerate(symbols)
-            for j, other in enumerate(symbols)
-            if i < j and np.isfinite(measured[i, j])
-        }
-    )
+    moments = _pairwise(returns)
+    measured = _correlation(moments)
+    pairs = {
+        (one, other): float(measured[i, j])
+        for i, one in enumerate(symbols)
+        for j, other in enumerate(symbols)
+        if i < j and np.isfinite(measured[i, j])
+    }
+    return Correlations(pairs, _betas(symbols, moments, leader))
 
 
 def correlated_exposure(symbol: str, exposures: Mapping[str, float], correlations: Correlations, limit: float) -> float:
@@ -64,8 +72,17 @@ def _log_returns(closes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.diff(np.log(positive))
 
 
-def _pairwise(returns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pearson correlation of each two rows of (n_symbols, n_returns) where both have a value; NaN = cannot be told."""
+class _Moments(NamedTuple):
+    """Of each two rows of returns, where both have a value: (n_symbols, n_symbols) each."""
+
+    covariance: NDArray[np.float64]  # times the number of common returns
+    spread: NDArray[np.float64]  # [i, j]: of row i, times the number
+    is_known: NDArray[np.bool_]  # there are enough of them
+    is_flat: NDArray[np.bool_]  # [i, j]: row i did not move
+
+
+def _pairwise(returns: NDArray[np.float64]) -> _Moments:
+    """The moments of each two rows of (n_symbols, n_returns)."""
     there = np.isfinite(returns)
     values, counted = np.where(there, returns, 0.0), there.astype(np.float64)
     number = counted @ counted.T
@@ -73,9 +90,26 @@ def _pairwise(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = squares - sums**2 / number
         covariance = values @ values.T - sums * sums.T / number
-        correlation = np.clip(covariance / np.sqrt(spread * spread.T), -1.0, 1.0)
-    is_flat = ~(spread > _FLAT * squares)
-    return np.where((number < MIN_RETURNS) | is_flat | is_flat.T, np.nan, correlation)
+    return _Moments(covariance, spread, number >= MIN_RETURNS, ~(spread > _FLAT * squares))
+
+
+def _correlation(moments: _Moments) -> NDArray[np.float64]:
+    """Pearson correlation; NaN = cannot be told."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = np.clip(moments.covariance / np.sqrt(moments.spread * moments.spread.T), -1.0, 1.0)
+    return np.where(moments.is_known & ~moments.is_flat & ~moments.is_flat.T, correlation, np.nan)
+
+
+def _betas(symbols: Sequence[str], moments: _Moments, leader: str) -> dict[str, float]:
+    """Slope of each symbol's returns on the leader's: 0 if it does not move, none if the leader does not."""
+    if leader not in symbols:
+        return {}
+    at = symbols.index(leader)
+    return {
+        symbol: float(moments.covariance[i, at] / moments.spread[at, i])
+        for i, symbol in enumerate(symbols)
+        if moments.is_known[i, at] and not moments.is_flat[at, i]
+    }
 
 
 @cache

@@ -75,7 +75,7 @@ def review(intent: OrderIntent, view: ReviewView, settings: RiskSettings, sizing
     if intent.purpose.reduces:
         reasons += _larger_than_position(intent, view)
     else:
-        reasons += _state_reasons(view, settings)
+        reasons += _state_reasons(intent, view, settings)
         reasons += _price_reasons(intent, view, settings)
         reasons += _amount_reasons(intent, view, settings, sizing)
     if not reasons:
@@ -135,9 +135,10 @@ def _larger_than_position(intent: OrderIntent, view: ReviewView) -> list[Reason]
     return [because(Code.EXCEEDS_POSITION, what, quantity_base=wanted, position_base=most)]
 
 
-def _state_reasons(view: ReviewView, settings: RiskSettings) -> list[Reason]:
+def _state_reasons(intent: OrderIntent, view: ReviewView, settings: RiskSettings) -> list[Reason]:
     reasons = []
-    if view.trading_state is not TradingState.ACTIVE:
+    is_hedging = intent.purpose is Purpose.HEDGE and view.trading_state is TradingState.REDUCING
+    if view.trading_state is not TradingState.ACTIVE and not is_hedging:
         reasons.append(because(Code.TRADING_STATE, view.trading_state.value))
     if not view.stream_is_live:
         reasons.append(because(Code.DATA_NOT_LIVE))

@@ -1,6 +1,7 @@
 """The read commands: the same objects from a running daemon and from its ledger, and tables a person can read."""
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -14,10 +15,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from tests.kit.ledger import NOW_MS, a_record, an_order
 from trader.adapters.sql import SqlJournal, SqlLedgerReader
 from trader.cli import main
+from trader.cli.status_view import status_view
 from trader.config.exchange import ExchangeSettings
 from trader.domain.account import Balance, Payment, PaymentKind, Position
 from trader.domain.closing import CloseReason
@@ -49,6 +52,7 @@ from trader.service.control.server import ControlServer
 from trader.service.control.status import (
     AlgorithmStatus,
     Counters,
+    HedgeStatus,
     ModelStatus,
     MoneyStatus,
     PositionStatus,
@@ -108,6 +112,7 @@ SNAPSHOT = StatusSnapshot(
     speed=60.0,
     model=ModelStatus(model_id="quick-20251123-1", verdict="observe", reasons=("effective_days 13<30",)),
     money=MoneyStatus(equity=9_490.5, cash=8_000, exposure=1_490.5, peak=10_100, day_start=10_000, currency="USDT"),
+    hedge=HedgeStatus(beta=1.384, symbol="BTC/USDT:USDT", value_quote=-1_898.1),
     symbols=(
         SymbolStatus(
             symbol="BTC/USDT", stream="live", last_price=50_123.4, regime="bull_trend", candle_close_ms=NOW_MS
@@ -320,6 +325,21 @@ def test_status_from_the_ledger(ledger: Path, trader: Told) -> None:
     assert status["open_orders"] == 2
     assert [row["symbol"] for row in status["positions"]] == ["BTC/USDT"]
     assert set(status) == set(msgspec.to_builtins(SNAPSHOT))
+
+
+@pytest.mark.parametrize(
+    ("hedge", "words"),
+    [
+        (HedgeStatus(), "beta not known yet  none needed"),
+        (HedgeStatus(beta=0.5), "beta 0.50  none needed"),
+        (HedgeStatus(beta=1.384, symbol="BTC/USDT:USDT", value_quote=-1_898.1), "beta 1.38  BTC/USDT:USDT -1,898.10"),
+        (HedgeStatus(beta=1.5, missing="no hedge: stale"), "beta 1.50  no hedge: stale"),
+    ],
+)
+def test_the_hedge_in_words(hedge: HedgeStatus, words: str) -> None:
+    lines = io.StringIO()
+    Console(file=lines, width=200).print(status_view(msgspec.structs.replace(SNAPSHOT, hedge=hedge)))
+    assert words in lines.getvalue()
 
 
 @pytest.mark.parametrize("command", ["status", "report tca", *LISTS])

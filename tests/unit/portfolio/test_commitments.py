@@ -167,3 +167,29 @@ def test_what_is_not_a_number_leaves_no_room() -> None:
     for room in (Room(Code.CAP_EXPOSURE, float("nan"), 1.0), Room(Code.CAP_EXPOSURE, 0.0, float("nan"))):
         assert room.left == 0.0
         assert not room.fits(0.0)
+
+
+def test_the_hedge_stands_apart_and_takes_margin() -> None:
+    """2 short at 110 with the stop at 125, and 1 more under way at 100: no exposure of anybody, but margin."""
+    books = NOTHING._replace(
+        positions={PERPETUAL.symbol: a_position("-2", "100", PERPETUAL.symbol), SPOT.symbol: a_position("1")},
+        algorithms={"p-1": an_entry("1", Side.SELL, Purpose.HEDGE)},
+        prices={PERPETUAL.symbol: 110.0, SPOT.symbol: 100.0},
+        stops={PERPETUAL.symbol: 125.0, SPOT.symbol: 90.0},
+        stop_fracs={PERPETUAL.symbol: 0.25},
+        leverage=2.0,
+        hedge=PERPETUAL.symbol,
+    )
+    found = commitments(books, equity=1_000.0, total=900.0)
+    assert found.hedge == Commitment(330.0, 30.0 + 27.5, -330.0)
+    assert dict(found.by_symbol) == {SPOT.symbol: Commitment(100.0, 10.0, 100.0)}
+    assert (found.notional, found.risk) == (100.0, 10.0)
+    fee = PERPETUAL.taker_fee_frac
+    assert found.free == pytest.approx(900.0 - 110.0 - 20.0 - 110.0 * (0.5 + fee))
+
+
+def test_an_order_of_the_hedge_without_its_parent_is_the_hedges() -> None:
+    intent = an_intent(symbol=PERPETUAL.symbol, side=Side.SELL, quantity="2", price="100", purpose=Purpose.HEDGE)
+    found = commitments(NOTHING._replace(orders=(an_order(intent, "0.5"),)), equity=1.0, total=0.0)
+    assert found.hedge == Commitment(150.0, 150.0, -150.0)
+    assert not found.by_symbol

@@ -1,5 +1,6 @@
 """Every cap with its number."""
 
+import msgspec
 import pytest
 
 from tests.kit.builders import a_perpetual, an_instrument
@@ -97,3 +98,28 @@ def test_only_a_margined_account_is_liquidated() -> None:
         SPOT, 0.04, held, Correlations(), leverage=1.0, risk=RiskSettings(), sizing=SizingSettings(), is_cross=True
     )
     assert Code.CAP_LIQUIDATION not in {room.code for room in found}
+
+
+def test_a_hedge_is_no_exposure_but_stands_in_the_same_margin() -> None:
+    """1,000 of it with 250 at risk: the caps are as without it; in cross margin 250 + (1,000 + 250) / 100 more."""
+    hedged = msgspec.structs.replace(HELD, hedge=Commitment(1_000.0, 250.0, -1_000.0))
+    before, after = (
+        {
+            room.code: room
+            for room in rooms(
+                a_perpetual("ADA/USDT:USDT"),
+                0.04,
+                held,
+                Correlations(),
+                leverage=20.0,
+                risk=RiskSettings(liquidation_loss_frac=0.8),
+                sizing=SizingSettings(),
+                is_cross=True,
+            )
+        }
+        for held in (HELD, hedged)
+    )
+    added = {code: after[code].used - before[code].used for code in before}
+    assert added.pop(Code.CAP_LIQUIDATION) == pytest.approx(250.0 + 12.5)
+    assert set(added.values()) == {0.0}
+    assert positions_with("ADA/USDT", hedged) == 4

@@ -109,3 +109,42 @@ def test_gross_exposure_of_everything_correlated_and_itself() -> None:
     exposures = {"A/USDT": 100.0, "B/USDT": -50.0, "C/USDT": 1000.0, "D/USDT": 1000.0, "F/USDT": 1000.0}
     assert correlated_exposure("A/USDT", exposures, correlations, 0.7) == 150.0
     assert correlated_exposure("E/USDT", exposures, correlations, 0.7) == 0.0
+
+
+# --- betas ---------------------------------------------------------------------------------------------------
+
+
+def test_a_beta_is_the_slope_of_returns_on_the_leaders() -> None:
+    leader, own = RANDOM.normal(0, 0.01, 300), RANDOM.normal(0, 0.005, 300)
+    closes = {"BTC/USDT": prices(leader), "ETH/USDT": prices(1.7 * leader + own), "XRP/USDT": prices(-leader)}
+    newest = {symbol: np.diff(np.log([close for _, close in series[-241:]])) for symbol, series in closes.items()}
+    expected = np.polyfit(newest["BTC/USDT"], newest["ETH/USDT"], 1)[0]
+    measured = rolling_correlations(closes, 240, "BTC/USDT").betas
+    assert measured["ETH/USDT"] == pytest.approx(expected, rel=1e-9)
+    assert measured["BTC/USDT"] == pytest.approx(1.0, rel=1e-12)
+    assert measured["XRP/USDT"] == pytest.approx(-1.0, rel=1e-9)
+
+
+def test_a_beta_is_measured_on_candles_that_both_have() -> None:
+    """The leader's newest candle comes first; the other's is one behind and lacks some."""
+    returns = RANDOM.normal(0, 0.01, 300)
+    other = prices(2 * returns)
+    holey = [candle for at, candle in enumerate(other) if at not in (150, 151, 299)]
+    measured = rolling_correlations({"BTC/USDT": prices(returns), "ETH/USDT": holey}, 240, "BTC/USDT").betas
+    assert measured["ETH/USDT"] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("candles", "is_measured"), [(30, False), (31, True)])
+def test_thirty_common_returns_are_enough_for_a_beta(candles: int, is_measured: bool) -> None:
+    leader, short = prices(RANDOM.normal(0, 0.01, 300)), prices(RANDOM.normal(0, 0.01, 300))
+    measured = rolling_correlations({"BTC/USDT": leader, "ETH/USDT": short[-candles:]}, 240, "BTC/USDT").betas
+    assert measured.keys() == ({"BTC/USDT", "ETH/USDT"} if is_measured else {"BTC/USDT"})
+
+
+def test_what_does_not_move_has_no_beta_to_speak_of_and_gives_none() -> None:
+    moving, flat = prices(RANDOM.normal(0, 0.01, 100)), [(60_000 * i, 100.0) for i in range(100)]
+    closes = {"BTC/USDT": moving, "ETH/USDT": flat}
+    assert rolling_correlations(closes, 240, "BTC/USDT").betas == {"BTC/USDT": pytest.approx(1.0), "ETH/USDT": 0.0}
+    assert rolling_correlations(closes, 240, "ETH/USDT").betas == {}
+    assert rolling_correlations(closes, 240, "SOL/USDT").betas == {}
+    assert rolling_correlations(closes, 240).betas == {}

@@ -218,9 +218,12 @@ def test_spot_cannot_short_and_a_perpetual_can() -> None:
     assert isinstance(reviewed(intent, instrument=perpetual), Approved)
 
 
-def test_a_hedge_opens_exposure_and_is_reviewed_as_such() -> None:
+def test_a_hedge_opens_exposure_and_is_reviewed_as_such_but_reducing_lets_it_pass() -> None:
     hedge = an_intent(purpose=Purpose.HEDGE)
     assert refusals(hedge, trading_state=TradingState.HALTED) == ("trading state is halted",)
+    assert isinstance(reviewed(hedge, trading_state=TradingState.REDUCING), Approved)
+    assert refusals(an_intent(), trading_state=TradingState.REDUCING) == ("trading state is reducing",)
+    assert refusals(hedge, stream_is_live=False) == ("market data is not live",)
 
 
 @pytest.mark.parametrize(

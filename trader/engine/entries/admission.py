@@ -47,6 +47,8 @@ def _market_reasons(desk: Desk, market: Market, forecast: Forecast) -> list[Reas
     if market.book is not None:
         atr, day_quote = forecast.context.atr_14, market.turnover.day_quote
         reasons += unsuitable(market.instrument, market.book, atr, day_quote, desk.settings_of(symbol).strategy)
+    if symbol == desk.settings.risk.hedge_symbol:
+        reasons.append(because(Code.KEPT_FOR_HEDGE))
     if symbol in desk.state.positions.tickets:
         reasons.append(because(Code.ENTRY_UNDER_WAY))
     if desk.state.orders.tracker.unknown_in(symbol):

@@ -22,6 +22,7 @@ from trader.engine.state import Market
 from trader.engine.state.kept import RegimeKept
 from trader.execution.costs import round_trip_cost_frac
 from trader.risk.exits import extend
+from trader.risk.hedge import HEDGE
 from trader.risk.stops import NEVER_MS, PositionPlan, tighten
 from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal
@@ -71,6 +72,8 @@ def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     strategy, book = desk.strategies[forecast.symbol], market.book
     if standing.must_leave(desk, forecast.symbol):
         return _banned(desk, _blank(desk, market, forecast))
+    if forecast.symbol == desk.state.positions.hedge:
+        return _unasked(desk, _blank(desk, market, forecast), because(Code.HELD_AS_HEDGE))
     record, candles = _blank(desk, market, forecast), _candles(market, forecast, strategy)
     not_asked = _not_asked(desk, market, strategy, forecast, len(candles))
     if not_asked is not None or book is None:
@@ -273,7 +276,8 @@ def _before_funding(desk: Desk, market: Market, forecast: Forecast, record: Deci
     """A perpetual that pays more funding before the next close than its edge is worth. A rule's edge nobody knows."""
     symbol, model = record.symbol, desk.state.model.in_use
     plan = desk.state.positions.plans.get(symbol)
-    if plan is None or _is_being_closed(desk, symbol) or not desk.strategies[symbol].needs_forecast:
+    is_its_own = plan is not None and plan.strategy_id != HEDGE
+    if plan is None or not is_its_own or _is_being_closed(desk, symbol) or not desk.strategies[symbol].needs_forecast:
         return record
     is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
     edge = calibrated_edge(forecast, model) * plan.side.sign if model is not None and is_said else 0.0

@@ -14,6 +14,7 @@ from trader.engine.desk import Desk
 from trader.engine.guards import guard
 from trader.engine.state import EngineState
 from trader.risk.cost_budget import Budget, budget_of
+from trader.risk.hedge import HEDGE
 from trader.risk.locks import Lock, locks_on
 
 _NO_RECORD = (because(Code.NO_TRADES),)
@@ -22,6 +23,9 @@ _NO_RECORD = (because(Code.NO_TRADES),)
 def on_closed(desk: Desk, trade: ClosedTrade) -> None:
     """A position ended: it is recorded, and locks that follow from it are told once."""
     desk.emit(RecordTrade(trade))
+    if trade.strategy_id == HEDGE:
+        desk.state.standing.trades.append(trade)
+        return  # what a hedge loses the others have gained: it says nothing of how trading goes
     guard.trade_closed(desk, float(trade.profit_quote))
     before = {lock.reason.code for lock in locks(desk, trade.symbol)}
     desk.state.standing.trades.append(trade)
@@ -102,7 +106,7 @@ def _newest(desk: Desk) -> ClosedTrade | None:
 
 def locks_of(state: EngineState, settings: Settings, symbol: str, now_ms: int) -> tuple[Lock, ...]:
     """`locks`, for whoever has no desk."""
-    trades: Sequence[ClosedTrade] = state.standing.trades
+    trades: Sequence[ClosedTrade] = [trade for trade in state.standing.trades if trade.strategy_id != HEDGE]
     said = state.standing.overrides.get(symbol)
     if said is not None and said.unlocked_ms:
         trades = [trade for trade in trades if trade.closed_ms > said.unlocked_ms]

@@ -206,7 +206,7 @@ def _apply(desk: Desk, fill: Fill, order: Order | None) -> None:
     """Position, balances, and what follows from them. `order` is None for a fill that is not ours."""
     state = desk.state
     change = _post(desk, fill, order)
-    if order is not None and order.intent.purpose is Purpose.ENTRY:
+    if order is not None and not order.intent.purpose.reduces:
         opening.on_entry_fill(desk, order)
     elif order is not None and order.intent.purpose is Purpose.STOP:
         tca.stop_filled(desk, order, fill)

@@ -6,6 +6,7 @@ orders     orders and the algorithms that place them; written by `desk`, `algori
 positions  what each open position and each one under way needs; written by `opening`, `exits`, `protection`, `adoption`
 guard      the breakers, and the worth of the account they judge; written by `guard`
 model      the model in use and the health of one; written by `in_use`
+hedge      what the portfolio's beta is, and why there is no hedge; written by `hedge`
 standing   how symbols and strategies stand beside the market: their trades, what people said; written by `standing`
 costs      what entries have cost beyond the model of costs, by algorithm; written by `tca`
 
@@ -25,6 +26,7 @@ from trader.domain.instrument import Instrument
 from trader.domain.market import Book, Candle
 from trader.domain.orders import AlgorithmName, Fill, Order
 from trader.domain.overrides import Override
+from trader.domain.reasons import Reason
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.state.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
@@ -37,6 +39,7 @@ from trader.portfolio.ledger import Ledger
 from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
 from trader.risk.correlation import Correlations
+from trader.risk.hedge import HEDGE
 from trader.risk.stops import PositionPlan
 
 
@@ -227,6 +230,17 @@ class PositionsState(Part):
         self.stop_troubles: dict[str, StopTrouble] = {}  # until a stop rests again
         self.unplanned: set[str] = set()  # symbols whose position was found without a plan, until it has one
 
+    @property
+    def hedge(self) -> str:
+        """The symbol whose position hedges the others, held or under way; empty where there is none."""
+        for plan in self.plans.values():
+            if plan.strategy_id == HEDGE:
+                return plan.symbol
+        for ticket in self.tickets.values():
+            if ticket.strategy_id == HEDGE:
+                return ticket.symbol
+        return ""
+
 
 class GuardState(Part):
     """The breakers, and the worth of the account that they judge."""
@@ -256,6 +270,18 @@ class GuardState(Part):
             peak=worth.equity if peak is None else peak,
             day_start=worth.equity if day_start is None else day_start,
         )
+
+
+class HedgeState(Part):
+    """What the hedge is judged by. Whether there is one say the plan and the ticket of its symbol."""
+
+    __slots__ = ("beta", "missing", "seen_fills")
+
+    def __init__(self, undo: Undo) -> None:
+        super().__init__(undo)
+        self.beta: float | None = None  # of the portfolio without the hedge; None: not known
+        self.missing: Reason | None = None  # why there is none, though there should be
+        self.seen_fills = -1  # how many fills there were when it was last judged
 
 
 class ModelState(Part):
@@ -306,6 +332,7 @@ class EngineState:
         self.orders = OrdersState(self.undo)
         self.positions = PositionsState(self.undo)
         self.guard = GuardState(self.undo)
+        self.hedge = HedgeState(self.undo)
         self.model = ModelState(self.undo)
         self.standing = StandingState(self.undo)
         self.costs: dict[AlgorithmName, CostTally] = UndoDict({}, self.undo)

@@ -63,6 +63,7 @@ def commitments_now(state: EngineState, settings: Settings, *, but: str = "") ->
         stop_fracs={symbol: ticket.stop_frac for symbol, ticket in state.positions.tickets.items()},
         leverage=float(settings.exchange.leverage),
         but=but,
+        hedge=state.positions.hedge,
     )
     quote = next(iter(state.markets.values())).instrument.quote
     return commitments(books, equity=worth.equity, total=float(state.account.ledger.total(quote)))

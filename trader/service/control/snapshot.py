@@ -8,18 +8,21 @@ import msgspec
 from trader import __version__
 from trader.config.schema import Settings
 from trader.domain.account import Position
+from trader.domain.commitments import Commitments
 from trader.domain.reasons import texts
 from trader.domain.signals import StrategyVerdict
 from trader.engine.guards.standing import locks_of
 from trader.engine.state import EngineState
 from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.risk.hedge import HEDGE
 from trader.risk.stops import PositionPlan
 from trader.runtime.outlets import OutletStatus
 from trader.service.control.reports import position_status
 from trader.service.control.status import (
     AlgorithmStatus,
     Counters,
+    HedgeStatus,
     ModelStatus,
     MoneyStatus,
     PositionStatus,
@@ -44,6 +47,7 @@ def snapshot(
     strategies: Mapping[str, str] | None = None,
 ) -> StatusSnapshot:
     """Everything `trader status` shows. Call it on the loop's thread. `started_ms` is the machine's time."""
+    committed = commitments_now(state, settings)
     return StatusSnapshot(
         running=True,
         mode=settings.mode,
@@ -59,7 +63,8 @@ def snapshot(
         speed=state.speed,
         model=model or _model(state),
         strategies=tuple(_strategy(judged) for judged in state.standing.verdicts.values()),
-        money=_money(state, settings),
+        money=_money(state, committed),
+        hedge=_hedge(state, settings, committed),
         symbols=tuple(
             _symbol(settings, state, symbol, market_ms, (strategies or {}).get(symbol, "")) for symbol in state.markets
         ),
@@ -99,8 +104,8 @@ def _strategy(judged: StrategyVerdict) -> StrategyStatus:
     )
 
 
-def _money(state: EngineState, settings: Settings) -> MoneyStatus | None:
-    equity, committed = state.guard.equity, commitments_now(state, settings)
+def _money(state: EngineState, committed: Commitments | None) -> MoneyStatus | None:
+    equity = state.guard.equity
     if equity is None or committed is None:
         return None
     return MoneyStatus(
@@ -111,6 +116,16 @@ def _money(state: EngineState, settings: Settings) -> MoneyStatus | None:
         peak=equity.peak,
         day_start=equity.day_start,
         currency=next(iter(state.markets.values())).instrument.quote,
+    )
+
+
+def _hedge(state: EngineState, settings: Settings, committed: Commitments | None) -> HedgeStatus:
+    missing = state.hedge.missing if settings.risk.hedge else "risk.hedge is off"
+    return HedgeStatus(
+        beta=state.hedge.beta,
+        symbol=state.positions.hedge,
+        value_quote=0.0 if committed is None else committed.hedge.net,
+        missing="" if missing is None else str(missing),
     )
 
 
@@ -144,6 +159,8 @@ def _position(state: EngineState, position: Position) -> PositionStatus:
 
 
 def _stage(plan: PositionPlan) -> str:
+    if plan.strategy_id == HEDGE:
+        return "hedge"
     reached = "trailing" if plan.trailing else "partial" if plan.partial_done else "initial"
     if not plan.is_adopted:
         return reached

@@ -34,7 +34,7 @@ class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):
     unrealised_quote: float | None = None
     stop_price: str | None = None  # of the order that rests on the exchange
     take_profit: float | None = None
-    stage: str = ""  # initial, partial, trailing; adopted where the plan came after the position
+    stage: str = ""  # initial, partial, trailing; hedge; adopted where the plan came after the position
 
 
 class AlgorithmStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +104,15 @@ class MoneyStatus(msgspec.Struct, frozen=True, kw_only=True):
         return 1 - self.equity / self.peak if self.peak else 0.0
 
 
+class HedgeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the portfolio moves with the leader, and what is held against that."""
+
+    beta: float | None = None  # of the portfolio without the hedge; None: not known yet
+    symbol: str = ""  # of the hedge, held or under way; empty: there is none
+    value_quote: float = 0.0  # of it, below 0 short
+    missing: str = ""  # why there is none though there should be, or never can be
+
+
 class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The recording of market inputs, since this process started."""
 
@@ -146,6 +155,7 @@ class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelStatus | None = None
     strategies: tuple[StrategyStatus, ...] = ()  # those without a model
     money: MoneyStatus | None = None
+    hedge: HedgeStatus | None = None
     symbols: tuple[SymbolStatus, ...] = ()
     positions: tuple[PositionStatus, ...] = ()
     open_orders: int = 0
