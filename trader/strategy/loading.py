@@ -108,7 +108,8 @@ def _class_of(module: ModuleType, name: str, where: str) -> type[Strategy]:
     there = [n for n, one in vars(module).items() if isinstance(one, type) and issubclass(one, Strategy)]
     usable = ", ".join(n for n in there if n != "Strategy") or "none"
     what = "has no propose method" if isinstance(found, type) and issubclass(found, Strategy) else "is no Strategy"
-    raise Misconfigured(f"{where}: {name} {what if found is not None else 'is not there'}; strategies there: {usable}")
+    problem = f"{name} {what if found is not None else 'is not there'}" if name else "names no class"
+    raise Misconfigured(f"{where}: {problem}; strategies there: {usable}")
 
 
 def _check_wishes(found: type[Strategy], where: str, columns: Sequence[str]) -> None:

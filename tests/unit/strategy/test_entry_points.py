@@ -37,6 +37,17 @@ def test_an_entry_point_to_what_is_not_installed_is_refused(monkeypatch: pytest.
     assert str(error.value) == "strategy.class: given dip; its module not_installed_at_all is not installed"
 
 
+def test_an_entry_point_that_names_no_class_is_refused_with_those_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lone_dips.py").write_text(GOOD)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with_points(monkeypatch, dip="lone_dips")
+    with pytest.raises(Misconfigured) as error:
+        load_strategy(StrategySettings.model_validate({"class": "dip"}), columns)
+    assert str(error.value) == f"{tmp_path / 'lone_dips.py'}: names no class; strategies there: DipBuyer"
+
+
 def test_an_installed_one_may_import_all_of_its_own_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = tmp_path / "dippers" / "long"
     inner.mkdir(parents=True)

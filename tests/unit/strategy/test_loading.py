@@ -273,6 +273,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert refusal(path) == f"{path}: is not a Python file in UTF-8"
 
 
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD, "own.py:old.txt")
+    with pytest.raises(Misconfigured) as error:
+        loaded(path)
+    assert str(error.value) == f"strategy.class: given {path}:DipBuyer; {path} is not a Python file"
+
+
 def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "a:b"
     folder.mkdir()
