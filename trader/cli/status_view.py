@@ -10,7 +10,14 @@ from trader.cli.model_view import care_rows
 from trader.cli.output import amount, console, moment, price, quantity, signed, span
 from trader.cli.tables import plain_table, rows_table
 from trader.runtime.outlets import OutletStatus
-from trader.service.control.status import HedgeStatus, ModelStatus, MoneyStatus, RecorderStatus, StatusSnapshot
+from trader.service.control.status import (
+    DustStatus,
+    HedgeStatus,
+    ModelStatus,
+    MoneyStatus,
+    RecorderStatus,
+    StatusSnapshot,
+)
 
 _STATES = {"active": "bold green", "reducing": "bold yellow", "halted": "bold red"}
 
@@ -60,6 +67,8 @@ def _head(status: StatusSnapshot) -> Table:
         grid.add_row("money", _money(status.money))
     if status.hedge is not None:
         grid.add_row("hedge", _hedge(status.hedge))
+    if status.dust:
+        grid.add_row("dust", _dust(status.dust))
     if status.running and status.phase != "starting":
         grid.add_row("recording", _recording(status.recorder))
         for outlet in status.outlets:
@@ -103,6 +112,16 @@ def _hedge(hedge: HedgeStatus) -> str:
     if hedge.symbol:
         return f"{beta}  {escape(hedge.symbol)} {amount(hedge.value_quote)}"
     return f"{beta}  [yellow]{escape(hedge.missing)}[/yellow]" if hedge.missing else f"{beta}  [dim]none needed[/dim]"
+
+
+def _dust(rows: tuple[DustStatus, ...]) -> str:
+    """Too little to be sold, so it is dim: nothing is to be done about it."""
+    words = [
+        f"{escape(row.currency)} {quantity(row.quantity)}"
+        + ("" if row.value_quote is None else f" (worth {amount(row.value_quote)})")
+        for row in rows
+    ]
+    return f"{' · '.join(words)}  [dim]too little to sell; sold with the next position[/dim]"
 
 
 def _recording(recorder: RecorderStatus | None) -> str:

@@ -52,6 +52,7 @@ from trader.service.control.server import ControlServer
 from trader.service.control.status import (
     AlgorithmStatus,
     Counters,
+    DustStatus,
     HedgeStatus,
     ModelStatus,
     MoneyStatus,
@@ -149,6 +150,7 @@ SNAPSHOT = StatusSnapshot(
         ),
     ),
     outlets=(OutletStatus(name="narrator", heard=900), OutletStatus(name="model_care", heard=800, dropped=1_200)),
+    dust=(DustStatus(currency="ADA", quantity="0.0312", value_quote=0.0219), DustStatus(currency="XYZ", quantity="2")),
     counters=Counters(events=9_000, decisions=120, orders=14, fills=11, errors=1),
     last_reconciled_ms=NOW_MS - 30_000,
 )
@@ -398,6 +400,7 @@ def test_status_says_what_matters(here: Path, ledger: Path, trader: Told) -> Non
         "BTC/USDT long 0.02974 50,100.25 50,123.40 1,490.67 0.69 49,600.00 51,100.20",
         "ETH/USDT buy 0.4312 by twap entry 0.1293 slice 3 of 10 1m",
         "model care 1,200 turns left out, 0 failed",
+        "dust ADA 0.0312 (worth 0.02) · XYZ 2 too little to sell; sold with the next position",
         "open orders 2 · decisions 120 · orders 14 · fills 11 · errors 1 · reconciled 30s ago",
     ):
         assert words in text

@@ -20,6 +20,7 @@ from trader.domain.events import CommandName, OrderAbsent, OrderRefused
 from trader.domain.orders import OrderStatus, Purpose, Side
 from trader.domain.refusals import RefusalCode
 from trader.domain.signals import Verdict
+from trader.service.control.snapshot import snapshot
 
 
 def holding(side: Side = Side.BUY, *, speed: float = 1.0, **settings: object) -> Scene:
@@ -507,9 +508,33 @@ def test_a_position_too_small_to_be_sold_becomes_dust_once_its_exit_is_due() -> 
     assert dict(scene.engine.state.account.ledger.dust) == {"BTC": Decimal("0.03")}
     scene.wait(MINUTE_MS)
     assert notices(scene.price(97.0)) == []
+    state = scene.engine.state
+    status = snapshot(scene.settings, state, started_ms=0, market_ms=scene.now_ms, events=0, errors=0)
+    [dust] = status.dust
+    assert (dust.currency, dust.quantity) == ("BTC", "0.03")
+    assert dust.value_quote == pytest.approx(0.03 * 97.0, rel=1e-3)
     scene.restart()
     assert dict(scene.engine.state.account.ledger.dust) == {"BTC": Decimal("0.03")}
     assert scene.held() == 0
+
+
+def test_dust_is_sold_with_the_next_position() -> None:
+    scene = a_scene({"execution": {"market_tries": 1}})
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    scene.fill(entry.client_id, "0.03")
+    scene.price(98.0)
+    scene.wait(MINUTE_MS)
+    scene.price(100.0)
+    scene.command(CommandName.RESUME)
+    scene.seen.clear()
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    scene.fill(entry.client_id, str(entry.quantity))
+    assert scene.engine.state.account.ledger.dust == {}
+    assert scene.held() == entry.quantity + Decimal("0.03")
+    [(quantity, _)] = scene.stops()
+    assert quantity == scene.held()
 
 
 def test_what_may_still_be_bought_is_not_written_off() -> None:

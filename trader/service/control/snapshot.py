@@ -22,6 +22,7 @@ from trader.service.control.reports import position_status
 from trader.service.control.status import (
     AlgorithmStatus,
     Counters,
+    DustStatus,
     HedgeStatus,
     ModelStatus,
     MoneyStatus,
@@ -69,6 +70,7 @@ def snapshot(
             _symbol(settings, state, symbol, market_ms, (strategies or {}).get(symbol, "")) for symbol in state.markets
         ),
         positions=tuple(_position(state, position) for position in state.account.ledger.positions.values()),
+        dust=_dust(state),
         open_orders=len(state.orders.tracker.open_orders()),
         algorithms=tuple(_algorithm(algorithm) for algorithm in state.orders.algorithms.values()),
         counters=Counters(
@@ -155,6 +157,18 @@ def _position(state: EngineState, position: Position) -> PositionStatus:
         unrealised_quote=None if mid is None else quantity * (mid - float(position.entry_price)),
         take_profit=plan.take_profit_price if plan else None,
         stage="" if plan is None else _stage(plan),
+    )
+
+
+def _dust(state: EngineState) -> tuple[DustStatus, ...]:
+    mids = {market.instrument.base: market.mid for market in state.markets.values()}
+    return tuple(
+        DustStatus(
+            currency=currency,
+            quantity=format(quantity, "f"),
+            value_quote=None if (mid := mids.get(currency)) is None else float(quantity) * mid,
+        )
+        for currency, quantity in sorted(state.account.ledger.dust.items())
     )
 
 

@@ -37,6 +37,14 @@ class PositionStatus(msgspec.Struct, frozen=True, kw_only=True):
     stage: str = ""  # initial, partial, trailing; hedge; adopted where the plan came after the position
 
 
+class DustStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What exits left of a currency: too little to be sold, sold with the next position in it."""
+
+    currency: str
+    quantity: str  # base, exact decimal
+    value_quote: float | None = None
+
+
 class AlgorithmStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A parent order under way."""
 
@@ -158,6 +166,7 @@ class StatusSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     hedge: HedgeStatus | None = None
     symbols: tuple[SymbolStatus, ...] = ()
     positions: tuple[PositionStatus, ...] = ()
+    dust: tuple[DustStatus, ...] = ()
     open_orders: int = 0
     algorithms: tuple[AlgorithmStatus, ...] = ()
     counters: Counters = Counters()
