@@ -68,6 +68,9 @@ def _any_of(kind: Any) -> st.SearchStrategy[Any]:
         if inner[1:] == (...,):
             return st.lists(_any_of(inner[0]), max_size=3).map(tuple)
         return st.tuples(*(_any_of(item) for item in inner))
+    if get_origin(kind) is dict:
+        names, values = get_args(kind)
+        return st.dictionaries(_any_of(names), _any_of(values), max_size=3)
     members = [member for member in get_args(kind) if member is not NoneType]
     return st.one_of(st.none(), *(_any_of(member) for member in members))
 

@@ -69,7 +69,7 @@ class Forecasting(TypedDict, total=False):
 
 
 class Scene:
-    """One engine. `now_ms` moves only by `wait`; `seen` is every decision so far."""
+    """One engine. `now_ms` moves only by `wait`; `heard` is every event so far, `seen` every decision."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Scene:
         self.symbol = next(iter(self.instruments))
         self.now_ms = NOW_MS
         self.seen: list[d.Decision] = []
+        self.heard: list[AnyEvent] = []
         self.timers: dict[TimerId, int] = {}
         self._unanswered: list[d.SubmitOrder | d.CancelOrder] = []
         self._fills = 0
@@ -109,6 +110,7 @@ class Scene:
         for event in events:
             self._seq += 1
             stamped = msgspec.structs.replace(event, ts_ms=self.now_ms, seq=self._seq)
+            self.heard.append(stamped)
             turn = Turn(stamped, self.engine.process(stamped))
             self._memory.write(turn)
             decided += turn.decisions

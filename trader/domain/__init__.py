@@ -6,7 +6,8 @@ orders      orders from intent to fill, and which status may follow which
 account     balances and positions
 market      candles, books, quotes, trades; `candle_arrays` candles in bulk; `observation` what else is known
 instrument  what can be traded, and the only crossing between float64 and exact Decimal
-signals     what the model says, and the record of a decision; `sizing` what shaped its size
+signals     what the model says, and the record of a decision
+workings    how a decision came about; `sizing` what shaped its size
 reasons     why: a code with its numbers; `refusals` and `closing` those of orders and positions
 errors      the five kinds of failure, one reaction each
 timers      what timers of the core are for

@@ -8,6 +8,7 @@ import msgspec
 
 from trader.domain.orders import AlgorithmName, Side
 from trader.domain.reasons import Code, Reason
+from trader.domain.workings import Gate, Workings
 
 
 class Regime(StrEnum):
@@ -133,6 +134,7 @@ class Signal(msgspec.Struct, frozen=True):
     take_profit_frac: float
     size_multiplier: float
     confirmations: tuple[Code, ...]
+    gates: tuple[Gate, ...] = ()  # what was asked for it
 
 
 class Verdict(StrEnum):
@@ -165,3 +167,4 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     parent_id: str = ""
     feature_hash: str = ""
     strategy_id: str = "ensemble"
+    workings: Workings | None = None  # how it came about; None in rows of versions before

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from trader.domain.events import StreamState
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
-from trader.domain.reasons import Code
+from trader.domain.reasons import Code, Reason
 from trader.domain.timers import TimerId, TimerKind
 from trader.engine import tca
 from trader.engine.desk import Desk
@@ -44,8 +44,11 @@ def start_algorithm(
     algorithm: AlgorithmName,
     first_replaces: Order | None = None,
     decided: Decided = NOT_TOLD,
-) -> None:
-    """Begin a parent order. `first_replaces`: the stop whose place the first child takes in one request."""
+) -> tuple[Reason, ...]:
+    """Begin a parent order; why its first child was refused, if it was.
+
+    `first_replaces`: the stop whose place that child takes in one request.
+    """
     state, actions = start(
         algorithm,
         parent_id=parent_id,
@@ -56,7 +59,7 @@ def start_algorithm(
         view=_view(desk, symbol, purpose),
         decided=decided,
     )
-    _carry_out(desk, state, actions, first_replaces)
+    return _carry_out(desk, state, actions, first_replaces)
 
 
 def wake_algorithm(desk: Desk, parent_id: str) -> None:
@@ -93,7 +96,10 @@ def _step(desk: Desk, parent_id: str, event: AlgorithmInput) -> None:
         _carry_out(desk, changed, actions, None)
 
 
-def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_replaces: Order | None) -> None:
+def _carry_out(
+    desk: Desk, state: AlgorithmState, actions: list[Action], first_replaces: Order | None
+) -> tuple[Reason, ...]:
+    """What the review had against the first order that it refused, after which the rest is not tried."""
     _put(desk, state)
     for action in actions:
         match action:
@@ -102,7 +108,7 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                 first_replaces = None
                 if refused is not None:
                     _step(desk, state.parent_id, _news_of(refused))
-                    return
+                    return refused.reasons
             case Cancel(ref=ref):
                 order = desk.state.orders.tracker.by_client_id(ref.client_id)
                 if order is not None:
@@ -111,7 +117,8 @@ def _carry_out(desk: Desk, state: AlgorithmState, actions: list[Action], first_r
                 desk.wake(TimerId(TimerKind.ALGORITHM, state.parent_id), due_ms)
             case Finished():
                 _finish(desk, state.parent_id)
-                return
+                return ()
+    return ()
 
 
 def drop(desk: Desk, parent_id: str) -> list[Order]:

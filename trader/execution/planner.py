@@ -57,10 +57,15 @@ def choose_algorithm(
         return Choice(AlgorithmName.MARKET, impact)
     if isinstance(settings.algorithm, AlgorithmName):
         return Choice(settings.algorithm, impact)
-    if impact < settings.market_below_frac * _SCALES[urgency or settings.urgency]:
+    if impact < market_below_frac(settings, urgency):
         return Choice(AlgorithmName.MARKET, impact)
     patient = AlgorithmName.LIMIT if impact <= split_above_frac(settings, urgency) else AlgorithmName.TWAP
     return Choice(patient, impact)
+
+
+def market_below_frac(settings: ExecutionSettings, urgency: Urgency | None = None) -> float:
+    """The impact below which an order of that urgency (None: that of the settings) takes the market at once."""
+    return settings.market_below_frac * _SCALES[urgency or settings.urgency]
 
 
 def split_above_frac(settings: ExecutionSettings, urgency: Urgency | None = None) -> float:

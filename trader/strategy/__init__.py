@@ -17,7 +17,7 @@ from trader.domain.signals import Forecast, MarketContext, ModelInfo, Regime
 from trader.strategy.base import Strategy
 from trader.strategy.ema_cross import EmaCross
 from trader.strategy.ensemble import Ensemble
-from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal, said
+from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal, gate, said
 from trader.strategy.view import Holding, View
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     "Side",
     "Strategy",
     "View",
+    "gate",
     "said",
 ]

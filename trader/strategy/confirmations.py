@@ -1,11 +1,13 @@
 """What can confirm a signal: one function a name, each of which can say no."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from trader.config.strategy import Confirmation, RegimeRule, StrategySettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code
 from trader.domain.signals import MarketContext
+from trader.domain.workings import Gate
 
 Check = Callable[[Side, MarketContext, StrategySettings], bool]
 """Whether the market of one close confirms a signal to that side. Values that are not available (NaN) confirm none."""
@@ -81,10 +83,59 @@ CONFIRMATIONS: Mapping[Confirmation, tuple[Code, Check]] = {
 """Every confirmation by its name: a new one is a member of `Confirmation`, a `Code`, and a line here."""
 
 
+Measure = Callable[[Side, MarketContext, StrategySettings], tuple[float | None, float]]
+
+MEASURED: Mapping[Confirmation, Measure] = {
+    Confirmation.MA_CROSSOVER: lambda side, context, settings: (
+        context.ema_cross_age if (context.ema_9 - context.ema_21) * side.sign > 0 else None,
+        settings.crossover_candles,
+    ),
+    Confirmation.RSI_DIP: lambda side, context, settings: (
+        context.rsi_14 if side is Side.BUY else None,
+        settings.rsi_low,
+    ),
+    Confirmation.RSI_PEAK: lambda side, context, settings: (
+        context.rsi_14 if side is Side.SELL else None,
+        settings.rsi_high,
+    ),
+    Confirmation.RSI_EXTREME: lambda side, context, settings: (
+        context.rsi_14,
+        settings.rsi_oversold if side is Side.BUY else settings.rsi_overbought,
+    ),
+    Confirmation.BOLLINGER_EXTREME: lambda side, context, settings: (
+        context.bb_position,
+        settings.bollinger_extreme if side is Side.BUY else 1 - settings.bollinger_extreme,
+    ),
+    Confirmation.BREAKOUT: lambda side, context, _: (context.bb_position, 1.0 if side is Side.BUY else 0.0),
+    Confirmation.SQUEEZE: lambda _, context, settings: (context.squeeze_age, settings.squeeze_candles),
+    Confirmation.VOLUME: lambda _, context, settings: (context.volume_ratio, settings.volume_above),
+    Confirmation.VOLUME_SPIKE: lambda _, context, settings: (context.volume_ratio, settings.volume_spike),
+    Confirmation.ATR_EXPANSION: lambda _, context, settings: (context.atr_ratio, settings.atr_expansion),
+}
+"""What each confirmation compares, and with what; None on the side that it can never confirm."""
+
+
+def gates_of(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> list[Gate]:
+    """Every confirmation of a regime with its numbers, in the order it lists them. None forbids anything by itself."""
+    return [
+        Gate(text, holds(side, context, settings), *measured(side, context, settings))
+        for text, holds, measured in _asked_of(rule.confirmations)
+    ]
+
+
+@cache
+def _asked_of(names: tuple[Confirmation, ...]) -> tuple[tuple[str, Check, Measure], ...]:
+    return tuple((name.value, CONFIRMATIONS[name][1], MEASURED[name]) for name in names)
+
+
 def confirmed(rule: RegimeRule, side: Side, context: MarketContext, settings: StrategySettings) -> tuple[Code, ...]:
     """The confirmations of a regime that hold for `side`, in the order it lists them."""
-    listed = (CONFIRMATIONS[name] for name in rule.confirmations)
-    return tuple(code for code, holds in listed if holds(side, context, settings))
+    return holding(rule, gates_of(rule, side, context, settings))
+
+
+def holding(rule: RegimeRule, gates: Sequence[Gate]) -> tuple[Code, ...]:
+    """Those of a regime's confirmations that hold, from what was asked (`gates_of`)."""
+    return tuple(CONFIRMATIONS[name][0] for name, gate in zip(rule.confirmations, gates, strict=True) if gate.passed)
 
 
 def lacking(rule: RegimeRule, found: tuple[Code, ...]) -> tuple[Code, ...]:

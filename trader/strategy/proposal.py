@@ -6,6 +6,7 @@ import msgspec
 
 from trader.domain.orders import Side, Urgency
 from trader.domain.reasons import Code, Reason, because
+from trader.domain.workings import Gate
 
 
 class Enter(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class Enter(msgspec.Struct, frozen=True, kw_only=True):
     size_multiplier: float = 1.0  # of what the sizing rule gives
     risk_frac: float | None = None  # share of equity to lose at the stop, in place of the sizing rule
     urgency: Urgency | None = None  # how soon it must be bought; None: as `execution.urgency` says
+    gates: tuple[Gate, ...] = ()  # what was asked, in order, for `trader why`
 
     def __post_init__(self) -> None:
         _require(self.stop_frac is None or 0 < self.stop_frac < 1, "stop_frac", self.stop_frac, "between 0 and 1")
@@ -43,6 +45,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int | None = None  # hold it until then at least
     stop_price: float | None = None  # move the stop there; only ever nearer to the market
     add: Enter | None = None  # and one part more of it, where the strategy builds in parts and one is left
+    gates: tuple[Gate, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.stop_price is None or _is_above_0(self.stop_price), "stop_price", self.stop_price, "above 0")
@@ -53,6 +56,7 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True):
 
     reasons: tuple[Reason, ...]
     edge_frac: float = 0.0
+    gates: tuple[Gate, ...] = ()
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,7 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
 
     reasons: tuple[Reason, ...]
     edge_frac: float = 0.0
+    gates: tuple[Gate, ...] = ()
 
 
 Proposal = Enter | Keep | Leave | Pass
@@ -68,6 +73,11 @@ Proposal = Enter | Keep | Leave | Pass
 def said(text: str, **numbers: float) -> Reason:
     """A reason in a strategy's own words: `said("RSI {rsi:.1f} is below {low}", rsi=28.4, low=30)`."""
     return because(Code.SAID, text.format(**numbers), (), **numbers)
+
+
+def gate(name: str, passed: bool, value: float | None = None, bar: float | None = None) -> Gate:
+    """One thing that a strategy asked, in its own words, for `trader why`: `gate("RSI", rsi < 30, rsi, 30)`."""
+    return Gate(str(name), bool(passed), None if value is None else float(value), None if bar is None else float(bar))
 
 
 def _is_above_0(value: float) -> bool:

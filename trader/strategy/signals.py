@@ -9,7 +9,8 @@ from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo, Regime, Signal
 from trader.domain.units import BPS
-from trader.strategy.confirmations import confirmed, lacking
+from trader.domain.workings import Asked, Gate, GateName
+from trader.strategy.confirmations import gates_of, holding, lacking
 
 
 class NoSignal(msgspec.Struct, frozen=True):
@@ -19,6 +20,7 @@ class NoSignal(msgspec.Struct, frozen=True):
     edge_frac: float
     cost_frac: float
     side: Side | None = None
+    gates: tuple[Gate, ...] = ()  # what was asked
 
 
 def evaluate(
@@ -38,19 +40,23 @@ def evaluate(
     max(`minimum_edge_bps`, `cost_frac`) x `bar_factor`, which `bar_reasons` explain; `cost_frac` is the whole round
     trip (fees, spread, funding, and impact once the quantity is known). A model without edge never signals.
     """
-    edge = calibrated_edge(forecast, model)
+    asked, edge = Asked(), calibrated_edge(forecast, model)
     side = _side_of(edge)
     if side is None:
-        return NoSignal((_no_edge_reason(forecast, model),), 0.0, cost_frac)
+        none = asked.refuses(GateName.SLOPE, _no_edge_reason(forecast, model), model.slope, 0.0)
+        return NoSignal((none,), 0.0, cost_frac, gates=tuple(asked.gates))
+    asked.meets(GateName.SLOPE, model.slope, 0.0)
     rule = settings.regimes[regime]
-    found = confirmed(rule, side, forecast.context, settings)
     reasons = [
-        *_edge_reasons(abs(edge), needed_edge(cost_frac, settings) * bar_factor, bar_reasons),
-        *_side_reasons(side, regime, rule, can_short),
-        *_confirmation_reasons(rule, found, settings),
+        *_edge_reasons(asked, abs(edge), needed_edge(cost_frac, settings) * bar_factor, bar_reasons),
+        *_side_reasons(asked, side, regime, rule, can_short),
     ]
+    listed = gates_of(rule, side, forecast.context, settings)
+    asked.gates += listed
+    found = holding(rule, listed)
+    reasons += _confirmation_reasons(asked, rule, found, settings)
     if reasons:
-        return NoSignal(tuple(reasons), abs(edge), cost_frac, side)
+        return NoSignal(tuple(reasons), abs(edge), cost_frac, side, tuple(asked.gates))
     return Signal(
         symbol=forecast.symbol,
         side=side,
@@ -61,6 +67,7 @@ def evaluate(
         take_profit_frac=rule.take_profit_frac,
         size_multiplier=rule.size_multiplier,
         confirmations=found,
+        gates=tuple(asked.gates),
     )
 
 
@@ -100,25 +107,34 @@ def _no_edge_reason(forecast: Forecast, model: ModelInfo) -> Reason:
     return because(Code.PREDICTION_ZERO)
 
 
-def _edge_reasons(edge_frac: float, needed: float, raised_by: tuple[Reason, ...]) -> list[Reason]:
+def _edge_reasons(asked: Asked, edge_frac: float, needed: float, raised_by: tuple[Reason, ...]) -> list[Reason]:
     if edge_frac >= needed:
+        asked.meets(GateName.EDGE, edge_frac, needed)
         return []
-    return [because(Code.EDGE_BELOW_BAR, causes=raised_by, edge_bps=edge_frac * BPS, needed_bps=needed * BPS)]
+    reason = because(Code.EDGE_BELOW_BAR, causes=raised_by, edge_bps=edge_frac * BPS, needed_bps=needed * BPS)
+    return [asked.refuses(GateName.EDGE, reason, edge_frac, needed)]
 
 
-def _side_reasons(side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[Reason]:
+def _side_reasons(asked: Asked, side: Side, regime: Regime, rule: RegimeRule, can_short: bool) -> list[Reason]:
     reasons = []
     if side is Side.SELL and not can_short:
-        reasons.append(because(Code.SPOT_CANNOT_SHORT))
+        reasons.append(asked.refuses(GateName.SHORT, because(Code.SPOT_CANNOT_SHORT)))
     if rule.bias == "long" and side is Side.SELL:
-        reasons.append(because(Code.REGIME_WANTS_LONG, regime.value))
-    if rule.bias == "short" and side is Side.BUY:
-        reasons.append(because(Code.REGIME_WANTS_SHORT, regime.value))
+        reasons.append(asked.refuses(GateName.BIAS, because(Code.REGIME_WANTS_LONG, regime.value)))
+    elif rule.bias == "short" and side is Side.BUY:
+        reasons.append(asked.refuses(GateName.BIAS, because(Code.REGIME_WANTS_SHORT, regime.value)))
+    else:
+        asked.passes(GateName.BIAS)
     return reasons
 
 
-def _confirmation_reasons(rule: RegimeRule, found: tuple[Code, ...], settings: StrategySettings) -> list[Reason]:
+def _confirmation_reasons(
+    asked: Asked, rule: RegimeRule, found: tuple[Code, ...], settings: StrategySettings
+) -> list[Reason]:
+    needed = 1 if rule.confirmations_needed == "any" and rule.confirmations else len(rule.confirmations)
     missing = lacking(rule, found)
     if not missing or not settings.require_confirmation:
+        asked.meets(GateName.CONFIRMED, len(found), needed if settings.require_confirmation else 0)
         return []
-    return [because(Code.NOT_CONFIRMED, ", ".join(code.value for code in missing))]
+    reason = because(Code.NOT_CONFIRMED, ", ".join(code.value for code in missing))
+    return [asked.refuses(GateName.CONFIRMED, reason, len(found), needed)]

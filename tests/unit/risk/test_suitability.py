@@ -5,6 +5,7 @@ import pytest
 from tests.kit.builders import a_book, an_instrument
 from trader.config.strategy import StrategySettings
 from trader.domain.reasons import texts
+from trader.domain.workings import Asked
 from trader.risk.suitability import unsuitable
 
 SETTINGS = StrategySettings(least_day_volume_quote=1_000.0, widest_spread_bps=10.0, coarsest_tick_atr=0.5)
@@ -13,7 +14,7 @@ SETTINGS = StrategySettings(least_day_volume_quote=1_000.0, widest_spread_bps=10
 def found(*, day_quote: float | None = 1_000.0, spread: float = 0.05, atr: float = 0.02) -> tuple[str, ...]:
     """At a price of 100 with a tick of 0.01; nothing is wrong unless said."""
     book = a_book("BTC/USDT", bid=100 - spread / 2, ask=100 + spread / 2)
-    return texts(unsuitable(an_instrument(), book, atr, day_quote, SETTINGS))
+    return texts(unsuitable(an_instrument(), book, atr, day_quote, SETTINGS, Asked()))
 
 
 def test_what_just_passes_is_worth_trading() -> None:

@@ -9,7 +9,7 @@ from trader.config.strategy import Confirmation, RegimeRule, StrategySettings
 from trader.domain.orders import Side
 from trader.domain.reasons import Code
 from trader.domain.signals import CONTEXT_COLUMNS, MarketContext, Regime
-from trader.strategy.confirmations import CONFIRMATIONS, confirmed, lacking
+from trader.strategy.confirmations import CONFIRMATIONS, MEASURED, confirmed, gates_of, lacking
 
 SETTINGS = StrategySettings()
 ABOVE, BELOW = {"ema_9": 100.5}, {"ema_9": 99.5}
@@ -124,3 +124,37 @@ def _code(name: str) -> Code:
 
 def test_every_name_is_there() -> None:
     assert set(CONFIRMATIONS) == set(Confirmation)
+
+
+@pytest.mark.parametrize("name", Confirmation)
+def test_the_numbers_of_a_confirmation_decide_it(name: Confirmation) -> None:
+    """Of values on both sides of its bar, all those on one side confirm, and none on the other; without one, none."""
+    grid = (-0.5, 0.0, 0.5, 0.9, 1.0, 1.5, 2.5, 4.0, 25.0, 29.0, 50.0, 71.0, 75.0, math.inf)
+    names = ("rsi_14", "bb_position", "atr_ratio", "volume_ratio", "ema_9", "ema_cross_age", "squeeze_age")
+    contexts = [a_context(**{"ema_9": 101.0, field: value}) for field in names for value in grid]
+    for side in Side:
+        found = {
+            (value, _holds_for(name, side, context))
+            for context in contexts
+            for value, _ in [MEASURED[name](side, context, SETTINGS)]
+        }
+        bar = MEASURED[name](side, contexts[0], SETTINGS)[1]
+        assert not any(holds for value, holds in found if value is None)
+        above = {holds for value, holds in found if value is not None and value > bar}
+        below = {holds for value, holds in found if value is not None and value < bar}
+        assert (above, below) in [({True}, {False}), ({False}, {True}), (set(), set()), ({False}, set())]
+
+
+def _holds_for(name: Confirmation, side: Side, context: MarketContext) -> bool:
+    return CONFIRMATIONS[name][1](side, context, SETTINGS)
+
+
+def test_what_was_asked_of_a_regime_stands_in_its_order() -> None:
+    context = a_context(volume_ratio=1.2, squeeze_age=3.0)
+    gates = gates_of(a_rule("any", "volume", "squeeze"), Side.BUY, context, SETTINGS)
+    assert [gate.name for gate in gates] == ["volume", "squeeze"]
+    assert [(gate.value, gate.bar) for gate in gates] == [
+        (1.2, SETTINGS.volume_above),
+        (3.0, SETTINGS.squeeze_candles),
+    ]
+    assert not any(gate.says_no for gate in gates)

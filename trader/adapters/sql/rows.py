@@ -14,6 +14,10 @@ from trader.domain.orders import Approved, Order, OrderIntent, OrderStatus
 from trader.domain.reasons import with_codes
 from trader.domain.refusals import Refusal, from_words
 from trader.domain.signals import DecisionRecord
+from trader.domain.workings import Workings
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Workings).decode
 
 Row = dict[str, Any]
 Stored = Mapping[str, Any] | RowMapping
@@ -84,6 +88,7 @@ def _refusal_of(row: Stored) -> Refusal | None:
 def decision_row(record: DecisionRecord) -> Row:
     """A decision; what it does not have is empty text."""
     row = row_of(record)
+    row["workings"] = None if record.workings is None else _encode(record.workings)
     return {**row, **{name: "" for name in _OF_AN_ORDER if row[name] is None}}
 
 
@@ -92,9 +97,18 @@ def decision_of(row: Stored) -> DecisionRecord:
     try:
         fields = _fields(DecisionRecord.__struct_fields__, schema.decisions, row)
         told = {name: value for name, value in fields.items() if value != "" or name not in _OF_AN_ORDER}
-        return msgspec.convert(with_codes(told), DecisionRecord)
+        workings = _workings_of(told.pop("workings", None))
+        return msgspec.structs.replace(msgspec.convert(with_codes(told), DecisionRecord), workings=workings)
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise unreadable(schema.decisions, row, error) from error
+
+
+def _workings_of(stored: bytes | None) -> Workings | None:
+    """What can be read of them: a row that says what was decided is never lost for what explains it."""
+    try:
+        return None if stored is None else _decode(stored)
+    except msgspec.DecodeError:
+        return None
 
 
 def _stored(value: Any) -> Any:

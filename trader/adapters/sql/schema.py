@@ -154,6 +154,7 @@ decisions = Table(
     _text("parent_id"),
     _text("feature_hash"),
     _optional_text("strategy_id"),  # NULL: written before there were others than the ensemble
+    Column("workings", LargeBinary),  # msgpack of `Workings`; NULL: written before they were kept
 )
 
 trades = Table(

@@ -5,5 +5,6 @@ admission  what forbids an entry before it is sized
 opening    the size, the stop and the plan of what was let in
 carrying   which algorithm carries what was sized, how much of it, and whether that pays
 hedge      the hedge of the whole: when it is opened and closed
+notes      what was known and asked, for the record
 funding    what a perpetual costs to hold
 """

@@ -10,6 +10,7 @@ from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.units import BPS
+from trader.domain.workings import Asked, GateName
 from trader.engine.desk import Desk
 from trader.engine.state import Market
 from trader.engine.tca import extra_cost_frac
@@ -26,6 +27,7 @@ class Carried(NamedTuple):
     sized: Sized
     algorithm: AlgorithmName
     impact: Reason
+    whole_impact_frac: float  # of the whole quantity against the touch, which the algorithm was chosen by
     impact_frac: float  # what each side of a round trip pays of it
     modelled_frac: float  # what getting in is modelled to cost: fee, half the spread, impact
 
@@ -42,11 +44,11 @@ def carry(desk: Desk, market: Market, book: Book, wanted: Enter, sized: Sized) -
     paid = impact_paid(chosen.algorithm, book, side, within.quantity, settings)
     rests = ALGORITHMS[chosen.algorithm].rests
     modelled = entry_cost_frac(market.instrument, book, maker_entry=rests, impact_frac=paid)
-    return Carried(within, chosen.algorithm, _impact_reason(chosen.impact_frac), paid, modelled)
+    return Carried(within, chosen.algorithm, _impact_reason(chosen.impact_frac), chosen.impact_frac, paid, modelled)
 
 
 def too_dear(
-    desk: Desk, market: Market, book: Book, wanted: Enter, carried: Carried, funding_frac: float
+    desk: Desk, market: Market, book: Book, wanted: Enter, carried: Carried, funding_frac: float, asked: Asked
 ) -> Reason | None:
     """The edge, where one was estimated, must pay for what the algorithm pays of this quantity's impact too.
 
@@ -63,8 +65,10 @@ def too_dear(
         measured_entry_frac=carried.modelled_frac + extra_frac,
     )
     if wanted.edge_frac >= cost_frac:
+        asked.meets(GateName.IMPACT, wanted.edge_frac, cost_frac)
         return None
-    return because(Code.EDGE_BELOW_IMPACT, edge_bps=wanted.edge_frac * BPS, cost_bps=cost_frac * BPS)
+    reason = because(Code.EDGE_BELOW_IMPACT, edge_bps=wanted.edge_frac * BPS, cost_bps=cost_frac * BPS)
+    return asked.refuses(GateName.IMPACT, reason, wanted.edge_frac, cost_frac)
 
 
 def _smaller(market: Market, book: Book, side: Side, sized: Sized, most: float) -> Sized | Unsized:

@@ -11,9 +11,11 @@ from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Forecast, Regime, Verdict
 from trader.domain.units import BPS
+from trader.domain.workings import GateName
 from trader.engine.desk import Desk
 from trader.engine.entries.admission import blocked
 from trader.engine.entries.funding import due_reason, funding_frac
+from trader.engine.entries.notes import Costs, Notes
 from trader.engine.entries.opening import Opening, enter, put_plan
 from trader.engine.guards import in_use, standing
 from trader.engine.positions.exits import ask_exit
@@ -41,8 +43,9 @@ def on_forecast(desk: Desk, forecast: Forecast) -> None:
     market.decided_ms = forecast.candle_open_ms
     _update_regime(desk, market, forecast)
     desk.state.counters["decisions"] += 1
-    record = _at_horizon(desk, forecast, _decide(desk, market, forecast))
-    desk.emit(RecordDecision(_before_funding(desk, market, forecast, record)))
+    notes = Notes(forecast)
+    record = _at_horizon(desk, forecast, _decide(desk, market, forecast, notes), notes)
+    _emit(desk, _before_funding(desk, market, forecast, record, notes), notes)
 
 
 def record_unused(desk: Desk, forecast: Forecast, reason: Reason) -> None:
@@ -52,7 +55,12 @@ def record_unused(desk: Desk, forecast: Forecast, reason: Reason) -> None:
         return
     market.decided_ms = forecast.candle_open_ms
     desk.state.counters["decisions"] += 1
-    desk.emit(RecordDecision(_unasked(desk, _blank(desk, market, forecast), reason)))
+    notes = Notes(forecast)
+    _emit(desk, _unasked(desk, _blank(desk, market, forecast), notes.refuses(GateName.INPUTS, reason)), notes)
+
+
+def _emit(desk: Desk, record: DecisionRecord, notes: Notes) -> None:
+    desk.emit(RecordDecision(msgspec.structs.replace(record, workings=notes.workings())))
 
 
 def decision_id_for(ledger_id: str, symbol: str, candle_open_ms: int) -> str:
@@ -68,37 +76,50 @@ def _update_regime(desk: Desk, market: Market, forecast: Forecast) -> None:
         desk.keep("regime", forecast.symbol, RegimeKept(regime))
 
 
-def _decide(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
+def _decide(desk: Desk, market: Market, forecast: Forecast, notes: Notes) -> DecisionRecord:
     strategy, book = desk.strategies[forecast.symbol], market.book
     if standing.must_leave(desk, forecast.symbol):
-        return _banned(desk, _blank(desk, market, forecast))
+        return _banned(desk, _blank(desk, market, forecast), notes)
     if forecast.symbol == desk.state.positions.hedge:
-        return _unasked(desk, _blank(desk, market, forecast), because(Code.HELD_AS_HEDGE))
+        hedged = notes.refuses(GateName.HEDGE, because(Code.HELD_AS_HEDGE))
+        return _unasked(desk, _blank(desk, market, forecast), hedged)
     record, candles = _blank(desk, market, forecast), _candles(market, forecast, strategy)
     not_asked = _not_asked(desk, market, strategy, forecast, len(candles))
     if not_asked is not None or book is None:
-        return _unasked(desk, record, not_asked or because(Code.NO_BOOK))
-    view = _view(desk, market, book, forecast, candles)
+        return _unasked(desk, record, notes.refuses(GateName.INPUTS, not_asked or because(Code.NO_BOOK)))
+    notes.passes(GateName.INPUTS)
+    view = _view(desk, market, book, forecast, candles, notes)
     proposal = _proposal(desk, strategy, view)
     record = msgspec.structs.replace(record, edge_bps=(proposal.edge_frac or 0.0) * BPS, cost_bps=view.cost_frac * BPS)
     if view.holding is not None:
-        held = _hold_or_exit(desk, view.holding, proposal, record)
-        return _grown(desk, market, forecast, view, proposal, held)
-    reasons = blocked(desk, market, forecast, strategy)
+        held = _hold_or_exit(desk, view.holding, proposal, record, notes)
+        return _grown(desk, market, forecast, view, proposal, held, notes)
+    _note(notes, proposal)
+    reasons = blocked(desk, market, forecast, strategy, notes)
     if not isinstance(proposal, Enter):
         return _skip(record, *reasons, *proposal.reasons)
     if reasons:
         return _skip(record, *reasons)
     funding = funding_frac(desk, market, proposal.side, proposal.until_ms)
-    return enter(desk, Opening(view, market, strategy, proposal, funding), record)
+    return enter(desk, Opening(view, market, strategy, proposal, funding, notes), record)
 
 
-def _banned(desk: Desk, record: DecisionRecord) -> DecisionRecord:
+def _note(notes: Notes, proposal: Proposal) -> None:
+    """What the strategy asked on the way; of one that does not tell, whether it wants in."""
+    if proposal.gates:
+        notes.gates += proposal.gates
+    elif isinstance(proposal, Enter | Keep) or not proposal.reasons:
+        notes.passes(GateName.STRATEGY)
+    else:
+        notes.refuses(GateName.STRATEGY, proposal.reasons[0])
+
+
+def _banned(desk: Desk, record: DecisionRecord, notes: Notes) -> DecisionRecord:
     """What is held where a person wants nothing held is closed, whatever the strategy would say."""
     held = desk.held(record.symbol)
     ask_exit(desk, record.symbol, abs(held), CloseReason.FLATTEN, Purpose.FLATTEN, is_urgent=True)
     side = Side.SELL if held > 0 else Side.BUY
-    reasons = tuple(standing.said_reasons(desk, record.symbol))
+    reasons = tuple(notes.refuses(GateName.BAN, said) for said in standing.said_reasons(desk, record.symbol))
     return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=side)
 
 
@@ -160,11 +181,17 @@ def _blank(desk: Desk, market: Market, forecast: Forecast) -> DecisionRecord:
     )
 
 
-def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: tuple[Candle, ...]) -> View:
+def _view(
+    desk: Desk, market: Market, book: Book, forecast: Forecast, candles: tuple[Candle, ...], notes: Notes
+) -> View:
     assert market.regime is not None
     model = desk.state.model.in_use
     budget = standing.budget(desk, forecast.symbol)
     is_said = model is not None and not forecast.missing and not in_use.is_of_another(forecast, model)
+    funding = _likely_funding_frac(desk, market, forecast if is_said else None)
+    cost_frac = round_trip_cost_frac(market.instrument, book, funding_frac=funding)
+    notes.touch, notes.costs = book, Costs(cost_frac, 2 * market.instrument.taker_fee_frac, funding)
+    notes.bar_factor, notes.slope = budget.factor, model.slope if model is not None and is_said else None
     return View(
         symbol=forecast.symbol,
         now_ms=desk.now_ms,
@@ -173,9 +200,7 @@ def _view(desk: Desk, market: Market, book: Book, forecast: Forecast, candles: t
         context=forecast.context,
         regime=market.regime,
         book=book,
-        cost_frac=round_trip_cost_frac(
-            market.instrument, book, funding_frac=_likely_funding_frac(desk, market, forecast if is_said else None)
-        ),
+        cost_frac=cost_frac,
         can_short=market.instrument.can_short,
         bar_factor=budget.factor,
         bar_reasons=budget.reasons,
@@ -228,7 +253,13 @@ def _parts_left(desk: Desk, plan: PositionPlan) -> int:
 
 
 def _grown(
-    desk: Desk, market: Market, forecast: Forecast, view: View, proposal: Proposal, held: DecisionRecord
+    desk: Desk,
+    market: Market,
+    forecast: Forecast,
+    view: View,
+    proposal: Proposal,
+    held: DecisionRecord,
+    notes: Notes,
 ) -> DecisionRecord:
     """`held`, with one more part of the position where its strategy wants it; or why none is added."""
     wanted = proposal.add if isinstance(proposal, Keep) else None
@@ -236,23 +267,28 @@ def _grown(
     if wanted is None or plan is None or wanted.side is not plan.side or not _parts_left(desk, plan):
         return held
     strategy = desk.strategies[view.symbol]
-    reasons = blocked(desk, market, forecast, strategy)
+    _note(notes, wanted)
+    reasons = blocked(desk, market, forecast, strategy, notes)
     if not reasons:
         funding = funding_frac(desk, market, wanted.side, wanted.until_ms)
-        added = enter(desk, Opening(view, market, strategy, wanted, funding, plan), held)
+        added = enter(desk, Opening(view, market, strategy, wanted, funding, notes, plan), held)
         if added.verdict is Verdict.ENTER:
             return added
         reasons = added.reasons
     return msgspec.structs.replace(held, reasons=(*held.reasons, because(Code.NOT_ADDED, causes=reasons)))
 
 
-def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord) -> DecisionRecord:
+def _hold_or_exit(
+    desk: Desk, held: Holding, proposal: Proposal, record: DecisionRecord, notes: Notes
+) -> DecisionRecord:
     """What comes of a proposal for a position that is held; while it is being closed or has no plan, nothing."""
     symbol = record.symbol
     record = msgspec.structs.replace(record, verdict=Verdict.HOLD, side=held.side)
     plan = desk.state.positions.plans.get(symbol)
     if plan is None or _is_being_closed(desk, symbol):
-        return msgspec.structs.replace(record, reasons=(_unjudged(desk, symbol),))
+        unjudged = notes.refuses(GateName.JUDGED, _unjudged(desk, symbol))
+        return msgspec.structs.replace(record, reasons=(unjudged,))
+    _note(notes, proposal)
     if isinstance(proposal, Leave):
         ask_exit(desk, symbol, held.quantity, CloseReason.SIGNAL_TURNED, Purpose.EXIT)
         return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=proposal.reasons, side=plan.side.opposite)
@@ -261,18 +297,20 @@ def _hold_or_exit(desk: Desk, held: Holding, proposal: Proposal, record: Decisio
     return msgspec.structs.replace(record, reasons=proposal.reasons)
 
 
-def _at_horizon(desk: Desk, forecast: Forecast, record: DecisionRecord) -> DecisionRecord:
+def _at_horizon(desk: Desk, forecast: Forecast, record: DecisionRecord, notes: Notes) -> DecisionRecord:
     """A position whose horizon has ended with this close, and which nobody has extended, is left: judged once, here."""
     symbol = record.symbol
     plan = desk.state.positions.plans.get(symbol)
     if plan is None or _is_being_closed(desk, symbol) or forecast.candle_close_ms < plan.horizon_end_ms:
         return record
     ask_exit(desk, symbol, abs(desk.held(symbol)), CloseReason.HORIZON, Purpose.EXIT)
-    reasons = (*record.reasons, because(Code.HORIZON_ENDED))
+    reasons = (*record.reasons, notes.refuses(GateName.HORIZON, because(Code.HORIZON_ENDED)))
     return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=plan.side.opposite)
 
 
-def _before_funding(desk: Desk, market: Market, forecast: Forecast, record: DecisionRecord) -> DecisionRecord:
+def _before_funding(
+    desk: Desk, market: Market, forecast: Forecast, record: DecisionRecord, notes: Notes
+) -> DecisionRecord:
     """A perpetual that pays more funding before the next close than its edge is worth. A rule's edge nobody knows."""
     symbol, model = record.symbol, desk.state.model.in_use
     plan = desk.state.positions.plans.get(symbol)
@@ -288,7 +326,8 @@ def _before_funding(desk: Desk, market: Market, forecast: Forecast, record: Deci
     slicing_ms = desk.settings_of(symbol).execution.twap_duration_s * 1000
     quantity, is_urgent = abs(desk.held(symbol)), desk.candle_ms <= slicing_ms
     ask_exit(desk, symbol, quantity, CloseReason.FUNDING, Purpose.EXIT, is_urgent=is_urgent)
-    reasons = (*record.reasons, reason)
+    due_frac = float(reason.numbers["funding_bps"]) / BPS
+    reasons = (*record.reasons, notes.refuses(GateName.FUNDING, reason, due_frac, edge))
     return msgspec.structs.replace(record, verdict=Verdict.EXIT, reasons=reasons, side=plan.side.opposite)
 
 

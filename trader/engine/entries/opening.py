@@ -4,22 +4,24 @@ from typing import NamedTuple
 
 import msgspec
 
-from trader.domain.decisions import Level
+from trader.domain.decisions import Level, SubmitOrder
 from trader.domain.orders import AlgorithmName, Order, Purpose, Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import DecisionRecord, Verdict
 from trader.domain.units import DAY_MS
+from trader.domain.workings import Cap, Carriage, GateName, SizeStory
 from trader.engine import algorithms
 from trader.engine.desk import Desk
 from trader.engine.entries.admission import beyond_liquidation
-from trader.engine.entries.carrying import carry, too_dear
+from trader.engine.entries.carrying import Carried, carry, too_dear
+from trader.engine.entries.notes import Notes
 from trader.engine.guards import in_use, standing
 from trader.engine.positions.exits import forget
 from trader.engine.positions.protection import protect
 from trader.engine.state import Market
 from trader.engine.state.kept import EntryTicket
 from trader.execution.algorithms.registry import AlgorithmState
-from trader.execution.planner import Decided, dearest_price
+from trader.execution.planner import Decided, dearest_price, market_below_frac, split_above_frac
 from trader.market.quality import book_fault
 from trader.risk.caps import positions_with
 from trader.risk.exits import extend
@@ -40,6 +42,7 @@ class Opening(NamedTuple):
     strategy: Strategy
     wanted: Enter
     funding_frac: float
+    notes: Notes
     adds_to: PositionPlan | None = None  # the position that this is a further part of
 
     @property
@@ -50,25 +53,28 @@ class Opening(NamedTuple):
 
 def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecord:
     """Size what is wanted and begin to buy it, or say why not."""
-    view, wanted = opening.view, opening.wanted
+    view, wanted, notes = opening.view, opening.wanted, opening.notes
     fault = book_fault(view.book.bids, view.book.asks)  # of its whole depth, which nothing before this has looked at
     if fault is not None:
-        return msgspec.structs.replace(record, reasons=(because(Code.BOOK_UNUSABLE, fault),))
+        return _none(record, notes.refuses(GateName.BOOK, because(Code.BOOK_UNUSABLE, fault)))
     stop_frac, r_frac, target_frac = _barriers(desk, opening)
     most_frac = desk.settings_of(view.symbol).risk.widest_stop_frac
     if stop_frac > most_frac:
         too_wide = because(Code.STOP_TOO_WIDE, stop_frac=stop_frac, most_frac=most_frac)
-        return msgspec.structs.replace(record, reasons=(too_wide,))
+        return _none(record, notes.refuses(GateName.STOP_WIDTH, too_wide, stop_frac, most_frac))
+    notes.meets(GateName.STOP_WIDTH, stop_frac, most_frac)
     sized = _size(desk, opening, stop_frac)
     if isinstance(sized, Unsized):
-        return msgspec.structs.replace(record, reasons=(sized.reason,))
+        return _none(record, notes.refuses(GateName.SIZE, sized.reason))
     carried = carry(desk, opening.market, view.book, wanted, sized)
     if isinstance(carried, Unsized):
-        return msgspec.structs.replace(record, reasons=(carried.reason,))
+        return _none(record, notes.refuses(GateName.SIZE, carried.reason))
     sized = carried.sized
-    reason = too_dear(desk, opening.market, view.book, wanted, carried, opening.funding_frac)
+    notes.meets(GateName.SIZE, sized.notional, None)
+    _note_carriage(desk, opening, carried)
+    reason = too_dear(desk, opening.market, view.book, wanted, carried, opening.funding_frac, notes)
     if reason is not None:
-        return msgspec.structs.replace(record, reasons=(reason,))
+        return _none(record, reason)
     ticket = EntryTicket(
         symbol=view.symbol,
         side=wanted.side,
@@ -85,7 +91,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         r_frac=r_frac,
     )
     decided = Decided(view.context.close, view.candle_close_ms, carried.modelled_frac)
-    _begin(desk, ticket, sized, carried.algorithm, decided)
+    _begin(desk, ticket, sized, carried.algorithm, decided, notes)
     reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening), *_part_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
@@ -98,11 +104,17 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
     )
 
 
-def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName, decided: Decided) -> None:
+def _none(record: DecisionRecord, reason: Reason) -> DecisionRecord:
+    return msgspec.structs.replace(record, reasons=(reason,))
+
+
+def _begin(
+    desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName, decided: Decided, notes: Notes
+) -> None:
     desk.state.positions.tickets[ticket.symbol] = ticket
     desk.keep("ticket", ticket.symbol, ticket)
     desk.state.counters["entries"] += 1
-    algorithms.start_algorithm(
+    refused = algorithms.start_algorithm(
         desk,
         parent_id=ticket.parent_id,
         decision_id=ticket.decision_id,
@@ -112,6 +124,28 @@ def _begin(desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmNa
         quantity=sized.quantity,
         algorithm=algorithm,
         decided=decided,
+    )
+    notes.orders = sum(
+        isinstance(decision, SubmitOrder) and decision.approved.intent.parent_id == ticket.parent_id
+        for decision in desk.out
+    )
+    if refused:
+        notes.refuses(GateName.REVIEW, refused[0])
+    elif notes.orders:
+        notes.passes(GateName.REVIEW)
+
+
+def _note_carriage(desk: Desk, opening: Opening, carried: Carried) -> None:
+    settings, urgency = desk.settings_of(opening.view.symbol).execution, opening.wanted.urgency
+    story = opening.notes.size
+    if story is not None:
+        opening.notes.size = msgspec.structs.replace(story, factors=carried.sized.factors)
+    opening.notes.carriage = Carriage(
+        carried.algorithm,
+        carried.whole_impact_frac,
+        market_below_frac(settings, urgency),
+        split_above_frac(settings, urgency),
+        carried.modelled_frac,
     )
 
 
@@ -175,7 +209,20 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
         parts=max(1, _parts(desk, opening) - opening.part + 1),
     )
     rules = desk.settings_of(view.symbol).sizing
-    return size_position(opening.wanted, view.forecast, view.model, sizing, instrument, rules)
+    if sizing.positions <= rules.max_positions:
+        opening.notes.meets(GateName.POSITIONS, sizing.positions, rules.max_positions)
+    found = size_position(opening.wanted, view.forecast, view.model, sizing, instrument, rules)
+    _note_size(opening, sizing, _parts(desk, opening), found)
+    return found
+
+
+def _note_size(opening: Opening, sizing: SizingView, parts: int, found: Sized | Unsized) -> None:
+    limits = found.reason.causes if isinstance(found, Unsized) else found.limits
+    cut = {limit.code for limit in limits}
+    rooms = (Cap(room.code, room.used, room.most, room.left, room.code in cut) for room in sizing.rooms)
+    opening.notes.size = SizeStory(
+        sizing.equity, sizing.price, sizing.stop_frac, tuple(rooms), sizing.held, opening.part, parts
+    )
 
 
 def _approval_price(desk: Desk, view: View, side: Side) -> float:

@@ -113,11 +113,10 @@ def locks_of(state: EngineState, settings: Settings, symbol: str, now_ms: int) -
     return locks_on(symbol, trades, now_ms, timeframe_ms(settings.market.timeframe), settings.locks)
 
 
-def reasons(desk: Desk, symbol: str) -> list[Reason]:
-    """Why nothing is opened in `symbol`, though the market would do."""
+def forbidden(desk: Desk, symbol: str) -> tuple[Reason, ...]:
+    """What a person has said, where it forbids to open anything in `symbol`."""
     said = of_symbol(desk, symbol)
-    found = said_reasons(desk, symbol) if not said.stance.opens or said.factor == 0 else ()
-    return [*found, *(lock.reason for lock in locks(desk, symbol))]
+    return said_reasons(desk, symbol) if not said.stance.opens or said.factor == 0 else ()
 
 
 def must_leave(desk: Desk, symbol: str) -> bool:
