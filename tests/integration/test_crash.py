@@ -150,6 +150,9 @@ def test_the_crash_costs_no_more_than_the_breaker_and_one_gap(tmp_path: Path, ki
         stops = [o for o in crash.state.orders.tracker.open_orders(symbol) if o.intent.purpose is Purpose.STOP]
         assert sum(o.remaining for o in stops) == crash.listed[symbol].round_quantity(abs(position.quantity)), symbol
 
+    # no order was tried for what the stop at the exchange had sold already
+    assert [notice.message for notice in crash.of(Notify) if notice.event == "order.refused"] == []
+
     # nothing was bought once the breaker had spoken, and every close since says why
     halted_ms, halted = next((ms, each) for ms, each in crash.when(KeepTradingState) if is_halt(each))
     assert Code.DAILY_LOSS in {reason.code for reason in halted.reasons}

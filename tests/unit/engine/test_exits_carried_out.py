@@ -518,6 +518,25 @@ def test_a_position_too_small_to_be_sold_becomes_dust_once_its_exit_is_due() -> 
     assert scene.held() == 0
 
 
+def test_what_the_stop_sold_meanwhile_is_not_tried_again() -> None:
+    """The price passes the stop: the exchange sells by it before our exit, which replaces it, arrives."""
+    scene = holding()
+    stop = next(order for order in scene.resting() if order.purpose is Purpose.STOP)
+    scene.seen.clear()
+    scene.price(90.0)
+    [exit_] = sent(scene.seen, Purpose.EXIT)
+    scene.fill(stop.client_id, price=stop.stop_price)
+    assert scene.is_leaving()  # until the fate of the exit is known
+    refused = RefusalCode.UNKNOWN_ORDER
+    scene.hear(OrderRefused(client_id=exit_.client_id, code=refused, reason="no open order to replace"))
+    assert not scene.is_leaving()
+    scene.wait(MINUTE_MS)
+    scene.tick()
+    assert sent(scene.seen, Purpose.EXIT) == [exit_]
+    assert messages(scene.seen, "order.refused") == []
+    assert scene.held() == 0
+
+
 def test_dust_is_sold_with_the_next_position() -> None:
     scene = a_scene({"execution": {"market_tries": 1}})
     scene.forecast()

@@ -297,6 +297,7 @@ def _closed_by(purpose: Purpose) -> CloseReason:
 def _follow_up(desk: Desk, order: Order) -> None:
     """Tell the parent, then bring exits and protection in line with what changed."""
     algorithms.child_changed(desk, order)
+    exits.withdraw(desk, order.symbol)
     if order.intent.purpose is Purpose.STOP:
         tca.stop_changed(desk, order)
         if order.status is OrderStatus.OPEN:

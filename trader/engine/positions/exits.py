@@ -136,9 +136,12 @@ def _is_offered(desk: Desk, leaving: PendingExit) -> bool:
 
 
 def withdraw(desk: Desk, symbol: str) -> None:
-    """The position is gone by another way: what still offers a part of it is taken back."""
+    """The position is gone by another way: what still offers a part of it is taken back, and nothing more is tried."""
     leaving = desk.state.positions.exits.get(symbol)
-    if leaving is not None and not desk.held(symbol) and _is_offered(desk, leaving):
+    if leaving is None or desk.held(symbol):
+        return
+    selling = desk.algorithm_of(leaving.parent_id)
+    if selling is not None and (_is_offered(desk, leaving) or all(child.is_over for child in selling.children)):
         abort(desk, leaving.parent_id, "nothing is held any more")
 
 
