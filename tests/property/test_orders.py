@@ -62,6 +62,12 @@ def test_an_order_moves_only_by_the_status_table_and_fills_count_once(story: lis
         assert now.filled == sum((fill.quantity for fill in fills.values()), Decimal(0))
         assert now.filled_quote == now.filled * 100
         assert now.reported_filled >= order.reported_filled
+        is_unknown, is_short = now.status is S.UNKNOWN, now.status.is_terminal and now.filled < now.reported_filled
+        assert tracker.open_orders() == tracker.open_orders(now.symbol) == (() if now.status.is_terminal else (now,))
+        assert tracker.unknown() == ((now,) if is_unknown else ())
+        assert tracker.unsettled() == ((now,) if is_short else ())
+        assert tracker.unknown_in(now.symbol) == (is_unknown or is_short)
+        assert not tracker.unknown_in("ETH/USDT")
         assert now.updated_ms >= order.updated_ms
         if order.status.is_terminal and now.status is not order.status:
             assert tracker.anomaly_count > anomalies

@@ -29,6 +29,7 @@ def forget(scene: Scene) -> None:
     desk = scene.engine._desk  # noqa: SLF001  # that nothing of it is seen from outside is what is tested
     desk.guarded.clear()
     desk.quiet.clear()
+    scene.engine.state.converted = None
 
 
 def happens(scene: Scene, what: str, amount: int) -> None:

@@ -33,6 +33,7 @@ class OrderTracker(Part):
         super().__init__(undo)
         self._keep_settled = keep_settled
         self._live: dict[str, Order] = {}  # by client id: not yet settled
+        self._doubtful: set[str] = set()  # of those the ones without evidence, and the ended ones that lack fills
         self._settled: dict[str, Order] = {}  # by client id, oldest first
         self._client_ids: dict[tuple[str, str], str] = {}  # (symbol, exchange id) -> client id
         self._fill_ids: set[FillKey] = set()
@@ -59,26 +60,22 @@ class OrderTracker(Part):
 
     def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
         """Orders that have not ended, PENDING and UNKNOWN ones included, oldest first."""
-        return tuple(
-            order
-            for order in self._live.values()
-            if not order.status.is_terminal and (symbol is None or order.symbol == symbol)
-        )
+        found: Iterable[Order] = self._live.values()
+        if self._doubtful:
+            found = [order for order in found if not order.status.is_terminal]
+        return tuple(found) if symbol is None else tuple(order for order in found if order.intent.symbol == symbol)
 
     def unsettled(self) -> tuple[Order, ...]:
         """Orders that have ended while fills the exchange reported have not arrived: ask for their fills."""
-        return tuple(order for order in self._live.values() if order.status.is_terminal)
+        return tuple(order for order in self._live.values() if order.status.is_terminal) if self._doubtful else ()
 
     def unknown(self) -> tuple[Order, ...]:
         """Orders without evidence: ask what became of them."""
-        return tuple(order for order in self._live.values() if order.status is _S.UNKNOWN)
+        return tuple(order for order in self._live.values() if order.status is _S.UNKNOWN) if self._doubtful else ()
 
     def unknown_in(self, symbol: str) -> bool:
         """Whether an order of `symbol` is without evidence, or its fills are: nothing new is opened there."""
-        return any(
-            order.symbol == symbol and (order.status is _S.UNKNOWN or order.status.is_terminal)
-            for order in self._live.values()
-        )
+        return any(self._live[client_id].symbol == symbol for client_id in self._doubtful)
 
     def is_being_replaced(self, client_id: str) -> bool:
         """Whether an order is on its way that takes the place of this one."""
@@ -296,6 +293,10 @@ class OrderTracker(Part):
         """Where the order belongs now; the oldest settled ones are forgotten."""
         if order.exchange_id:
             self._client_ids[(order.symbol, order.exchange_id)] = order.client_id
+        if order.status is _S.UNKNOWN or (order.status.is_terminal and not order.is_settled):
+            self._doubtful.add(order.client_id)
+        else:
+            self._doubtful.discard(order.client_id)
         if not order.is_settled:
             self._settled.pop(order.client_id, None)
             self._live[order.client_id] = order

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from trader.domain.account import Position
 from trader.domain.commitments import NOTHING, Commitment, Commitments
 from trader.domain.instrument import Instrument
 from trader.domain.orders import Order, Purpose, Side
 from trader.execution.algorithms.registry import AlgorithmState
+from trader.portfolio.holdings import Held
 
 WHOLE = 1.0  # the stop distance of what has no stop: all of it is at risk
 
@@ -20,7 +20,7 @@ class Books(NamedTuple):
     symbol whose position hedges the others, if there is one.
     """
 
-    positions: Mapping[str, Position]
+    positions: Iterable[Held]
     algorithms: Mapping[str, AlgorithmState]
     orders: Iterable[Order]  # that have not ended
     instruments: Mapping[str, Instrument]
@@ -50,8 +50,7 @@ def commitments(books: Books, *, equity: float, total: float) -> Commitments:
     """
     found: dict[str, Commitment] = {}
     hedge, free = NOTHING, total
-    for symbol, position in books.positions.items():
-        quantity, entry = float(position.quantity), float(position.entry_price)
+    for symbol, quantity, entry, is_margined in books.positions:
         if not quantity:
             continue
         price = books.prices.get(symbol, entry)
@@ -63,7 +62,7 @@ def commitments(books: Books, *, equity: float, total: float) -> Commitments:
             hedge = held
         else:
             found[symbol] = held
-        if books.instruments[symbol].can_short:
+        if is_margined:
             free -= abs(value) / books.leverage - quantity * (price - entry)
     for under_way in _under_way(books):
         symbol = under_way.symbol

@@ -1,13 +1,12 @@
 """What the account is worth."""
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from trader.domain.account import Position
-from trader.domain.instrument import Instrument, InstrumentKind
+from trader.domain.instrument import Instrument
 from trader.domain.orders import Order, Side
+from trader.portfolio.holdings import Coins, Holdings
 
 
 class Valuation(msgspec.Struct, frozen=True):
@@ -22,51 +21,36 @@ class Valuation(msgspec.Struct, frozen=True):
 
 
 def value(
-    balances: Mapping[str, Decimal],
-    positions: Mapping[str, Position],
-    instruments: Mapping[str, Instrument],
+    held: Holdings,
     prices: Mapping[str, float],
-    quote: str,
-    unknown: Iterable[Order] = (),
+    instruments: Mapping[str, Instrument],
+    unknown: Sequence[Order] = (),
 ) -> Valuation:
-    """The account at `prices` (symbol -> quote per base).
+    """What is `held` at `prices` (symbol -> quote per base).
 
     Spot: quote plus every base balance (dust and what was there before us included) at its price. Perpetuals: the
     quote wallet plus unrealised profit. `unknown`: orders that may have been carried out.
     """
-    cash = float(balances.get(quote, 0))
-    held, unpriced = _held_value(balances, instruments, prices, quote)
-    unrealised = sum(
-        float(position.quantity) * (prices[symbol] - float(position.entry_price))
-        for symbol, position in positions.items()
-        if instruments[symbol].kind is InstrumentKind.PERPETUAL and symbol in prices
-    )
-    exposures = {symbol: position_value(position, prices) for symbol, position in positions.items()}
-    equity, exposure = cash + held + unrealised, sum(abs(each) for each in exposures.values())
+    coins, unpriced = _coins_value(held.coins, prices)
+    unrealised, exposure = 0.0, 0.0
+    for symbol, quantity, entry_price, is_margined in held.positions:
+        price = prices.get(symbol)
+        if is_margined and price is not None:
+            unrealised += quantity * (price - entry_price)
+        exposure += abs(quantity * (entry_price if price is None else price))
+    equity = held.cash + coins + unrealised
     lost, added = _worst_case(unknown, instruments, prices)
-    return Valuation(equity, cash, exposure, equity - lost, exposure + added, unpriced)
+    return Valuation(equity, held.cash, exposure, equity - lost, exposure + added, unpriced)
 
 
-def position_value(position: Position, prices: Mapping[str, float]) -> float:
-    """Signed value in quote; at entry price while no market price is known."""
-    return float(position.quantity) * prices.get(position.symbol, float(position.entry_price))
-
-
-def _held_value(
-    balances: Mapping[str, Decimal], instruments: Mapping[str, Instrument], prices: Mapping[str, float], quote: str
-) -> tuple[float, tuple[str, ...]]:
-    """(value of the non-quote balances, the currencies that could not be priced)."""
-    by_base = {
-        instrument.base: prices[symbol]
-        for symbol, instrument in instruments.items()
-        if instrument.quote == quote and symbol in prices
-    }
-    total, unpriced = 0.0, []
-    for currency, amount in balances.items():
-        if currency == quote or not amount:
-            continue
-        if currency in by_base:
-            total += float(amount) * by_base[currency]
+def _coins_value(coins: Iterable[Coins], prices: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+    """(value of the coins, the currencies that could not be priced)."""
+    total, unpriced = 0.0, list[str]()
+    for currency, amount, symbols in coins:
+        for symbol in symbols:
+            if symbol in prices:
+                total += amount * prices[symbol]
+                break
         else:
             unpriced.append(currency)
     return total, tuple(unpriced)

@@ -15,13 +15,19 @@ from trader.execution.algorithms.inputs import AlgorithmView
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.planner import start
 from trader.portfolio.commitments import Books, commitments
+from trader.portfolio.holdings import Held, holdings
 
 SPOT, PERPETUAL = an_instrument(), a_perpetual()
-NOTHING = Books({}, {}, (), {SPOT.symbol: SPOT, PERPETUAL.symbol: PERPETUAL}, {}, {}, {})
+INSTRUMENTS = {SPOT.symbol: SPOT, PERPETUAL.symbol: PERPETUAL}
+NOTHING = Books((), {}, (), INSTRUMENTS, {}, {}, {})
 
 
 def a_position(quantity: str, entry: str = "100", symbol: str = SPOT.symbol) -> Position:
     return Position(symbol, Decimal(quantity), Decimal(entry), NOW_MS)
+
+
+def held(*positions: Position) -> tuple[Held, ...]:
+    return holdings({}, {position.symbol: position for position in positions}, INSTRUMENTS, "USDT").positions
 
 
 def an_entry(quantity: str = "2", side: Side = Side.BUY, purpose: Purpose = Purpose.ENTRY) -> AlgorithmState:
@@ -64,7 +70,7 @@ def test_what_is_held_counts_at_the_price_of_now(
 ) -> None:
     symbol = SPOT.symbol if quantity == "2" else PERPETUAL.symbol
     books = NOTHING._replace(
-        positions={symbol: a_position(quantity, symbol=symbol)},
+        positions=held(a_position(quantity, symbol=symbol)),
         prices={symbol: price},
         stops={} if stop is None else {symbol: stop},
     )
@@ -74,19 +80,19 @@ def test_what_is_held_counts_at_the_price_of_now(
 
 
 def test_without_a_price_the_entry_price_counts() -> None:
-    books = NOTHING._replace(positions={SPOT.symbol: a_position("2", "90")})
+    books = NOTHING._replace(positions=held(a_position("2", "90")))
     assert commitments(books, equity=1.0, total=0.0).of(SPOT.symbol) == Commitment(180.0, 180.0, 180.0)
 
 
 def test_what_was_sold_to_nothing_counts_nothing() -> None:
-    books = NOTHING._replace(positions={SPOT.symbol: a_position("0")})
+    books = NOTHING._replace(positions=held(a_position("0")))
     assert commitments(books, equity=1.0, total=5.0).by_symbol == {}
 
 
 def test_margin_is_what_a_perpetual_ties_less_what_it_has_earned() -> None:
     """Short 2 at 100, now 90: worth 180, at leverage 3 60 of margin, 20 earned."""
     symbol = PERPETUAL.symbol
-    books = NOTHING._replace(positions={symbol: a_position("-2", symbol=symbol)}, prices={symbol: 90.0}, leverage=3.0)
+    books = NOTHING._replace(positions=held(a_position("-2", symbol=symbol)), prices={symbol: 90.0}, leverage=3.0)
     assert commitments(books, equity=1.0, total=1_000.0).free == pytest.approx(1_000 - 60 + 20)
 
 
@@ -105,7 +111,7 @@ def test_an_entry_under_way_counts_all_it_may_still_buy() -> None:
 
 def test_an_entry_adds_to_what_is_held() -> None:
     books = NOTHING._replace(
-        positions={SPOT.symbol: a_position("1")},
+        positions=held(a_position("1")),
         algorithms={"p-1": an_entry("2")},
         prices={SPOT.symbol: 100.0},
         stops={SPOT.symbol: 90.0},
@@ -172,7 +178,7 @@ def test_what_is_not_a_number_leaves_no_room() -> None:
 def test_the_hedge_stands_apart_and_takes_margin() -> None:
     """2 short at 110 with the stop at 125, and 1 more under way at 100: no exposure of anybody, but margin."""
     books = NOTHING._replace(
-        positions={PERPETUAL.symbol: a_position("-2", "100", PERPETUAL.symbol), SPOT.symbol: a_position("1")},
+        positions=held(a_position("-2", "100", PERPETUAL.symbol), a_position("1")),
         algorithms={"p-1": an_entry("1", Side.SELL, Purpose.HEDGE)},
         prices={PERPETUAL.symbol: 110.0, SPOT.symbol: 100.0},
         stops={PERPETUAL.symbol: 125.0, SPOT.symbol: 90.0},

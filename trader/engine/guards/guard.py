@@ -96,7 +96,9 @@ def _judge(desk: Desk) -> None:
         clock_offset_ms=tick.clock_offset_ms,
     )
     after = breakers.evaluate(before, view, desk.settings.risk)
-    if after.trading_state is not before.trading_state or _kinds(after) != _kinds(before):
+    if after.trading_state is not before.trading_state or (
+        after.reasons != before.reasons and _kinds(after) != _kinds(before)
+    ):
         desk.emit(KeepTradingState(after.trading_state, after.reasons))
     _put(desk, after)
 
@@ -108,8 +110,9 @@ def _kinds(state: BreakerState) -> list[tuple[str, str]]:
 
 def _put(desk: Desk, after: BreakerState) -> None:
     """Go on with `after`; remember it when it says more than what is remembered."""
-    desk.state.guard.breakers = after
-    if _is_news(desk.state.guard.breakers_kept, after):
+    guard = desk.state.guard
+    guard.breakers = after
+    if after != guard.breakers_kept and _is_news(guard.breakers_kept, after):
         _keep(desk)
 
 

@@ -51,11 +51,8 @@ def answer(desk: Desk, *, is_asked_again: bool) -> None:
 
 def _is_unplanned(desk: Desk, symbol: str) -> bool:
     """Held, and neither guarded nor being bought."""
-    return (
-        bool(desk.held(symbol))
-        and symbol not in desk.state.positions.plans
-        and symbol not in desk.state.positions.tickets
-    )
+    positions = desk.state.positions
+    return symbol not in positions.plans and symbol not in positions.tickets and bool(desk.held(symbol))
 
 
 def _name(desk: Desk, position: Position) -> None:

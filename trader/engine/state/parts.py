@@ -20,6 +20,7 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
+from trader.domain.account import Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport
 from trader.domain.events import FundingSettled, StreamState, Ticked
 from trader.domain.instrument import Instrument
@@ -35,6 +36,7 @@ from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.market.turnover import Turnover
+from trader.portfolio.holdings import Holdings
 from trader.portfolio.ledger import Ledger
 from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
@@ -339,6 +341,7 @@ class EngineState:
         self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
         self.counters |= {"unusable": 0, "failed": 0}  # events refused at the edge; events whose handler raised
         self.refusals: dict[tuple[str, str], int] = {}  # (kind, symbol) of an event -> the day it was last told
+        self.converted: tuple[list[tuple[str, Decimal]], list[Position], Holdings] | None = None  # see `held_now`
         self.failures: dict[str, int] = {}  # what was told of a failure -> how often it came since a person resumed
 
     def restore(self, remembered: Recovered) -> list[Order]:
@@ -383,4 +386,11 @@ class EngineState:
 
     def prices(self) -> dict[str, float]:
         """Mid price of every symbol that has one."""
-        return {symbol: mid for symbol, market in self.markets.items() if (mid := market.mid) is not None}
+        found = {}
+        for symbol, market in self.markets.items():
+            book = market.book  # as `market.mid`, without asking twice: this is the most frequent question there is
+            if book is not None:
+                found[symbol] = book.mid
+            elif market.candle is not None:
+                found[symbol] = market.candle.close
+        return found
