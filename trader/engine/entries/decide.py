@@ -234,8 +234,8 @@ def _holding(desk: Desk, symbol: str) -> Holding | None:
     held = desk.held(symbol)
     if not held:
         return None
-    plan, position = desk.state.positions.plans.get(symbol), desk.state.account.ledger.positions.get(symbol)
-    entry_price, opened_ms = (float(position.entry_price), position.opened_ms) if position else (0.0, 0)
+    plan, position = desk.state.positions.plans.get(symbol), desk.state.account.ledger.positions[symbol]
+    entry_price, opened_ms = float(position.entry_price), position.opened_ms
     if plan is None:
         return Holding(Side.BUY if held > 0 else Side.SELL, abs(held), entry_price, opened_ms)
     until_ms = plan.horizon_end_ms if plan.horizon_end_ms < NEVER_MS else None
