@@ -9,6 +9,7 @@ from tests.kit.situations import a_scene
 from trader.domain.market import Book
 from trader.domain.orders import AlgorithmName, Side, Urgency
 from trader.domain.reasons import Code, because
+from trader.domain.workings import Asked
 from trader.engine.desk import Desk
 from trader.engine.entries.carrying import Carried, carry, too_dear
 from trader.execution.costs import round_trip_cost_frac
@@ -56,7 +57,8 @@ def test_what_the_book_just_holds_is_carried_whole_and_what_it_does_not_is_cut_i
     half = carried("20", ten, algorithm="market")
     assert isinstance(half, Carried)
     assert (half.sized.quantity, half.sized.limits) == (Decimal(10), (CAP, because(Code.CAP_BOOK)))
-    assert (half.sized.risk_frac, half.sized.notional) == (pytest.approx(0.005), pytest.approx(1_000.0))
+    assert half.sized.risk_frac == pytest.approx(0.005)
+    assert half.sized.notional == pytest.approx(1_000.0)
     assert half.impact.code is Code.BEYOND_BOOK  # of what was wanted
 
 
@@ -65,11 +67,12 @@ def test_an_edge_that_just_pays_is_enough_and_one_below_is_not() -> None:
     instrument = an_instrument()
     cost_frac = round_trip_cost_frac(instrument, book, impact_frac=0.001, funding_frac=0.002, measured_entry_frac=0.003)
     sized = Sized(Decimal(1), 0.01, 100.0)
-    one = Carried(sized, AlgorithmName.MARKET, because(Code.IMPACT, impact_bps=10.0), 0.001, 0.003)
+    impact = because(Code.IMPACT, impact_bps=10.0)
+    one = Carried(sized, AlgorithmName.MARKET, impact, 0.001, impact_frac=0.001, modelled_frac=0.003)
 
     def reason(edge_frac: float | None) -> str | None:
         wanted = Enter(side=Side.BUY, edge_frac=edge_frac)
-        found = too_dear(desk, desk.market(SYMBOL), book, wanted, one, 0.002)
+        found = too_dear(desk, desk.market(SYMBOL), book, wanted, one, 0.002, Asked())
         return None if found is None else found.code
 
     assert reason(cost_frac) is None
