@@ -128,6 +128,11 @@ def test_unknown_equity_reduces_and_keeps_what_was_measured(equity: float | None
     assert state.peak == 1_000.0
 
 
+def test_what_has_no_price_is_named() -> None:
+    state = looked(START, 1_000.0, unpriced=("BTC/USDT", "ETH/USDT"))
+    assert texts(state.reasons) == ("no price of BTC/USDT, ETH/USDT, of which something is held",)
+
+
 def test_pause_and_resume() -> None:
     paused = looked(pause(START))
     assert (paused.trading_state, texts(paused.reasons)) == (REDUCING, ("paused by command",))

@@ -56,6 +56,7 @@ def test_each_cap_is_spec_fives_or_sevens(code: Code, used: float, most: float, 
 
 def test_there_is_no_other_cap() -> None:
     assert len(by_code()) == 6
+    assert len(by_code(a_perpetual())) == 6
 
 
 def test_the_portfolios_risk_is_a_fifth_at_most_whatever_is_configured() -> None:

@@ -80,3 +80,14 @@ def test_trades_of_other_strategies_count_for_theirs() -> None:
     others = [a_trade(0.0, 10.0, strategy_id="ema-cross")] * 5
     assert judged(*others, a_trade(10.0, 1.0), a_trade(10.0, 1.0)) == WITHIN
     assert judged(*others, strategy_id="ema-cross").factor == 3.0
+
+
+def test_costs_of_exactly_their_share_are_within_the_budget() -> None:
+    half = StrategySettings(cost_budget_trades=2, cost_budget_frac=0.5)
+    assert budget_of("ensemble", [a_trade(10.0, 10.0)] * 2, NOW_MS, half) == WITHIN
+
+
+def test_a_small_account_has_a_budget_too() -> None:
+    """0.4 of 0.6, that is two thirds, and 0.4 of nothing."""
+    assert judged(a_trade(0.1, 0.2), a_trade(0.1, 0.2)).factor == pytest.approx(2.0)
+    assert judged(a_trade(-0.2, 0.2), a_trade(-0.2, 0.2)).factor == 3.0

@@ -13,7 +13,7 @@ from trader.domain.decisions import ClosedTrade
 from trader.domain.orders import Side
 from trader.risk.excursions import with_excursions
 from trader.risk.exits import on_price
-from trader.risk.stops import PositionPlan
+from trader.risk.stops import PositionPlan, with_entry
 
 SETTINGS = RiskSettings()
 
@@ -73,3 +73,28 @@ def test_nothing_is_kept_of_nothing() -> None:
 def test_a_plan_of_the_other_side_says_nothing_about_a_trade() -> None:
     trade = a_trade(Side.SELL, "100", "99", "2")
     assert with_excursions(trade, a_plan(Side.BUY)) == trade
+
+
+def test_coins_worth_less_than_one_go_somewhere_too() -> None:
+    """From 0.5 to 0.51 and back to 0.48: 2 % and -4 %."""
+    plan = seen(a_plan(entry=0.5, stop=0.05), 0.51)
+    trade = with_excursions(a_trade(Side.BUY, "0.5", "0.48", "-1"), plan)
+    assert (trade.best_frac, trade.worst_frac) == pytest.approx((0.02, -0.04))
+
+
+@pytest.mark.parametrize(("entry", "exit"), [("0", "101"), ("100", "0")])
+def test_a_trade_without_a_price_went_nowhere(entry: str, exit: str) -> None:
+    trade = a_trade(Side.BUY, entry, exit, "0")
+    assert with_excursions(trade, a_plan()) == trade
+
+
+@pytest.mark.parametrize(
+    ("average", "exit", "best", "worst"), [(103.0, "102", 0.0, -3 / 103), (99.0, "101", 2 / 99, 0.0)]
+)
+def test_a_trade_whose_average_moved_went_nowhere_but_from_there(
+    average: float, exit: str, best: float, worst: float
+) -> None:
+    """Best and worst prices seen so far were all on one side of it."""
+    plan = with_entry(a_plan(), average)
+    trade = with_excursions(a_trade(Side.BUY, str(average), exit, "1"), plan)
+    assert (trade.best_frac, trade.worst_frac) == pytest.approx((best, worst))

@@ -1,5 +1,8 @@
 """Exits, in the order stop, partial, target, trail, horizon, time."""
 
+import math
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -8,7 +11,15 @@ from tests.unit.risk.test_stops import a_plan
 from trader.config.risk import AtTarget, RiskSettings
 from trader.domain.closing import CloseReason
 from trader.domain.orders import Side
-from trader.risk.exits import Exit, extend, on_candle, on_price
+from trader.risk.exits import (
+    Exit,
+    extend,
+    horizon_wait_ms,
+    on_candle,
+    on_price,
+    quiet_between,
+    quiet_until_ms,
+)
 from trader.risk.stops import PositionPlan
 
 SETTINGS = RiskSettings()
@@ -183,3 +194,83 @@ def test_of_a_coin_worth_less_than_one_the_best_price_is_remembered_too(side: Si
     plan, _ = at(a_plan(side, entry=0.5), 0.5 + 0.005 * side.sign)
     assert plan.best_price == 0.5 + 0.005 * side.sign
     assert at(plan, 0.5)[0].best_price == plan.best_price
+
+
+def test_a_price_that_changes_nothing_leaves_the_same_plan() -> None:
+    plan = a_plan()
+    assert at(plan, 100.0)[0] is plan
+    seen, _ = at(plan, 99.0)
+    assert (seen.worst_price, seen.best_price) == (99.0, 100.0)
+    assert at(seen, 99.5)[0] is seen
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_without_the_ladder_the_stop_is_the_plans_own(side: Side) -> None:
+    plan = msgspec.structs.replace(a_plan(side), has_ladder=False)
+    assert at(plan, 100 - 2.0 * side.sign)[1] == Exit(CloseReason.STOP)
+    assert at(plan, 100 - 1.99 * side.sign)[1] is None
+
+
+@pytest.mark.parametrize("has_ladder", [True, False])
+def test_a_horizon_may_wait(*, has_ladder: bool) -> None:
+    plan = msgspec.structs.replace(a_plan(), has_ladder=has_ladder)
+    for now_ms, exit in ((NOW_MS + HOUR + 29_999, None), (NOW_MS + HOUR + 30_000, Exit(CloseReason.HORIZON))):
+        assert on_price(plan, 100.5, 100.5, now_ms, SETTINGS, wait_ms=30_000)[1] == exit
+
+
+@pytest.mark.parametrize(
+    ("past_close_ms", "has_ladder", "waits_ms"),
+    [
+        (0, True, 30_000),  # ends with a close: half a candle for its forecast
+        (0, False, 30_000),
+        (1_000, True, 59_000 + 30_000),  # ends a second after one: that of the next, and half a candle
+        (1_000, False, 0),  # who has no ladder has said when
+    ],
+)
+def test_how_long_a_horizon_waits_for_the_forecast_of_its_close(
+    past_close_ms: int, waits_ms: int, *, has_ladder: bool
+) -> None:
+    """On one-minute candles."""
+    plan = msgspec.structs.replace(a_plan(), horizon_end_ms=60_000 * 1_000 + past_close_ms, has_ladder=has_ladder)
+    assert horizon_wait_ms(plan, 60_000, SETTINGS) == waits_ms
+
+
+@pytest.mark.parametrize(
+    ("horizon_h", "has_ladder", "quiet_ms"),
+    [
+        (1, True, HOUR + 500),
+        (100, True, 24 * HOUR),  # a losing trade is closed after a day, which waits for nothing
+        (100, False, 100 * HOUR + 500),
+    ],
+)
+def test_until_when_time_alone_ends_nothing(horizon_h: int, quiet_ms: int, *, has_ladder: bool) -> None:
+    plan = msgspec.structs.replace(a_plan(), horizon_end_ms=NOW_MS + horizon_h * HOUR, has_ladder=has_ladder)
+    assert quiet_until_ms(plan, SETTINGS, 500) == NOW_MS + quiet_ms
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize(
+    ("changes", "best"),
+    [
+        ({"best_price": 103.0}, 103.0),  # no further than the best price: beyond it that one would move
+        ({"best_price": 104.0}, math.nextafter(104.0, 0)),  # half is sold at 104
+        ({"best_price": 104.0, "partial_done": True}, 104.0),
+        ({"best_price": 107.0, "partial_done": True}, math.nextafter(106.0, 0)),  # the target
+        ({"best_price": 107.0, "partial_done": True, "take_profit_price": None}, 107.0),
+        ({"best_price": 105.0, "has_ladder": False}, 105.0),
+        ({"best_price": 107.0, "has_ladder": False}, math.nextafter(106.0, 0)),
+    ],
+)
+def test_between_which_prices_a_plan_stays_as_it_is(side: Side, changes: dict[str, Any], best: float) -> None:
+    """Down to the worst price seen, here 99, or to just above the stop."""
+    prices = {name: value for name, value in changes.items() if name.endswith("price") and value is not None}
+    own = {**changes, **{name: 100 + (value - 100) * side.sign for name, value in prices.items()}}
+    plan = msgspec.structs.replace(a_plan(side), worst_price=100 - side.sign, **own)
+    ends = (100 - side.sign, 100 + (best - 100) * side.sign)
+    assert quiet_between(plan, SETTINGS) == pytest.approx((min(ends), max(ends)), abs=1e-13)
+    tight = msgspec.structs.replace(plan, stop_price=100 - 0.5 * side.sign)
+    edge = quiet_between(tight, SETTINGS)[0 if side is Side.BUY else 1]
+    assert (edge - tight.stop_price) * side.sign == pytest.approx(0.0, abs=1e-13)
+    assert (edge - tight.stop_price) * side.sign > 0
+    for price in quiet_between(plan, SETTINGS):
+        assert at(plan, price)[0] is plan

@@ -1,5 +1,8 @@
 """Whether a symbol is worth trading: volume a day, spread, tick against ATR, each with its numbers."""
 
+import math
+from typing import Any
+
 import pytest
 
 from tests.kit.builders import a_book, an_instrument
@@ -41,3 +44,30 @@ def test_a_volume_that_is_not_known_is_no_reason() -> None:
 
 def test_all_reasons_are_told() -> None:
     assert len(found(day_quote=0.0, spread=1.0, atr=0.001)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "gates"),
+    [
+        (
+            {},
+            [("day_volume", True, 1_000.0, 1_000.0), ("spread", True, 0.01, 0.01), ("tick", True, 0.5, 0.5)],
+        ),
+        (
+            {"day_quote": 999.0, "widest": 99.9, "atr": 0.01},
+            [("day_volume", False, 999.0, 1_000.0), ("spread", False, 0.01, 0.00999), ("tick", False, 1.0, 0.5)],
+        ),
+        (
+            {"day_quote": None, "atr": 0.0},
+            [("day_volume", True, None, 1_000.0), ("spread", True, 0.01, 0.01), ("tick", False, math.inf, 0.5)],
+        ),
+    ],
+)
+def test_what_was_asked_is_noted_with_its_numbers(given: dict[str, Any], gates: list[tuple[object, ...]]) -> None:
+    """A spread of 1 %, a tick of 0.01."""
+    asked = Asked()
+    settings = SETTINGS.model_copy(update={"widest_spread_bps": given.get("widest", 100.0)})
+    book, atr = a_book("BTC/USDT", bid=99.5, ask=100.5), given.get("atr", 0.02)
+    reasons = unsuitable(an_instrument(), book, atr, given.get("day_quote", 1_000.0), settings, asked)
+    assert [(gate.name, gate.passed, gate.value, pytest.approx(gate.bar)) for gate in asked.gates] == gates
+    assert [gate.code for gate in asked.gates if gate.code] == [reason.code for reason in reasons]
