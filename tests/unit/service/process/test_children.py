@@ -123,6 +123,7 @@ async def test_memory_and_threads_are_limited(tmp_path: Path, modules: dict[str,
         "more = bytearray(500_000_000)\n"
     )
     lines: list[str] = []
-    assert await run_child(["greedy"], lines.append, niceness=19, memory_mb=300, environ=modules) == 1
+    many = {**modules, "OMP_NUM_THREADS": "8"}
+    assert await run_child(["greedy"], lines.append, niceness=19, memory_mb=300, environ=many) == 1
     assert lines[:2] == ["threads 1 idle True", "enough"]
     assert lines[-1] == "MemoryError"
