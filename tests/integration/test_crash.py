@@ -64,8 +64,9 @@ class Crash:
                 "exchange": {"market": kind, "symbols": symbols},
                 "market": {"timeframe": "5m"},
                 "strategy": {"require_confirmation": False},
-                "sizing": {"max_positions": len(symbols)},
-                "risk": {"stop_atr": 12.0},
+                # each as large as the caps leave: the crash must meet a full account
+                "sizing": {"max_positions": len(symbols), "expected_positions": 1},
+                "risk": {"stop_atr": 12.0, "portfolio_vol_target": 10.0},
             }
         )
         self.clock = SimulatedClock(BEGIN_MS)

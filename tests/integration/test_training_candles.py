@@ -84,6 +84,19 @@ def test_a_market_with_a_tide_is_learned(informed: TrainedModel) -> None:
     assert info.average_loss_frac > 0
 
 
+def test_the_live_side_is_told_each_regimes_record_and_each_symbols_shock(informed: TrainedModel) -> None:
+    info, part = informed.manifest.info, informed.evaluation.part
+    assert info.pooled is not None
+    assert info.pooled.count == pytest.approx(part.weight.sum())
+    assert sum(each.count for each in info.by_regime.values()) == pytest.approx(info.pooled.count)
+    wins = sum(each.count * each.win_share for each in info.by_regime.values())
+    assert 0 < wins < info.pooled.count
+    table = informed.table
+    of_first = table.annual_vol[table.symbol == 0]
+    assert info.shocked_vol.keys() == set(table.symbols)
+    assert info.shocked_vol[table.symbols[0]] == pytest.approx(np.quantile(of_first, 0.99))
+
+
 def test_two_days_of_data_are_no_evidence_for_real_money(informed: TrainedModel) -> None:
     assert informed.manifest.info.verdict == "observe"
     assert any(reason.code is Code.ACTIVE_DAYS for reason in informed.manifest.info.reasons)

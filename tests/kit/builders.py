@@ -17,7 +17,7 @@ from trader.domain.orders import (
     TimeInForce,
 )
 from trader.domain.refusals import Refusal
-from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, ModelVerdict, Outcomes, Regime
 
 SYMBOL = "BTC/USDT"
 NOW_MS = 1_700_000_000_000
@@ -149,6 +149,9 @@ def a_model(
     verdict: str = "trade",
     horizon_candles: int = 16,
     timeframe: str = "1m",
+    pooled: Outcomes | None = None,
+    by_regime: dict[Regime, Outcomes] | None = None,
+    shocked_vol: dict[str, float] | None = None,
 ) -> ModelInfo:
     return ModelInfo(
         model_id="model-1",
@@ -161,6 +164,9 @@ def a_model(
         average_loss_frac=average_loss_frac,
         no_edge=no_edge,
         verdict=ModelVerdict(verdict),
+        pooled=pooled,
+        by_regime=by_regime or {},
+        shocked_vol=shocked_vol or {},
     )
 
 

@@ -80,6 +80,7 @@ class Scene:
         speed: float = 1.0,
         ledger_id: str = "test-ledger",
         strategy: Strategy | None = None,
+        real_money: bool = False,
     ) -> None:
         chosen = dict(settings or {})
         if perpetual:
@@ -97,7 +98,7 @@ class Scene:
         self._unanswered: list[d.SubmitOrder | d.CancelOrder] = []
         self._fills = 0
         self._seq = 0
-        self._speed, self._ledger_id = speed, ledger_id
+        self._speed, self._ledger_id, self._real_money = speed, ledger_id, real_money
         self._strategies = None if strategy is None else dict.fromkeys(self.instruments, strategy)
         self._memory = Memory(ledger_id)
         self.engine = self._boot()
@@ -387,7 +388,7 @@ class Scene:
     def _boot(self) -> Engine:
         state = EngineState(self.settings, self.instruments, ledger_id=self._ledger_id, speed=self._speed)
         state.restore(self._memory)
-        return Engine(self.settings, state, self._strategies)
+        return Engine(self.settings, state, self._strategies, is_real_money=self._real_money)
 
     def _answering(self, client_id: str) -> Order:
         """The order of that name, which waits for its answer no longer."""
@@ -420,9 +421,12 @@ def a_scene(
     speed: float = 1.0,
     strategy: Strategy | None = None,
     has_model: bool = True,
+    real_money: bool = False,
 ) -> Scene:
     """An engine that may trade: data live, books at `mid`, a model, a reconciled account of `quote` USDT."""
-    scene = Scene(settings, instruments=instruments, perpetual=perpetual, speed=speed, strategy=strategy)
+    scene = Scene(
+        settings, instruments=instruments, perpetual=perpetual, speed=speed, strategy=strategy, real_money=real_money
+    )
     scene.live()
     for symbol in scene.instruments:
         scene.price(mid, symbol)

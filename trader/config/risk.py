@@ -84,6 +84,13 @@ class RiskSettings(Section):
     hedge_symbol: str | None = None
     """One of `exchange.symbols`, then the hedge's alone: no strategy opens anything in it. Sold short, or bought if it
     moves against the leader. null: the leader's perpetual while no strategy holds it."""
+    portfolio_vol_target: Annotated[float, Field(gt=0, le=10)] = 0.3
+    """Annualised volatility of equity above which a new position shrinks, by target / volatility with it; 0.3: a day of
+    three standard deviations costs 4.7 %, less than `daily_loss_frac`."""
+    portfolio_vol_shocked: Annotated[float, Field(ge=1, le=100)] = 2.6
+    """With every volatility at its 99 % quantile it may be this times the target (Carver's overlay has 3.6 / 1.4)."""
+    portfolio_vol_stacked: Annotated[float, Field(ge=1, le=100)] = 2.4
+    """If all that is held moved as one it may be this times the target (Carver's overlay has 3.4 / 1.4)."""
     price_band_frac: Fraction = 0.05
     """An order priced further from the market is refused."""
     max_order_notional_frac: Annotated[float, Field(gt=0, le=5)] = 0.5

@@ -11,7 +11,7 @@ from trader.config.sizing import SizingSettings
 from trader.config.strategy import StrategySettings
 
 OF_THE_ACCOUNT = {
-    "sizing": frozenset({"portfolio_risk_frac", "exposure_limit_frac", "max_positions"}),
+    "sizing": frozenset({"portfolio_risk_frac", "exposure_limit_frac", "max_positions", "expected_positions"}),
     "risk": frozenset(
         {
             "correlation_limit",
@@ -22,6 +22,9 @@ OF_THE_ACCOUNT = {
             "hedge_beta_below",
             "hedge_frac",
             "hedge_symbol",
+            "portfolio_vol_target",
+            "portfolio_vol_shocked",
+            "portfolio_vol_stacked",
             "max_orders_per_minute",
             "daily_loss_frac",
             "drawdown_frac",

@@ -156,6 +156,10 @@ class Code(StrEnum):
     TOO_MANY_POSITIONS = "too_many_positions", "{positions:.0f} positions open, at most {most:.0f}"
     NO_TRACK_RECORD = "no_track_record", "the model has no record of wins and losses"
     KELLY_WITHOUT_EDGE = "kelly_without_edge", "kelly: no edge at win probability {win_probability:.2f}"
+    KELLY_UNPROVEN = (
+        "kelly_unproven",
+        "kelly: no edge at {low:.2f}, the lower bound of win probability {win_probability:.2f}",
+    )
     KELLY_WITHOUT_FORECAST = (
         "kelly_without_forecast",
         "kelly: no forecast says how likely a win is; set sizing.rule: fixed",
@@ -174,6 +178,10 @@ class Code(StrEnum):
     CAP_LIQUIDATION = "cap_liquidation", "liquidation"
     CAP_MAX_QUANTITY = "cap_max_quantity", "max_quantity"
     CAP_BOOK = "cap_book", "book_depth"
+    OVERLAY_VOLATILITY = "overlay_volatility", "portfolio volatility {value:.0%}, at most {most:.0%}"
+    OVERLAY_SHOCKED = "overlay_shocked", "portfolio volatility {value:.0%} in a shock, at most {most:.0%}"
+    OVERLAY_STACKED = "overlay_stacked", "portfolio volatility {value:.0%} if all moved as one, at most {most:.0%}"
+    OVERLAY_GROSS = "overlay_gross", "portfolio {value:.2f} of equity, at most {most:.2f}"
 
     # what a model lacks to trade real money
     ACTIVE_DAYS = "active_days", "active_days {days:.0f}<{least:.0f}"

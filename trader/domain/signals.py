@@ -78,6 +78,17 @@ class ModelVerdict(StrEnum):
     OBSERVE = "observe"
 
 
+class Outcomes(msgspec.Struct, frozen=True):
+    """How the barrier outcomes of a model went out of fold, after costs. Wins and losses are shares of the price."""
+
+    count: float  # how many independent ones they are worth: labels that overlap share what they say
+    win_share: float  # 0..1
+    win_frac: float  # mean, > 0
+    loss_frac: float  # mean, > 0
+    win_sd: float = 0.0  # standard deviation of a win
+    loss_sd: float = 0.0
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """What the live process must know of the model it trades with; measured out of fold at training."""
 
@@ -92,6 +103,9 @@ class ModelInfo(msgspec.Struct, frozen=True):
     no_edge: bool  # the calibrator has no skill over the base rate
     verdict: ModelVerdict
     reasons: tuple[Reason, ...] = ()  # why it observes
+    pooled: Outcomes | None = None  # of all regimes; None: written before it was told
+    by_regime: dict[Regime, Outcomes] = {}  # of those that occurred
+    shocked_vol: dict[str, float] = {}  # by symbol: the 99 % quantile of its annualised volatility in training
 
 
 class StrategyVerdict(msgspec.Struct, frozen=True):

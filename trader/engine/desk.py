@@ -35,6 +35,7 @@ from trader.risk.caps import free_room, positions_with, rooms
 from trader.risk.cost_budget import Budget
 from trader.risk.review import Refused, ReviewView, review
 from trader.risk.stops import PositionPlan
+from trader.sizing.evidence import Own
 from trader.strategy.base import Strategy
 
 
@@ -61,14 +62,20 @@ class Quiet(NamedTuple):
 class Desk:
     """One per engine; `out` is emptied for each event."""
 
-    def __init__(self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy]) -> None:
+    def __init__(
+        self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy], *, is_real_money: bool = False
+    ) -> None:
         self.settings = settings  # of the account; what may differ for a symbol is asked by `settings_of`
         self._own_settings = {symbol: settings.for_symbol(symbol) for symbol in state.markets}
         self.strategies = strategies  # by symbol
         self.candle_ms = timeframe_ms(settings.market.timeframe)
         self.state = state
+        self.is_real_money = is_real_money
         self.unlocked: dict[str, ClosedTrade | None] = {}  # symbol without a lock -> the newest trade then
         self.budgets: dict[str, tuple[int, ClosedTrade | None, Budget]] = {}  # symbol -> day, newest trade then, budget
+        self.own: dict[
+            str, tuple[ClosedTrade | None, int, Own]
+        ] = {}  # strategy -> newest trade then, since when, trades
         self.out: list[Decision] = []
         self._steps = state.undo.steps
         # by symbol; these only spare work that would change nothing
@@ -175,8 +182,15 @@ class Desk:
         """What is held and under way now; see `commitments_now`."""
         return commitments_now(self.state, self.settings, but=but)
 
-    def rooms(self, symbol: str, stop_frac: float, committed: Commitments) -> tuple[Room, ...]:
-        """What every cap leaves to a position in `symbol` beside `committed`."""
+    def annual_vol(self, symbol: str) -> float:
+        """Annualised volatility at the newest close, a fraction; the reference where none was seen yet."""
+        context = self.market(symbol).context
+        return (context.annual_vol if context is not None else 0.0) or self.settings_of(symbol).sizing.reference_vol
+
+    def rooms(
+        self, symbol: str, stop_frac: float, committed: Commitments, annual_vol: float | None = None
+    ) -> tuple[Room, ...]:
+        """What every cap leaves to a position in `symbol` beside `committed`; `annual_vol` of now if not given."""
         settings = self.settings_of(symbol)
         return rooms(
             self.market(symbol).instrument,
@@ -186,6 +200,7 @@ class Desk:
             leverage=self.leverage(symbol),
             risk=settings.risk,
             sizing=settings.sizing,
+            annual_vol=self.annual_vol(symbol) if annual_vol is None else annual_vol,
             is_cross=self.settings.exchange.margin_mode == "cross",
         )
 
@@ -229,14 +244,15 @@ class Desk:
         )
 
     def _rooms_of(self, intent: OrderIntent, committed: Commitments | None) -> tuple[Room, ...]:
-        """What the caps leave to one order of an entry, with the stop that it was sized for, or all of it at risk."""
+        """What the caps leave to one order of an entry, as it was sized for, or with all of it at risk."""
         if committed is None:
             return ()
         if intent.purpose is Purpose.HEDGE:
             return (self.hedge_room(intent.symbol, committed),)
         ticket = self.state.positions.tickets.get(intent.symbol)
-        is_its_own = ticket is not None and ticket.parent_id == intent.parent_id
-        return self.rooms(intent.symbol, ticket.stop_frac if ticket is not None and is_its_own else WHOLE, committed)
+        if ticket is None or ticket.parent_id != intent.parent_id:
+            return self.rooms(intent.symbol, WHOLE, committed)
+        return self.rooms(intent.symbol, ticket.stop_frac, committed, ticket.annual_vol)
 
 
 def ref_of(order: Order) -> OrderRef:

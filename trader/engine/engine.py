@@ -67,14 +67,19 @@ class Engine:
     """
 
     def __init__(
-        self, settings: Settings, state: EngineState, strategies: Mapping[str, Strategy] | None = None
+        self,
+        settings: Settings,
+        state: EngineState,
+        strategies: Mapping[str, Strategy] | None = None,
+        *,
+        is_real_money: bool = False,
     ) -> None:
-        """`strategies`: one per symbol; without them all trade by the ensemble."""
+        """`strategies`: one per symbol; without them all trade by the ensemble. `is_real_money`: a loss is one."""
         chosen = strategies or {symbol: Ensemble(settings.for_symbol(symbol).strategy) for symbol in state.markets}
         for symbol, market in state.markets.items():
             market.candles = deque(market.candles, maxlen=chosen[symbol].candles)
         self.state = state
-        self._desk = Desk(settings, state, chosen)
+        self._desk = Desk(settings, state, chosen, is_real_money=is_real_money)
         self._settings = settings
 
     @property

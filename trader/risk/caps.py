@@ -23,13 +23,15 @@ def rooms(
     leverage: float,
     risk: RiskSettings,
     sizing: SizingSettings,
+    annual_vol: float = 0.0,
     is_cross: bool = False,
 ) -> tuple[Room, ...]:
     """What each cap leaves to a position in `instrument` whose stop is `stop_frac` of its price away.
 
     `committed` holds all that is there already, in `instrument` too. Amounts in quote. The fee of opening comes off the
     equity that a cap is a share of: what fits still fits once it is filled. `is_cross`: the whole account stands
-    for each of its margined positions.
+    for each of its margined positions. `annual_vol`: of the instrument, 0 where nobody knows it; what moves more than
+    `sizing.reference_vol` may be that much smaller a position.
     """
     symbol, equity = instrument.symbol, committed.equity
     here = committed.of(symbol)
@@ -37,7 +39,7 @@ def rooms(
     together = correlated_exposure(symbol, exposures, correlations, risk.correlation_limit)
     portfolio_risk_frac = min(sizing.portfolio_risk_frac, HARD_PORTFOLIO_RISK_FRAC)
     shares = (
-        (Code.CAP_POSITION_NOTIONAL, here.notional, sizing.position_notional_cap_frac, 1.0),
+        (Code.CAP_POSITION_NOTIONAL, here.notional, _most_notional_frac(annual_vol, sizing), 1.0),
         (Code.CAP_POSITION_RISK, here.risk, sizing.cap_frac, stop_frac),
         (Code.CAP_PORTFOLIO_RISK, committed.risk, portfolio_risk_frac, stop_frac),
         (Code.CAP_EXPOSURE, committed.notional, sizing.exposure_limit_frac, 1.0),
@@ -54,6 +56,12 @@ def rooms(
 def free_room(instrument: Instrument, committed: Commitments, leverage: float) -> Room:
     """What the free balance pays for, or is the margin of."""
     return Room(Code.CAP_FREE_BALANCE, 0.0, committed.free * _SPENDABLE, instrument.margin_frac(leverage))
+
+
+def _most_notional_frac(annual_vol: float, sizing: SizingSettings) -> float:
+    """Largest position value / equity."""
+    calm = sizing.reference_vol / annual_vol if annual_vol > sizing.reference_vol else 1.0
+    return sizing.position_notional_cap_frac * calm
 
 
 def _liquidation(

@@ -28,8 +28,12 @@ class Correlations(msgspec.Struct, frozen=True):
         """-1..1; 1 for a symbol with itself; without data 1 inside a static group, else 0."""
         if one == other:
             return 1.0
-        measured = self.pairs.get((min(one, other), max(one, other)))
+        measured = self.measured(one, other)
         return _static(one, other) if measured is None else measured
+
+    def measured(self, one: str, other: str) -> float | None:
+        """-1..1 of two different symbols; None without enough common returns."""
+        return self.pairs.get((one, other) if one < other else (other, one))
 
 
 def rolling_correlations(
@@ -65,6 +69,22 @@ def correlated_exposure(symbol: str, exposures: Mapping[str, float], correlation
         for other, exposure in exposures.items()
         if other == symbol or correlations.of(symbol, other) > limit
     )
+
+
+def mean_correlation(
+    symbol: str, sign: int, held: Mapping[str, float], correlations: Correlations, unknown: float
+) -> float:
+    """Mean correlation of a position in `symbol` with the others of `held` (signed values), 0..1.
+
+    A side against the other's counts with the opposite sign. A pair that is not measured, and a portfolio without
+    others, count as `unknown`.
+    """
+    found = []
+    for other, value in held.items():
+        if other != symbol:
+            measured = correlations.measured(symbol, other)
+            found.append(unknown if measured is None else measured * sign * (-1 if value < 0 else 1))
+    return min(1.0, max(0.0, sum(found) / len(found))) if found else unknown
 
 
 def _log_returns(closes: NDArray[np.float64]) -> NDArray[np.float64]:

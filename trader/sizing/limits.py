@@ -6,32 +6,13 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.sizing import SizingSettings
-from trader.domain.commitments import Room
 from trader.domain.instrument import Instrument, Rounding
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
 from trader.domain.sizing import SizeFactors
 from trader.sizing.rules import Bet, Wish, wanted_risk
-
-
-class SizingView(msgspec.Struct, frozen=True):
-    """What sizing must know. Amounts in quote, from the ledger, unknown orders counted at their worst.
-
-    `price`: the worst the entry may pay, > 0. `stop_frac`: |price - stop| / price, > 0. `rooms`: what every cap leaves.
-    """
-
-    equity: float
-    exposure_quote: float  # sum of |position value|, entries under way included
-    rooms: tuple[Room, ...]
-    positions: int  # how many there are with this one
-    price: float
-    stop_frac: float
-    atr_frac: float  # ATR / price
-    shrink: float = 1.0  # share of the usual size, 0..1, whatever cap decided it
-    held: float = 0.0  # base quantity of this position so far; `rooms` leave it out
-    parts: int = 1  # what is left of the whole is bought in so many, this one included
-
+from trader.sizing.view import SizingView
 
 UNTOLD = SizeFactors(rule="", bet_frac=0.0)
 
@@ -64,37 +45,46 @@ def size_position(
     blocked = _blocked(view, settings)
     if blocked is not None:
         return Unsized(blocked)
-    wanted = wanted_risk(Bet(wish, forecast, model, view.atr_frac, view.equity, view.exposure_quote), settings)
+    wanted = wanted_risk(Bet(wish, forecast, model, view), settings)
     if isinstance(wanted, Reason):
         return Unsized(wanted)
     base = wanted.wanted_frac * view.equity / (view.price * view.stop_frac)
     more, limits = _capped(base - view.held, view, instrument)
-    missing = max(0.0, (view.held + more) * view.shrink - view.held)
-    sized = _rounded(wish, missing, limits, view, instrument)
+    capped = view.held + more
+    overlay, told = _overlay(wish, capped, view)
+    missing = max(0.0, capped * overlay * view.shrink - view.held)
+    sized = _rounded(wish, missing, limits if told is None else (*limits, told), view, instrument)
     if isinstance(sized, Unsized):
         return sized
-    return msgspec.structs.replace(sized, factors=_told(wanted, sized, missing, view, model))
+    caps = tuple(limit.code for limit in limits)
+    wanted = msgspec.structs.replace(wanted, caps=caps, overlay=overlay, override=view.shrink)
+    return msgspec.structs.replace(sized, factors=_told(wanted, sized, missing, view))
 
 
-def _told(wanted: SizeFactors, sized: Sized, missing: float, view: SizingView, model: ModelInfo | None) -> SizeFactors:
-    """`wanted` with all that came after it."""
+def _overlay(wish: Wish, quantity: float, view: SizingView) -> tuple[float, Reason | None]:
+    """(what the rest of the portfolio leaves of `quantity`, which of its measures says so)."""
+    if view.beside is None:
+        return 1.0, None
+    return view.beside.share(wish.side.sign * quantity * view.price / view.equity)
+
+
+def _told(wanted: SizeFactors, sized: Sized, missing: float, view: SizingView) -> SizeFactors:
+    """`wanted` with what became of it."""
     whole = (view.held + missing) * view.price / view.equity  # notional of the whole, a share of equity
     return msgspec.structs.replace(
         wanted,
-        caps=tuple(limit.code for limit in sized.limits),
-        override=view.shrink,
         whole_frac=whole * view.stop_frac,
         part=min(1.0, float(sized.quantity) / missing),
         risk_frac=sized.risk_frac,
-        kelly_multiple=_multiple(wanted, whole, model),
+        kelly_multiple=_multiple(wanted, whole),
     )
 
 
-def _multiple(wanted: SizeFactors, whole: float, model: ModelInfo | None) -> float | None:
-    """What the whole loses at a mean loss, as a multiple of what all of Kelly would."""
-    if not wanted.kelly_frac or model is None:
+def _multiple(wanted: SizeFactors, whole: float) -> float | None:
+    """What the whole (a share of equity) loses at a mean loss, as a multiple of what all of Kelly would."""
+    if not wanted.kelly_frac or wanted.loss_frac is None:
         return None
-    return whole * model.average_loss_frac / wanted.kelly_frac
+    return whole * wanted.loss_frac / wanted.kelly_frac
 
 
 def _blocked(view: SizingView, settings: SizingSettings) -> Reason | None:

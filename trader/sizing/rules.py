@@ -11,7 +11,9 @@ from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
 from trader.domain.signals import Forecast, ModelInfo
 from trader.domain.sizing import SizeFactors
+from trader.sizing.evidence import Odds, Own, lower_probability, odds_of, proven
 from trader.sizing.kelly import kelly_fraction, shrunk_probability
+from trader.sizing.view import SizingView
 
 OWN = "own"  # in place of a rule: the strategy said what it risks
 
@@ -35,9 +37,7 @@ class Bet(msgspec.Struct, frozen=True):
     wish: Wish
     forecast: Forecast | None
     model: ModelInfo | None
-    atr_frac: float  # ATR / price
-    equity: float  # quote
-    exposure_quote: float  # value of all positions
+    view: SizingView
 
 
 Rule = Callable[[Bet, SizingSettings], SizeFactors | Reason]
@@ -55,30 +55,45 @@ def wanted_risk(bet: Bet, settings: SizingSettings) -> SizeFactors | Reason:
 
 
 def kelly(bet: Bet, settings: SizingSettings) -> SizeFactors | Reason:
-    """Fractional Kelly on the shrunk win probability, scaled by volatility, exposure and the strategy."""
-    forecast, model = bet.forecast, bet.model
+    """Fractional Kelly on the shrunk win probability, scaled by what is known, correlation, volatility and exposure."""
+    forecast, model, view = bet.forecast, bet.model, bet.view
     if forecast is None or model is None:
         return because(Code.KELLY_WITHOUT_FORECAST)
-    win, loss = model.average_win_frac, model.average_loss_frac
-    if not (win > 0 and loss > 0):
+    if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
         return because(Code.NO_TRACK_RECORD)
+    odds = odds_of(model, view.regime, view.own, settings.evidence_trades)
     probability = shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink)
-    floor = min(settings.floor_frac, settings.cap_frac)
-    bet_frac = kelly_fraction(
-        probability, win, loss, fraction=settings.kelly_fraction, floor=floor, cap=settings.cap_frac
-    )
+    bet_frac = _clamped(probability, odds, settings.kelly_fraction, settings)
     if not bet_frac * bet.wish.size_multiplier > 0:
         return because(Code.KELLY_WITHOUT_EDGE, win_probability=forecast.win_probability)
-    used_frac = bet.exposure_quote / (settings.exposure_limit_frac * bet.equity)
+    uncertainty = _uncertainty(probability, odds, bet_frac, view.own, settings) if view.is_real_money else 1.0
+    if not uncertainty > 0:
+        return because(Code.KELLY_UNPROVEN, low=lower_probability(probability, odds), win_probability=probability)
+    used_frac = view.exposure_quote / (settings.exposure_limit_frac * view.equity)
     return SizeFactors(
         rule=SizingRule.KELLY.value,
         bet_frac=bet_frac,
-        volatility=1 / (1 + settings.kelly_volatility * bet.atr_frac),
+        uncertainty=uncertainty,
+        correlation=1 / (1 + (view.expected - 1) * view.correlation),
+        volatility=1 / (1 + settings.kelly_volatility * view.atr_frac),
         exposure=max(settings.kelly_exposure_floor, 1 - used_frac),
         win_probability=probability,
-        win_loss=win / loss,
-        kelly_frac=kelly_fraction(probability, win, loss, fraction=1.0, floor=0.0, cap=1.0),
+        win_loss=odds.win_frac / odds.loss_frac,
+        loss_frac=odds.loss_frac,
+        kelly_frac=kelly_fraction(probability, odds.win_frac, odds.loss_frac, fraction=1.0, floor=0.0, cap=1.0),
     )
+
+
+def _uncertainty(p: float, odds: Odds, usual: float, own: Own, settings: SizingSettings) -> float:
+    """Of `usual`: the smaller bet on the lower bound, and the more of `usual` the more own trades there are."""
+    fraction = min(settings.kelly_fraction_new, settings.kelly_fraction)
+    first, share = _clamped(lower_probability(p, odds), odds, fraction, settings), proven(own, settings.evidence_trades)
+    return ((1 - share) * first + share * usual) / usual
+
+
+def _clamped(p: float, odds: Odds, fraction: float, settings: SizingSettings) -> float:
+    floor = min(settings.floor_frac, settings.cap_frac)
+    return kelly_fraction(p, odds.win_frac, odds.loss_frac, fraction=fraction, floor=floor, cap=settings.cap_frac)
 
 
 def fixed(_: Bet, settings: SizingSettings) -> SizeFactors | Reason:

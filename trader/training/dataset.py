@@ -57,6 +57,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     short_net: Floats  # (n,) of a short trade
     cost: Floats  # (n,) round trip that was subtracted
     regime: NDArray[np.int64]  # (n,) position in REGIMES
+    annual_vol: Floats  # (n,) annualised volatility, as stops are measured by
     weight: Floats  # (n,) uniqueness of the label, 0..1
     symbols: tuple[str, ...]
     feature_names: tuple[str, ...]
@@ -159,6 +160,7 @@ def symbol_rows(
         short_net=_net(short, rows),
         cost=np.full(len(rows), costs.round_trip_frac),
         regime=regime[rows],
+        annual_vol=_annual_vol(context, rows),
         weight=np.ones(len(rows)),
         symbols=(symbol,),
         feature_names=features.inputs,
@@ -174,6 +176,10 @@ def sampled(table: Dataset, largest_rows: int) -> Dataset:
         table = table.take(np.unique(np.linspace(0, n - 1, largest_rows).astype(np.int64)))
     weight = uniqueness(table.start_ms, table.end_ms, table.symbol, likeness)
     return msgspec.structs.replace(table, weight=weight)
+
+
+def _annual_vol(context: Floats, rows: NDArray[np.int64]) -> Floats:
+    return np.array([MarketContext(*values).annual_vol for values in context[rows].tolist()])
 
 
 def _net(outcome: Outcome, rows: NDArray[np.int64]) -> Floats:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from trader.domain.candle_arrays import Floats
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import ModelInfo, ModelVerdict
+from trader.domain.signals import ModelInfo, ModelVerdict, Outcomes, Regime
 from trader.models.gate import GateResult, GateRules, Trades, days_of, judge
 from trader.models.statistics import Slope, clustered_slope, rank_correlation, shrunk_slope, time_blocks
-from trader.training.dataset import Dataset
+from trader.training.dataset import REGIMES, Dataset
 from trader.training.ensemble import OutOfFold, Scores
 
 Signs = NDArray[np.int64]
@@ -19,6 +19,7 @@ Signs = NDArray[np.int64]
 LEAK_IC, LEAK_R2, LEAK_AUC = 0.15, 0.02, 0.58
 SMALLEST_FRAC = 1e-6
 TOP_SHARE = 0.05
+SHOCK = 0.99  # quantile of the volatility that the portfolio overlay takes for a shock
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -54,9 +55,9 @@ class Evaluation(NamedTuple):
     part: Dataset
     expected: Floats
     model: Candidate
-    base_rate: float
-    average_win_frac: float
-    average_loss_frac: float
+    pooled: Outcomes
+    by_regime: dict[Regime, Outcomes]
+    shocked_vol: dict[str, float]  # by symbol
     leaks: tuple[Reason, ...]
 
     @property
@@ -80,16 +81,39 @@ def evaluate(table: Dataset, found: OutOfFold, scores: Scores, rules: Rules) -> 
     part = table.take(found.rows)
     expected = found.prediction * part.scale
     net = np.where(expected >= 0, part.long_net, part.short_net) if rules.two_sided else part.long_net
-    wins = net > 0
+    pooled = outcomes(net, part.weight)
     return Evaluation(
         part=part,
         expected=expected,
         model=judged(part, expected, found.fold, rules),
-        base_rate=float(wins.mean()),
-        average_win_frac=max(SMALLEST_FRAC, float(net[wins].mean()) if wins.any() else 0.0),
-        average_loss_frac=max(SMALLEST_FRAC, float(-net[~wins].mean()) if (~wins).any() else 0.0),
+        pooled=pooled,
+        by_regime={
+            REGIMES[number]: outcomes(net[part.regime == number], part.weight[part.regime == number])
+            for number in np.unique(part.regime).tolist()
+        },
+        shocked_vol=_shocked_vol(table),
         leaks=leak_alarms(scores),
     )
+
+
+def outcomes(net: Floats, weight: Floats) -> Outcomes:
+    """How barrier outcomes `net` (n,) went, n >= 1; `weight` (n,): what each says by itself, as labels overlap."""
+    wins = net > 0
+    won, lost = net[wins], -net[~wins]
+    return Outcomes(
+        count=float(weight.sum()),
+        win_share=float(wins.mean()),
+        win_frac=max(SMALLEST_FRAC, float(won.mean()) if len(won) else 0.0),
+        loss_frac=max(SMALLEST_FRAC, float(lost.mean()) if len(lost) else 0.0),
+        win_sd=float(won.std()) if len(won) else 0.0,
+        loss_sd=float(lost.std()) if len(lost) else 0.0,
+    )
+
+
+def _shocked_vol(table: Dataset) -> dict[str, float]:
+    """By symbol the 99 % quantile of its volatility, over all rows."""
+    found = ((name, table.annual_vol[table.symbol == number]) for number, name in enumerate(table.symbols))
+    return {name: float(np.quantile(vol, SHOCK)) for name, vol in found if len(vol)}
 
 
 def judged(part: Dataset, expected: Floats, fold: NDArray[np.int64], rules: Rules) -> Candidate:
@@ -181,10 +205,13 @@ def model_info(
         horizon_candles=horizon_candles,
         slope=slope,
         slope_t=evaluation.slope.t,
-        base_rate=evaluation.base_rate,
-        average_win_frac=evaluation.average_win_frac,
-        average_loss_frac=evaluation.average_loss_frac,
+        base_rate=evaluation.pooled.win_share,
+        average_win_frac=evaluation.pooled.win_frac,
+        average_loss_frac=evaluation.pooled.loss_frac,
         no_edge=no_edge,
         verdict=ModelVerdict.OBSERVE if reasons else ModelVerdict.TRADE,
         reasons=reasons,
+        pooled=evaluation.pooled,
+        by_regime=evaluation.by_regime,
+        shocked_vol=evaluation.shocked_vol,
     )

@@ -280,7 +280,10 @@ def test_a_drifted_model_trades_half_the_size_and_says_why() -> None:
 def test_exposure_makes_the_next_one_smaller() -> None:
     """20 % of equity is held in one coin, of a limit of 90 %: the next risks 1 - 2/9 of its bet."""
     scene = a_scene(
-        {"sizing": {"position_notional_cap_frac": 0.2}, "execution": {"protected_market_frac": 0.0}},
+        {
+            "sizing": {"position_notional_cap_frac": 0.2, "expected_positions": 1},
+            "execution": {"protected_market_frac": 0.0},
+        },
         instruments=coins("BTC", "XRP"),
     )
     scene.enter(symbol="BTC/USDT")
@@ -293,7 +296,10 @@ def test_exposure_makes_the_next_one_smaller() -> None:
 
 def test_an_entry_under_way_counts_as_exposure() -> None:
     scene = a_scene(
-        {"sizing": {"position_notional_cap_frac": 0.2}, "execution": {"protected_market_frac": 0.0}},
+        {
+            "sizing": {"position_notional_cap_frac": 0.2, "expected_positions": 1},
+            "execution": {"protected_market_frac": 0.0},
+        },
         instruments=coins("BTC", "XRP"),
     )
     first = scene.forecast(symbol="BTC/USDT")
@@ -308,7 +314,7 @@ def test_all_stops_together_risk_at_most_the_portfolios_share(is_filled: bool) -
     """6 % of equity at risk in all. What the first one leaves of it, filled or not, is the second's."""
     scene = a_scene(
         {
-            "sizing": {"portfolio_risk_frac": 0.06, "position_notional_cap_frac": 0.5},
+            "sizing": {"portfolio_risk_frac": 0.06, "position_notional_cap_frac": 0.5, "expected_positions": 1},
             "risk": {"max_order_notional_frac": 1.0},
         },
         instruments=coins("BTC", "XRP"),

@@ -30,7 +30,7 @@ from trader.domain.events import (
 )
 from trader.domain.instrument import InstrumentKind
 from trader.domain.market import Book, Candle
-from trader.domain.signals import DecisionRecord, Forecast, Verdict
+from trader.domain.signals import DecisionRecord, Forecast, Outcomes, Regime, Verdict
 from trader.domain.timers import TimerId, TimerKind
 from trader.service.control.snapshot import snapshot
 
@@ -115,6 +115,18 @@ BAD_EVENTS: dict[str, tuple[AnyEvent, str]] = {
     "a model of endless wins": (
         ModelChanged(model=a_model(average_win_frac=INF)),
         "average win inf is not within 0..1e+06",
+    ),
+    "a model of endless outcomes": (
+        ModelChanged(model=a_model(pooled=Outcomes(INF, 0.5, 0.01, 0.01))),
+        "count of outcomes inf is not within 0..1e+12",
+    ),
+    "a model of one regime that always wins": (
+        ModelChanged(model=a_model(by_regime={Regime.BULL_TREND: Outcomes(1.0, 1.5, 0.01, 0.01)})),
+        "share of wins 1.5 is not within 0..1",
+    ),
+    "a model of a shock of NaN": (
+        ModelChanged(model=a_model(shocked_vol={SYMBOL: NAN})),
+        "shocked volatility nan is not within 0..1e+06",
     ),
     "a model without horizon": (ModelChanged(model=a_model(horizon_candles=0)), "horizon of 0 candles"),
     "a model without candles": (

@@ -124,3 +124,20 @@ def test_a_hedge_is_no_exposure_but_stands_in_the_same_margin() -> None:
     assert added.pop(Code.CAP_LIQUIDATION) == pytest.approx(250.0 + 12.5)
     assert set(added.values()) == {0.0}
     assert positions_with("ADA/USDT", hedged) == 4
+
+
+@pytest.mark.parametrize(("annual_vol", "most"), [(0.0, 2_500.0), (0.75, 2_500.0), (1.0, 1_875.0), (3.0, 625.0)])
+def test_what_moves_more_than_usual_may_be_a_smaller_position(annual_vol: float, most: float) -> None:
+    """25 % of 10,000 x min(1, 0.75 / volatility)."""
+    found = rooms(
+        SPOT,
+        0.04,
+        HELD,
+        Correlations(),
+        leverage=1.0,
+        risk=RiskSettings(),
+        sizing=SizingSettings(),
+        annual_vol=annual_vol,
+    )
+    [room] = [room for room in found if room.code is Code.CAP_POSITION_NOTIONAL]
+    assert room.most == pytest.approx(most)

@@ -10,8 +10,10 @@ from trader.config.sizing import SizingRule, SizingSettings
 from trader.domain.commitments import Room
 from trader.domain.orders import Side
 from trader.domain.reasons import Code, texts
-from trader.domain.signals import ModelInfo
+from trader.domain.signals import ModelInfo, Outcomes, Regime
+from trader.domain.sizing import Beside, Swing
 from trader.sizing import Sized, SizingView, Unsized, size_position
+from trader.sizing.evidence import Own, Tally
 from trader.sizing.rules import RULES
 from trader.strategy import Enter
 
@@ -267,3 +269,87 @@ def test_a_size_without_kelly_has_no_multiple_of_it() -> None:
     assert (told.rule, told.bet_frac, told.regime, told.wanted_frac) == ("own", 0.004, 0.5, 0.002)
     assert (told.kelly_frac, told.kelly_multiple, told.win_loss) == (None, None, None)
     assert sized(settings=SETTINGS.model_copy(update={"rule": SizingRule.FIXED})).factors.rule == "fixed"
+
+
+# --- one budget, and what is not known yet --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "correlation", "share"),
+    [(1, 0.8, 1.0), (8, 0.8, 1 / 6.6), (8, 0.5, 1 / 4.5), (8, 0.0, 1.0), (2, 1.0, 0.5)],
+)
+def test_positions_that_move_together_share_one_bet(expected: int, correlation: float, share: float) -> None:
+    """Of half of Kelly, 5 %: 1 / (1 + (8 - 1) x 0.8) = 15.2 % of it is 0.76 % of equity."""
+    result = sized(atr_frac=0.0, expected=expected, correlation=correlation)
+    assert result.factors.correlation == pytest.approx(share)
+    assert result.risk_frac == pytest.approx(0.05 * share, rel=1e-4)
+
+
+# p 0.55 of 1,600 outcomes: edge .001; variance of one .2475 x .02^2 = 9.9e-5, standard error .00995 / 40 = .00024875,
+# x 1.6449 = .000409; the bound .000591 / .01 = 5.91 % is all of Kelly, a quarter of it 1.477 %. The usual bet is 5 %.
+PROVEN = a_model(average_win_frac=0.01, average_loss_frac=0.01, pooled=Outcomes(1_600, 0.5, 0.01, 0.01))
+NEW = 0.25 * (0.001 - 1.6448536 * 0.0099498744 / 40) / 0.01
+
+
+@pytest.mark.parametrize(
+    ("own", "bet"),
+    [
+        (Own(), NEW),
+        (Own(trades=30, net_frac=-0.1), 0.25 * (0.001 - 1.6448536 * 0.0099498744 / 1_630**0.5) / 0.01),
+        (Own(trades=60, net_frac=0.1), 0.05),
+        (Own(trades=900, net_frac=0.1), 0.05),
+    ],
+)
+def test_a_new_model_with_real_money_begins_with_a_quarter_on_its_lower_bound(own: Own, bet: float) -> None:
+    result = sized(model=PROVEN, atr_frac=0.0, own=own, is_real_money=True)
+    assert result.factors.bet_frac == pytest.approx(0.05)
+    assert result.factors.uncertainty == pytest.approx(bet / 0.05)
+    assert result.risk_frac == pytest.approx(bet, rel=1e-4)
+
+
+def test_halfway_to_enough_evidence_is_halfway_from_the_first_bet_to_the_usual_one() -> None:
+    low = 0.25 * (0.001 - 1.6448536 * 0.0099498744 / 1_630**0.5) / 0.01
+    result = sized(model=PROVEN, atr_frac=0.0, own=Own(trades=30, net_frac=0.1), is_real_money=True)
+    assert result.risk_frac == pytest.approx((low + 0.05) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("pooled", [None, Outcomes(100, 0.5, 0.01, 0.01)])
+def test_an_edge_that_its_evidence_does_not_bound_is_no_trade_with_real_money(pooled: Outcomes | None) -> None:
+    """Of 100 outcomes the bound is .001 - 1.6449 x .000995 < 0; without a count there is none. On paper it trades."""
+    model = a_model(average_win_frac=0.01, average_loss_frac=0.01, pooled=pooled)
+    refused = outcome(model=model, is_real_money=True)
+    assert isinstance(refused, Unsized)
+    assert refused.reason.code is Code.KELLY_UNPROVEN
+    assert sized(model=model).factors.uncertainty == 1.0
+
+
+def test_the_odds_are_those_of_the_regime_with_own_trades() -> None:
+    """60 outcomes that the record counts for won 1 %, 20 own ones 3 %: 1.5 %; b 1.5, f* .55 - .45 / 1.5 = 0.25."""
+    own = Own(20, 0.6, {Regime.BULL_TREND: Tally(wins=20, won_frac=0.6)})
+    told = sized(own=own, regime=Regime.BULL_TREND).factors
+    assert (told.win_loss, told.kelly_frac, told.loss_frac) == pytest.approx((1.5, 0.25, 0.01))
+    assert sized(own=own, regime=Regime.RANGE_BOUND).factors.win_loss == pytest.approx(1.0)
+
+
+ALONE = Beside(Swing(0.0, 0.0, 0.8), Swing(0.0, 0.0, 1.6), 0.0, 0.0, 0.3, 0.78, 0.72, 0.9)
+
+
+def test_the_portfolio_shrinks_what_the_caps_leave() -> None:
+    """Half of equity at a volatility of 0.8 swings 0.4, at most 0.3: three quarters of it are left."""
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 0.0, 5_000.0),)
+    result = sized(rooms=rooms, beside=ALONE)
+    assert result.factors.overlay == pytest.approx(0.75)
+    assert result.notional == pytest.approx(3_750.0)
+    assert [reason.code for reason in result.limits] == [Code.CAP_POSITION_NOTIONAL, Code.OVERLAY_VOLATILITY]
+    assert result.factors.caps == (Code.CAP_POSITION_NOTIONAL,)
+
+
+def test_what_is_held_counts_in_the_portfolio_and_is_part_of_the_whole() -> None:
+    """20 base are held, 30 more fit: 50 would swing 0.4, so 37.5 is the whole and 17.5 are missing, in two parts."""
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 2_000.0, 5_000.0),)
+    assert float(sized(rooms=rooms, beside=ALONE, held=20.0, parts=2).quantity) == pytest.approx(8.75, abs=1e-4)
+
+
+def test_the_portfolio_speaks_of_rules_without_kelly_too() -> None:
+    rooms = (Room(Code.CAP_POSITION_NOTIONAL, 0.0, 5_000.0),)
+    assert sized(rooms=rooms, beside=ALONE, wish=a_wish(risk_frac=0.05)).notional == pytest.approx(3_750.0)

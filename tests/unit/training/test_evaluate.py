@@ -10,7 +10,7 @@ import pytest
 from trader.models.gate import GateRules
 from trader.training.dataset import Dataset
 from trader.training.ensemble import OutOfFold
-from trader.training.evaluate import Rules, judged, path
+from trader.training.evaluate import Rules, judged, outcomes, path
 
 HOUR = 3_600_000
 COST = 0.002
@@ -36,6 +36,7 @@ def table(n: int, skill: float, *, symbols: int = 2, seed: int = 0) -> tuple[Dat
         short_net=-forward - COST,
         cost=np.full(n, COST),
         regime=hours % 3,
+        annual_vol=np.full(n, 0.5),
         weight=np.ones(n),
         symbols=tuple(f"S{i}" for i in range(symbols)),
         feature_names=("a", "b", "c"),
@@ -218,3 +219,14 @@ def test_out_of_fold_is_what_the_baselines_are_tested_on() -> None:
     before, after = straight_line(made, found), straight_line(changed, found)
     assert before[:1_000].tolist() == after[:1_000].tolist()
     assert before[1_000:].tolist() != after[1_000:].tolist()
+
+
+def test_outcomes_that_overlap_count_as_what_they_say_by_themselves() -> None:
+    """Two won 1 and 3 %, two lost 1 %, each a quarter of an outcome."""
+    told = outcomes(np.array([0.01, 0.03, -0.01, -0.01]), np.full(4, 0.25))
+    assert msgspec.structs.astuple(told) == pytest.approx((1.0, 0.5, 0.02, 0.01, 0.01, 0.0))
+
+
+def test_outcomes_of_one_kind_leave_the_least_of_the_other() -> None:
+    assert outcomes(np.array([-0.01]), np.ones(1)).win_frac == pytest.approx(1e-6)
+    assert outcomes(np.array([0.01]), np.ones(1)).loss_frac == pytest.approx(1e-6)

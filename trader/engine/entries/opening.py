@@ -12,6 +12,7 @@ from trader.domain.units import DAY_MS
 from trader.domain.workings import Cap, Carriage, GateName, SizeStory
 from trader.engine import algorithms
 from trader.engine.desk import Desk
+from trader.engine.entries import portfolio
 from trader.engine.entries.admission import beyond_liquidation
 from trader.engine.entries.carrying import Carried, carry, too_dear
 from trader.engine.entries.notes import Notes
@@ -26,7 +27,7 @@ from trader.market.quality import book_fault
 from trader.risk.caps import positions_with
 from trader.risk.exits import extend
 from trader.risk.stops import NEVER_MS, PositionPlan, barriers, horizon_sigma_frac, open_plan, with_entry
-from trader.sizing.limits import Sized, SizingView, Unsized, size_position
+from trader.sizing import Sized, SizingView, Unsized, size_position
 from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter
 from trader.strategy.view import View
@@ -89,6 +90,7 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         adds_to="" if opening.adds_to is None else opening.adds_to.decision_id,
         part=opening.part,
         r_frac=r_frac,
+        annual_vol=desk.annual_vol(view.symbol),
     )
     decided = Decided(view.context.close, view.candle_close_ms, carried.modelled_frac)
     _begin(desk, ticket, sized, carried.algorithm, decided, notes)
@@ -207,6 +209,12 @@ def _size(desk: Desk, opening: Opening, stop_frac: float) -> Sized | Unsized:
         shrink=_shrink(desk, opening),
         held=float(abs(desk.held(view.symbol))),
         parts=max(1, _parts(desk, opening) - opening.part + 1),
+        expected=portfolio.expected_positions(desk),
+        correlation=portfolio.correlation(desk, view.symbol, opening.wanted.side, committed),
+        beside=portfolio.beside(desk, view.symbol, opening.wanted.side, committed),
+        regime=view.regime,
+        own=portfolio.own_trades(desk, opening.strategy.strategy_id),
+        is_real_money=desk.is_real_money,
     )
     rules = desk.settings_of(view.symbol).sizing
     if sizing.positions <= rules.max_positions:

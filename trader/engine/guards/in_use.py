@@ -4,6 +4,7 @@ from trader.domain.decisions import Level
 from trader.domain.reasons import Code, Reason, because, told
 from trader.domain.signals import Forecast, HealthAction, ModelHealth, ModelInfo
 from trader.engine.desk import Desk
+from trader.engine.state.kept import ModelCame
 
 SHRUNK = 0.5  # of the usual size: what is told everywhere as "half size"
 
@@ -18,6 +19,10 @@ _WORDS = {
 def on_model(desk: Desk, model: ModelInfo) -> None:
     """From now on forecasts come from `model`. What was held against another one counts no more."""
     desk.state.model.in_use = model
+    came = desk.state.model.came
+    if came is None or came.model_id != model.model_id:
+        desk.state.model.came = came = ModelCame(model.model_id, desk.now_ms)
+        desk.keep("model", "", came)
     health = desk.state.model.health
     if health is not None and health.model_id != model.model_id:
         desk.state.model.health = None

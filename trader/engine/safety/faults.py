@@ -23,7 +23,7 @@ from trader.domain.events import (
 from trader.domain.instrument import Instrument
 from trader.domain.market import Candle, timeframe_ms
 from trader.domain.orders import Fill
-from trader.domain.signals import Forecast, MarketContext, ModelInfo
+from trader.domain.signals import Forecast, MarketContext, ModelInfo, Outcomes
 from trader.domain.timers import TimerKind
 from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS
 from trader.engine.state import EngineState
@@ -133,6 +133,23 @@ def _model_fault(model: ModelInfo) -> str | None:
         or _number("base rate", model.base_rate, 0.0, 1.0)
         or _number("average win", model.average_win_frac, 0.0, 1e6)
         or _number("average loss", model.average_loss_frac, 0.0, 1e6)
+        or next(filter(None, map(_outcomes_fault, (model.pooled, *model.by_regime.values()))), None)
+        or next(
+            filter(None, (_number("shocked volatility", vol, 0.0, 1e6) for vol in model.shocked_vol.values())), None
+        )
+    )
+
+
+def _outcomes_fault(told: Outcomes | None) -> str | None:
+    if told is None:
+        return None
+    return (
+        _number("count of outcomes", told.count, 0.0, 1e12)
+        or _number("share of wins", told.win_share, 0.0, 1.0)
+        or _number("win of a regime", told.win_frac, 0.0, 1e6)
+        or _number("loss of a regime", told.loss_frac, 0.0, 1e6)
+        or _number("spread of wins", told.win_sd, 0.0, 1e6)
+        or _number("spread of losses", told.loss_sd, 0.0, 1e6)
     )
 
 

@@ -35,6 +35,7 @@ class EntryTicket(msgspec.Struct, frozen=True):
     adds_to: str = ""  # decision id of the plan it is a further part of
     part: int = 1
     r_frac: float | None = None  # the ladder's unit; of a ticket that versions before have kept the stop's distance
+    annual_vol: float = 0.0  # that its caps were asked with; 0 in what versions before have kept
 
 
 class PendingExit(msgspec.Struct, frozen=True):
@@ -77,6 +78,13 @@ class DustKept(msgspec.Struct, frozen=True):
     amounts: dict[str, Decimal]
 
 
+class ModelCame(msgspec.Struct, frozen=True):
+    """Since when a model is in use; what was traded by another one before says nothing of it."""
+
+    model_id: str
+    since_ms: int
+
+
 class RegimeKept(msgspec.Struct, frozen=True):
     """The regime of a symbol, which changes only beyond its hysteresis."""
 
@@ -93,6 +101,7 @@ KEPT_TYPES: Mapping[str, object] = {
     "opened": OpenedKept,
     "dust": DustKept,
     "health": ModelHealth,
+    "model": ModelCame,
     "override": Override,
     "verdict": StrategyVerdict,
     "costs": CostTally,

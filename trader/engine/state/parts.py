@@ -30,7 +30,7 @@ from trader.domain.overrides import Override
 from trader.domain.reasons import Reason
 from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
-from trader.engine.state.kept import DustKept, EntryTicket, OpenedKept, PendingExit, RegimeKept, decoded
+from trader.engine.state.kept import DustKept, EntryTicket, ModelCame, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey
@@ -289,12 +289,13 @@ class HedgeState(Part):
 class ModelState(Part):
     """The model in use, and the health of the model that health names (which may not be in use any more)."""
 
-    __slots__ = ("health", "in_use")
+    __slots__ = ("came", "health", "in_use")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
         self.in_use: ModelInfo | None = None
         self.health: ModelHealth | None = None
+        self.came: ModelCame | None = None  # of the newest model, also before it is heard of again after a restart
 
 
 class StandingState(Part):
@@ -373,6 +374,8 @@ class EngineState:
                 self.account.is_opened, self.account.opened_ms = True, opened_ms
             case CostTally():
                 self.costs[AlgorithmName(key)] = value
+            case ModelCame():
+                self.model.came = value
             case ModelHealth():
                 self.model.health = value
             case StrategyVerdict():
