@@ -2,17 +2,21 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.kit.builders import a_model
-from tests.kit.situations import DAY_MS, MINUTE_MS, SYMBOL, Scene, a_scene, coins, notices, of
-from trader.domain.decisions import EquitySnapshot, KeepState, Level, Notify, RecordEquity
-from trader.domain.events import CommandName, ModelWatched, StrategyJudged
+from tests.kit.situations import DAY_MS, HOUR_MS, MINUTE_MS, SYMBOL, Scene, a_scene, coins, notices, of
+from trader.domain.closing import CloseReason
+from trader.domain.decisions import ClosedTrade, EquitySnapshot, KeepState, Level, Notify, RecordEquity
+from trader.domain.events import CommandName, ModelChanged, ModelWatched, StrategyJudged
+from trader.domain.orders import Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict, StrategyVerdict
+from trader.domain.signals import HealthAction, ModelHealth, ModelVerdict, StrategyVerdict, Verdict
 from trader.engine.desk import Desk
-from trader.engine.guards import guard
+from trader.engine.guards import guard, standing
 from trader.risk.breakers import BreakerState
+from trader.strategy.ensemble import Ensemble
 
 LOSING = because(Code.SAID, "it loses")
 RARE = because(Code.SAID, "it trades too little")
@@ -118,3 +122,52 @@ def test_clearing_what_nobody_has_said_changes_nothing() -> None:
     scene = a_scene()
     assert scene.override(clear=True) == "BTC/USDT: traded as usual"
     assert notices(scene.seen, Level.ALERT) == []
+
+
+def test_an_unlock_is_of_what_closed_at_that_very_moment_too() -> None:
+    """A person unlocks a symbol that has just been locked by a loss."""
+    scene = a_scene()
+    scene.enter()
+    scene.price(98.5)
+    scene.oblige()
+    assert scene.held() == 0
+    desk = Desk(scene.settings, scene.engine.state, {})
+    assert standing.locks(desk, SYMBOL) != ()
+    scene.override(unlock=True)
+    assert standing.locks(desk, SYMBOL) == ()
+
+
+def test_a_budget_is_looked_at_anew_once_a_day() -> None:
+    """Twenty trades whose fees took all that they earned: they count for 90 days, though no trade ends meanwhile."""
+    scene = a_scene()
+    state = scene.engine.state
+    dear = ClosedTrade(
+        symbol=SYMBOL,
+        side=Side.BUY,
+        opened_ms=scene.now_ms - HOUR_MS,
+        closed_ms=scene.now_ms,
+        quantity=Decimal(1),
+        entry_price=Decimal(100),
+        exit_price=Decimal(101),
+        profit_quote=Decimal(0),
+        fees_quote=Decimal(1),
+        reason=CloseReason.STOP,
+    )
+    state.standing.trades.extend([dear] * 100)
+    desk = Desk(scene.settings, state, {SYMBOL: Ensemble(scene.settings.strategy)})
+    factors = []
+    for days in (0, 0, 89, 91):
+        state.now_ms = scene.now_ms + days * DAY_MS
+        factors.append(standing.budget(desk, SYMBOL).factor)
+    assert factors[0] > 1
+    assert factors == [factors[0]] * 3 + [1.0]
+
+
+@pytest.mark.parametrize(("model_id", "forgotten"), [("model-1", []), ("model-2", [None])])
+def test_what_was_held_against_a_model_is_forgotten_with_it(model_id: str, forgotten: list[None]) -> None:
+    scene = a_scene()
+    scene.hear(ModelWatched(health=ModelHealth("model-1", HealthAction.OBSERVE, (LOSING,))))
+    changed = ModelChanged(model=msgspec.structs.replace(a_model(), model_id=model_id))
+    notes = of(scene.hear(changed), KeepState)
+    assert [note.value for note in notes if (note.kind, note.key) == ("health", "")] == forgotten
+    assert scene.forecast(model_id=model_id).verdict is (Verdict.ENTER if forgotten else Verdict.SKIP)
