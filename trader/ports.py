@@ -129,6 +129,14 @@ class Exchange(Protocol):
         """Release sockets. Safe to call twice."""
 
 
+class DeadMansSwitch(Protocol):
+    """An exchange that cancels resting orders, protective stops apart, when it has not heard of us for long."""
+
+    async def cancel_after(self, seconds: float) -> None:
+        """Unless this is asked again within `seconds` (real), cancel; 0: not any more. Raises `Rejected` and
+        `OutcomeUnknown` too; asking again does no harm."""
+
+
 class InstantExchange(Protocol):
     """One simulated account that answers at once: `Exchange` and the market it lives on, without a loop."""
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 
 from tests.kit.ccxt_bench import approved, raw_account
@@ -204,3 +205,53 @@ async def test_settings_the_account_cannot_have_are_told_plainly(tmp_path: Path)
             await connection_to(running, margin_mode="isolated")
         await (await connection_to(running, leverage=5)).close()
         await (await connection_to(running, leverage=5)).close()  # nothing changes: no failure
+
+
+# --- the dead man's switch ------------------------------------------------------------------------------------
+
+
+async def an_entry(one: Bench, client_id: str, symbol: str) -> OrderReport:
+    """A buy that rests far below the market."""
+    last = float((await one.truth())["symbols"][symbol]["last_price"])
+    price = one.connection.instruments[symbol].round_price(last * 0.8)
+    quantity = one.connection.instruments[symbol].round_quantity(200 / last)
+    return await one.exchange.submit(
+        order(client_id, Side.BUY, symbol=symbol, type=OrderType.LIMIT, price=price, quantity=quantity)
+    )
+
+
+async def test_the_exchange_cancels_what_rests_when_nobody_is_heard_and_leaves_the_stop(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        await one.exchange.submit(order("short", Side.SELL))
+        await one.stop("guard", 1.05)
+        for client_id, symbol in (("entry", BTC), ("other", ETH)):
+            assert (await an_entry(one, client_id, symbol)).status is OrderStatus.OPEN
+        await one.exchange.cancel_after(0.3)
+        for client_id in ("entry", "other"):
+            await eventually(lambda name=client_id: OrderStatus.CANCELED in one.statuses(name))  # type: ignore[misc]
+        assert [report.client_id for report in await one.exchange.open_orders()] == ["guard"]
+        assert (await one.exchange.positions())[0].quantity == D("-0.010")
+
+
+async def test_who_is_heard_in_time_or_switches_it_off_keeps_his_orders(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        await an_entry(one, "entry", BTC)
+        await an_entry(one, "other", ETH)
+        await one.exchange.cancel_after(0.5)
+        await one.exchange.cancel_after(0.0)
+        raw = raw_account(one.exchange)
+        await raw.fapiPrivatePostCountdownCancelAll({"symbol": "ETHUSDT", "countdownTime": 1_000})
+        await eventually(lambda: OrderStatus.CANCELED in one.statuses("other"))
+        assert [report.client_id for report in await one.exchange.open_orders()] == ["entry"]
+        for wrong in ({"symbol": "BTCUSDT"}, {"symbol": "BTCUSDT", "countdownTime": -1}):
+            with pytest.raises(ccxt.BadRequest):
+                await raw.fapiPrivatePostCountdownCancelAll(wrong)
+
+
+async def test_a_switch_that_would_take_the_stops_along_is_refused(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, symbols=("BTC/USDT",), history_candles=600) as running:
+        at = {"endpoint": running.endpoint, "ca_file": running.ca_file}
+        chosen = ExchangeSettings(id="binance", symbols=("BTC/USDT",), dead_man_s=60.0, **at)
+        keys = Credentials(running.api_key, running.api_secret)
+        with pytest.raises(Misconfigured, match="of binance spot no dead man's switch is known"):
+            await connect(chosen, MarketSettings(), market_clock(running), keys)

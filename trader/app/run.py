@@ -28,6 +28,7 @@ from trader.strategy.base import Strategy
 if TYPE_CHECKING:
     from trader.adapters.ccxt.connect import Connection
     from trader.models import CompiledEnsemble
+    from trader.service.serving import Service
 
 log = structlog.get_logger("app")
 
@@ -202,7 +203,19 @@ async def _trade(
     await until(stop, scorer.warm_up())
     if not stop.is_set():
         judging = partial(verdicts.keep_judging, settings, by_record, access.clock, inbox.put)
-        await serve(settings, access, runner, recorder, models, lock, stop, started_ms, judging)
+        also: list[Service] = [judging, *_dead_man(settings, connection, stop)]
+        await serve(settings, access, runner, recorder, models, lock, stop, started_ms, *also)
+
+
+def _dead_man(settings: Settings, connection: "Connection", stop: asyncio.Event) -> "list[Service]":
+    """What keeps the exchange's switch from acting, where one is wanted. What is simulated here dies with us."""
+    from trader.runtime.dead_man import DeadMan
+
+    chosen = settings.exchange
+    if chosen.dead_man_s is None or settings.mode != "live" or connection.exchange is None:
+        return []
+    off_at_stop = chosen.dead_man_off_at_stop
+    return [DeadMan(connection.exchange, chosen.dead_man_s, is_stopping=stop.is_set, off_at_stop=off_at_stop).run]
 
 
 def _market_and_account(

@@ -36,6 +36,12 @@ class ExchangeSettings(Section):
     """Longest wait for one answer, real seconds."""
     keep_alive_s: Annotated[float, Field(ge=1, le=60)] = 10.0
     """Websocket ping interval, real seconds."""
+    dead_man_s: Annotated[float, Field(ge=5, le=3_600)] | None = None
+    """The exchange cancels resting entries and exits when it has not heard of the daemon for this long, real seconds
+    (refreshed at a third of it); null: never. Protective stops stay. Live, on Binance's perpetuals; elsewhere it is
+    refused (docs/decisions/0021)."""
+    dead_man_off_at_stop: bool = True
+    """Whether a clean stop switches that off; else the exchange cancels, so much later, what still rests."""
     allow_withdrawal_keys: bool = False
     """API keys that can withdraw are refused unless this is set."""
 

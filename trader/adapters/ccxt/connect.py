@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from trader.adapters.ccxt.account import margin
+from trader.adapters.ccxt.account.dead_man import require_possible
 from trader.adapters.ccxt.account.exchange import CcxtExchange
 from trader.adapters.ccxt.account.keys import check_keys, refuse_rsa
 from trader.adapters.ccxt.exchanges import ccxt_id_for, facts_for
@@ -52,6 +53,7 @@ async def connect(
     is_margined = exchange.market == "perpetual"
     if credentials is not None:
         refuse_rsa(credentials)
+        require_possible(exchange)
     facts, time, pause = facts_for(name), MarketTime(clock), Pause()
     async with contextlib.AsyncExitStack() as opened:  # whatever stops this closes what it opened
 

@@ -42,6 +42,17 @@ class Wallets(msgspec.Struct, frozen=True):
     amount_key: str
 
 
+class DeadMan(msgspec.Struct, frozen=True):
+    """How an exchange is told to cancel what rests in a symbol's order book unless it hears again in time.
+
+    Only where protective stops are not in that book: they are to outlive the daemon.
+    """
+
+    method: str  # ccxt's implicit endpoint, for one symbol
+    symbol_key: str
+    time_key: str  # milliseconds; 0 = not any more
+
+
 class Incomes(msgspec.Struct, frozen=True):
     """How an exchange is asked for money that moved without a fill."""
 
@@ -77,6 +88,7 @@ class ExchangeFacts(msgspec.Struct, frozen=True):
     perpetual_class: str = ""  # ccxt's class for linear perpetuals, where it is another one
     listen_key_option: str = ""  # ccxt's option that holds the key of the account stream
     permission: Permission | None = None
+    dead_man: DeadMan | None = None
     balance_key: str = ""  # what every answer about balances holds; without it ccxt calls the account empty
     spot_options: Mapping[str, Any] = {}
     perpetual_options: Mapping[str, Any] = {}
@@ -221,6 +233,8 @@ _BINANCE_USDM = msgspec.structs.replace(
     forced_prefixes=("autoclose-", "adl_autoclose", "settlement_autoclose-"),
     unchanged_codes=frozenset({"-4046", "-4059"}),
     listen_key_option="linear",
+    # its documentation says "all open orders", as that of allOpenOrders does, which leaves the Algo Service alone
+    dead_man=DeadMan("fapiPrivatePostCountdownCancelAll", "symbol", "countdownTime"),
 )
 
 _FACTS: Mapping[str, ExchangeFacts] = {

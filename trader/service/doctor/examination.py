@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
+from trader.adapters.ccxt.account.dead_man import require_possible
 from trader.adapters.ccxt.probe import probe, require_listed
 from trader.config.credentials import credentials, require_credentials
 from trader.config.schema import Settings
@@ -82,6 +83,8 @@ async def symbols(access: MarketAccess) -> Finding:
     wanted = f"{len(chosen.exchange.symbols)} symbols and {chosen.market.timeframe} candles"
     try:
         async with asyncio.timeout(LIST_S):
+            if access.keys is not None:
+                require_possible(chosen.exchange)
             await require_listed(chosen.exchange, chosen.market, access.clock)
     except Misconfigured as error:
         return failed("symbols", str(error), "change exchange.symbols, exchange.market or market.timeframe")

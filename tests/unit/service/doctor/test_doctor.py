@@ -10,6 +10,7 @@ import pytest
 from tests.kit.sandbox import market_clock, sandbox
 from trader.adapters.ledger import ledger_path
 from trader.clock import SystemClock
+from trader.config.credentials import Credentials
 from trader.config.load import load
 from trader.config.schema import Settings
 from trader.domain.errors import Misconfigured, Unavailable
@@ -200,6 +201,20 @@ async def test_a_sandbox_is_asked_for_its_time_and_its_symbols(tmp_path: Path) -
     assert (symbols.name, symbols.verdict) == ("symbols", "fail")
     assert "ETH/USDT is not at binance" in symbols.found
     assert "BTC/USDT" not in symbols.found
+
+
+@pytest.mark.parametrize(("keys", "is_told"), [(Credentials("key", "secret"), True), (None, False)])
+async def test_a_dead_mans_switch_that_run_would_refuse_is_refused(
+    tmp_path: Path, keys: Credentials | None, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listed(*_: object) -> None:
+        """All of them are."""
+
+    monkeypatch.setattr(doctor, "require_listed", listed)
+    chosen = settings(tmp_path, exchange={"id": "kraken", "dead_man_s": 60})
+    finding = await doctor.symbols(MarketAccess(chosen, SystemClock(), keys, "kraken-spot"))
+    assert (finding.verdict == "fail") is is_told
+    assert ("exchange.dead_man_s: given 60; of kraken spot" in finding.found) is is_told
 
 
 async def test_a_sandbox_that_does_not_run_only_has_to_be_able_to(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from trader.adapters.ccxt.account.conditional import conditional_report, ended, is_conditional, order_number
+from trader.adapters.ccxt.account.dead_man import cancel_after
 from trader.adapters.ccxt.account.fills import ClientIds, FillHistory, searches
 from trader.adapters.ccxt.account.margin import positions_of, wallets_of
 from trader.adapters.ccxt.account.order_calls import order_call, replacement
@@ -25,7 +26,7 @@ ALL_AT_ONCE = 10  # symbols from which on open orders are asked for in one reque
 
 
 class CcxtExchange:
-    """Implements `ports.Exchange`. `is_margined`: perpetuals, backed by one account's margin.
+    """Implements `ports.Exchange` and `DeadMansSwitch`. `is_margined`: perpetuals, backed by one account's margin.
 
     `orders` sends orders and nothing else, so that no download delays them; `account` asks and streams. Both have
     their markets loaded. They may be the same client. `on_refused` is told the code of every refused order.
@@ -54,6 +55,9 @@ class CcxtExchange:
     @property
     def can_replace(self) -> bool:
         return self._facts.replaces_in_one_request
+
+    async def cancel_after(self, seconds: float) -> None:
+        await cancel_after(self._account, self._symbols, seconds)
 
     # --- orders -----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from trader.clock import ScaledClock
 from trader.sandbox.binance.protocol.auth import Authenticator
 from trader.sandbox.binance.protocol.desk import BinanceDesk
 from trader.sandbox.binance.protocol.limits import RateLimiter
+from trader.sandbox.binance.usdm.countdown import Countdowns
 from trader.sandbox.binance.usdm.events import force_order
 from trader.sandbox.binance.usdm.userfeed import UsdmUserFeed
 from trader.sandbox.faults.active import Faults
@@ -44,7 +45,13 @@ class UsdmDesk(BinanceDesk):
         self.user_feed = UsdmUserFeed(exchange, clock, now_s)
         self.user_feed.spoil = partial(faults.frames, self.account_stream)
         hub.fault_prefix = USDM_PREFIX
+        self.countdowns = Countdowns(self.cancel_open)
         exchange.subscribe(self._publish_liquidation)
+
+    def cancel_open(self, symbol: str) -> None:
+        """Cancel what rests in the order book of `symbol`; conditional orders are not in it."""
+        for order in self.exchange.open_orders(symbol):
+            self.exchange.cancel(order.symbol, self.clock.now_ms(), exchange_id=order.exchange_id)
 
     def _publish_liquidation(self, change: SimEvent) -> None:
         if isinstance(change, OrderChanged) and (event := force_order(change, self.clock.now_ms())):

@@ -66,6 +66,7 @@ _USDM: Endpoints[UsdmDesk] = {
     ("GET", "/fapi/v1/openOrder"): signed(rest_orders.query_open_order, 1),
     ("GET", "/fapi/v1/openOrders"): Endpoint(rest_orders.open_orders, _weighs(1, 40), "signed"),
     ("DELETE", "/fapi/v1/allOpenOrders"): signed(rest_orders.cancel_all, 1),
+    ("POST", "/fapi/v1/countdownCancelAll"): signed(rest_orders.cancel_all_after, 10),
     ("GET", "/fapi/v1/allOrders"): signed(rest_orders.all_orders, 5),
     ("GET", "/fapi/v1/userTrades"): signed(rest_orders.user_trades, 5),
     ("GET", "/fapi/v1/forceOrders"): Endpoint(rest_orders.force_orders, _weighs(20, 50), "signed"),

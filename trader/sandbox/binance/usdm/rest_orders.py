@@ -3,7 +3,7 @@
 from trader.domain.errors import Rejected
 from trader.domain.orders import OrderStatus, OrderType
 from trader.domain.units import WEEK_MS
-from trader.sandbox.binance.protocol.errors import BinanceError, missing
+from trader.sandbox.binance.protocol.errors import BinanceError, illegal, missing
 from trader.sandbox.binance.protocol.order_words import new_id
 from trader.sandbox.binance.protocol.params import Params
 from trader.sandbox.binance.usdm import order_params
@@ -70,9 +70,19 @@ def cancel_order(desk: UsdmDesk, params: Params) -> object:
 
 
 def cancel_all(desk: UsdmDesk, params: Params) -> object:
-    for order in desk.exchange.open_orders(desk.symbol(params).symbol):
-        desk.exchange.cancel(order.symbol, desk.clock.now_ms(), exchange_id=order.exchange_id)
+    desk.cancel_open(desk.symbol(params).symbol)
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def cancel_all_after(desk: UsdmDesk, params: Params) -> object:
+    """countdownCancelAll: the dead man's switch of one symbol."""
+    market, countdown_ms = desk.symbol(params), params.integer("countdownTime")
+    if countdown_ms is None:
+        raise missing("countdownTime")
+    if countdown_ms < 0:
+        raise illegal("countdownTime", "^[0-9]{1,20}$")
+    desk.countdowns.set(market.symbol, countdown_ms)
+    return {"symbol": market.id, "countdownTime": str(countdown_ms)}
 
 
 def query_order(desk: UsdmDesk, params: Params) -> object:
