@@ -1,4 +1,4 @@
-"""Which examples property tests try, and whose time asynchronous tests live in."""
+"""Which examples property tests try, whose time asynchronous tests live in, and what begins first beside others."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.kit.idle_time import IdleTimeLoop
+from tests.kit.turns import turn
 
 settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
@@ -22,3 +23,9 @@ def pytest_asyncio_loop_factories(
     if is_idle and not item.get_closest_marker("real_time"):
         return {"idle-time": IdleTimeLoop}
     return {"real-time": asyncio.new_event_loop}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, by `turn`; in one process the small ones tell first what is wrong."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn(item.path.relative_to(config.rootpath)))
