@@ -10,6 +10,9 @@ from trader.domain.orders import AlgorithmName, Side
 from trader.domain.reasons import Code, Reason
 from trader.domain.workings import Gate, Workings
 
+HEDGE = "hedge"
+"""The strategy id of the hedge's ticket, plan and trade: by it a restart knows it again. No strategy has it."""
+
 
 class Regime(StrEnum):
     """The state of a market by trend and volatility; `strategy.regime` tells which."""

@@ -7,8 +7,6 @@ from trader.config.risk import RiskSettings
 from trader.domain.commitments import Commitments
 from trader.domain.orders import Side
 
-HEDGE = "hedge"
-"""The strategy id of the hedge's ticket, plan and trade: by it a restart knows it again."""
 LEAST_BETA = 0.5
 """|beta| an instrument must have to hedge: with less, most of what is sold would be a bet of its own."""
 

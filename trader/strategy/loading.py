@@ -13,6 +13,7 @@ from types import ModuleType
 from trader.config.schema import Settings
 from trader.config.strategy import StrategyName, StrategySettings
 from trader.domain.errors import Misconfigured
+from trader.domain.signals import HEDGE
 from trader.strategy.base import Strategy
 from trader.strategy.checking import check_source
 from trader.strategy.parameters import with_parameters
@@ -55,7 +56,7 @@ def _own(reference: str, settings: StrategySettings, columns: Callable[[], Seque
     key = f"{block}.class"
     found = _from_file(reference, key) if ".py:" in reference else _from_entry_point(reference, key)
     where = _place(found)
-    if found.strategy_id in {name.value for name in StrategyName}:
+    if found.strategy_id in {HEDGE, *(name.value for name in StrategyName)}:
         raise Misconfigured(f"{where}: strategy_id {found.strategy_id!r} is that of a built-in one; choose another")
     _check_wishes(found, where, columns() if found.features else ())
     strategy = with_parameters(found, settings.parameters, block)

@@ -327,6 +327,33 @@ def test_on_spot_it_is_told_once_that_there_is_none() -> None:
     assert "hedge.missing" not in notices(off.seen)
 
 
+def test_on_spot_an_inverse_symbol_is_bought_and_sold_again() -> None:
+    btc, eth, down = "BTC/USDT", "ETH/USDT", "BTCDOWN/USDT"
+    scene = a_scene(
+        {
+            "exchange": {"symbols": [btc, eth, down]},
+            "sizing": {"rule": "fixed", "fixed_frac": 0.1},
+            "risk": {"correlated_exposure_frac": 1.0, "hedge_symbol": down},
+        },
+        instruments=coins("BTC", "ETH", "BTCDOWN"),
+        model=a_model(horizon_candles=2_000),
+    )
+    move(scene, {btc: 1.0, eth: 4.5, down: -2.0})
+    assert "hedge.missing" not in notices(scene.seen)
+    scene.enter(symbol=btc)
+    scene.enter(symbol=eth)
+    [intent] = sent(scene.seen, Purpose.HEDGE)
+    assert (intent.symbol, intent.side, intent.reduce_only) == (down, Side.BUY, False)
+    assert float(intent.quantity) * 100 == pytest.approx(2_000, rel=0.01)
+    [(quantity, stop)] = scene.stops(down)
+    assert quantity == scene.held(down)
+    assert float(stop or 0) == pytest.approx(75.0, rel=1e-3)
+    leave(scene, eth)
+    scene.live_on(3_000)
+    assert scene.held(down) == 0
+    assert scene.stops(down) == []
+
+
 # --- closed ---------------------------------------------------------------------------------------------------
 
 

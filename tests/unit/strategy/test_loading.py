@@ -241,6 +241,11 @@ def test_all_of_it_is_told_at_once(tmp_path: Path) -> None:
             "Ensemble",
             ":7: strategy_id 'ensemble' is that of a built-in",
         ),
+        (
+            GOOD.replace("class DipBuyer", "class Hedge"),
+            "Hedge",
+            ":7: strategy_id 'hedge' is that of a built-in",
+        ),
         (with_body("return 1 / 0"), "DipBuyer", ":6: propose: ZeroDivisionError: division by zero"),
         (
             with_body("return 'buy'"),

@@ -9,7 +9,7 @@ from trader.domain.decisions import Level, RecordDecision
 from trader.domain.market import Book, Candle
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import DecisionRecord, Forecast, Regime, Verdict
+from trader.domain.signals import HEDGE, DecisionRecord, Forecast, Regime, Verdict
 from trader.domain.units import BPS
 from trader.domain.workings import GateName
 from trader.engine.desk import Desk
@@ -24,7 +24,6 @@ from trader.engine.state import Market
 from trader.engine.state.kept import RegimeKept
 from trader.execution.costs import round_trip_cost_frac
 from trader.risk.exits import extend
-from trader.risk.hedge import HEDGE
 from trader.risk.stops import NEVER_MS, PositionPlan, tighten
 from trader.strategy.base import Strategy
 from trader.strategy.proposal import Enter, Keep, Leave, Pass, Proposal

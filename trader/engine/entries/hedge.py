@@ -14,7 +14,7 @@ from trader.domain.events import StreamState
 from trader.domain.market import Book
 from trader.domain.orders import Purpose, Side
 from trader.domain.reasons import Code, Reason, because
-from trader.domain.signals import Regime
+from trader.domain.signals import HEDGE, Regime
 from trader.engine.algorithms import start_algorithm
 from trader.engine.desk import Desk
 from trader.engine.guards import standing
@@ -22,7 +22,7 @@ from trader.engine.positions import exits
 from trader.engine.state.kept import EntryTicket
 from trader.execution.client_ids import client_id_for
 from trader.execution.planner import Decided, choose_algorithm, dearest_price, most_carried
-from trader.risk.hedge import HEDGE, LEAST_BETA, hedge_notional, hedge_side, is_wanted, portfolio_beta
+from trader.risk.hedge import LEAST_BETA, hedge_notional, hedge_side, is_wanted, portfolio_beta
 from trader.risk.stops import NEVER_MS
 
 

@@ -8,13 +8,12 @@ from trader.domain.decisions import ClosedTrade, Level, RecordTrade
 from trader.domain.market import timeframe_ms
 from trader.domain.overrides import AS_USUAL, Override, OverrideAsked, Stance
 from trader.domain.reasons import Code, Reason, because, told
-from trader.domain.signals import ModelVerdict, StrategyVerdict
+from trader.domain.signals import HEDGE, ModelVerdict, StrategyVerdict
 from trader.domain.units import DAY_MS
 from trader.engine.desk import Desk
 from trader.engine.guards import guard
 from trader.engine.state import EngineState
 from trader.risk.cost_budget import Budget, budget_of
-from trader.risk.hedge import HEDGE
 from trader.risk.locks import Lock, locks_on
 
 _NO_RECORD = (because(Code.NO_TRADES),)

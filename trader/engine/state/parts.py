@@ -28,7 +28,7 @@ from trader.domain.market import Book, Candle
 from trader.domain.orders import AlgorithmName, Fill, Order
 from trader.domain.overrides import Override
 from trader.domain.reasons import Reason
-from trader.domain.signals import MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
+from trader.domain.signals import HEDGE, MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.state.kept import DustKept, EntryTicket, ModelCame, OpenedKept, PendingExit, RegimeKept, decoded
 from trader.execution.algorithms.registry import AlgorithmState
@@ -41,7 +41,6 @@ from trader.portfolio.ledger import Ledger
 from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
 from trader.risk.correlation import Correlations
-from trader.risk.hedge import HEDGE
 from trader.risk.stops import PositionPlan
 
 

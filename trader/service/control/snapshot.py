@@ -10,12 +10,11 @@ from trader.config.schema import Settings
 from trader.domain.account import Position
 from trader.domain.commitments import Commitments
 from trader.domain.reasons import texts
-from trader.domain.signals import StrategyVerdict
+from trader.domain.signals import HEDGE, StrategyVerdict
 from trader.engine.guards.standing import locks_of
 from trader.engine.state import EngineState
 from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
-from trader.risk.hedge import HEDGE
 from trader.risk.stops import PositionPlan
 from trader.runtime.outlets import OutletStatus
 from trader.service.control.reports import position_status
