@@ -76,25 +76,25 @@ def test_the_last_resort_is_a_stop_as_far_away_as_is_useful_and_nothing_else(sid
 
 
 def test_what_is_adopted_climbs_the_ladder_of_an_entry() -> None:
-    """Without a regime and a measure of volatility the widest rules count: R is 2 %, the target 3 R."""
+    """Without a measure of volatility R is the 1 % of the regime, the target 3 R."""
     scene = found(SYMBOL)
     scene.engine.state.markets[SYMBOL].context = None
-    scene.engine.state.markets[SYMBOL].regime = None
     desk = desk_of(scene)
     adoption.answer(desk, is_asked_again=False)
     plan = scene.plan()
-    assert (plan.r_frac, plan.has_ladder, plan.is_adopted) == (pytest.approx(0.02), True, True)
-    assert plan.take_profit_price == pytest.approx(99.99 * 1.06)
+    assert (plan.has_ladder, plan.is_adopted) == (True, True)
+    assert plan.r_frac == pytest.approx(0.01)
+    assert plan.take_profit_price == pytest.approx(99.99 * 1.03)
     [told] = [notice for notice in of(desk.out, Notify) if notice.event == "position.adopted"]
     assert (told.symbol, told.ref) == (SYMBOL, plan.decision_id)
 
 
-@pytest.mark.parametrize(("closes", "r_frac"), [(20, 0.02), (21, 0.04)])
+@pytest.mark.parametrize(("closes", "r_frac"), [(20, 0.01), (21, 0.04)])
 def test_from_twenty_moves_on_closes_say_how_much_a_price_moves(closes: int, r_frac: float) -> None:
     """2 % each: R is twice that."""
     scene = found(SYMBOL)
     market = scene.engine.state.markets[SYMBOL]
-    market.context, market.regime = None, None
+    market.context = None
     market.closes.clear()
     market.closes.extend((number * MINUTE_MS, 100.0 if number % 2 else 102.0) for number in range(closes))
     adoption.answer(desk_of(scene), is_asked_again=False)
