@@ -4,18 +4,22 @@ the same."""
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.kit.builders import SYMBOL
 from tests.kit.situations import MINUTE_MS, PERPETUAL, Scene, a_scene, stream
 from trader.domain.decisions import Decision
 from trader.domain.events import CommandName, StreamState
 from trader.domain.orders import OrderStatus
+from trader.engine.state.spared import Spared
+from trader.engine.state.worth import commitments_now, worth_now
 
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
             ["price", "price", "price", "tick", "tick", "tick", "wait", "hours", "candle", "forecast", "short",
-             "oblige", "ignore", "restart", "flatten", "reconcile", "stop fills", "stop ends", "stale"]
+             "oblige", "ignore", "restart", "flatten", "reconcile", "by hand", "deposit", "stop fills",
+             "stop ends", "stale"]
         ),
         st.integers(-300, 300),
     ),
@@ -29,7 +33,7 @@ def forget(scene: Scene) -> None:
     desk = scene.engine._desk  # noqa: SLF001  # that nothing of it is seen from outside is what is tested
     desk.guarded.clear()
     desk.quiet.clear()
-    scene.engine.state.converted = None
+    scene.engine.state.spared = Spared()
 
 
 def happens(scene: Scene, what: str, amount: int) -> None:
@@ -58,6 +62,14 @@ def happens(scene: Scene, what: str, amount: int) -> None:
             scene.command(CommandName.FLATTEN)
         case "reconcile":
             scene.reconcile()
+        case "deposit":
+            told = str(scene.cash() + abs(amount))
+            scene.reconcile(USDT=told)
+            scene.reconcile(USDT=told)
+        case "by hand":
+            doubled = [replace(each, quantity=each.quantity * 2) for each in scene.margined()]
+            scene.reconcile(positions=doubled)
+            scene.reconcile(positions=doubled)
         case "stale":
             scene.hear(stream(scene.symbol, StreamState.STALE if amount % 2 else StreamState.LIVE))
         case _:
@@ -93,3 +105,7 @@ def test_it_decides_the_same_without_what_it_remembers(
             happens(scene, what, amount)
             seen.append(scene.seen[before:])
         assert seen[0] == seen[1], (what, amount)
+        forget(forgetting)
+        for counted in (commitments_now, lambda state, _: worth_now(state)):
+            known, anew = (counted(scene.engine.state, scene.settings) for scene in (remembering, forgetting))
+            assert known == anew, (what, amount)

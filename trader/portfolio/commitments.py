@@ -42,12 +42,25 @@ class _UnderWay(NamedTuple):
     purpose: Purpose
 
 
+class Standing(NamedTuple):
+    """What is held, as if nothing was under way. `free` as in `Commitments`."""
+
+    by_symbol: dict[str, Commitment]
+    hedge: Commitment
+    free: float
+
+
 def commitments(books: Books, *, equity: float, total: float) -> Commitments:
     """Everything held and under way at `books.prices`. `total`: of the quote currency, held free or not.
 
     What an entry under way may still buy counts whole, its live order included. An order whose parent has ended
     counts by itself: nobody else does. A position without a price counts at its entry price.
     """
+    return with_entries(standing(books, total), books, equity)
+
+
+def standing(books: Books, total: float) -> Standing:
+    """What is held of `books`; see `commitments`."""
     found: dict[str, Commitment] = {}
     hedge, free = NOTHING, total
     for symbol, quantity, entry, is_margined in books.positions:
@@ -64,11 +77,16 @@ def commitments(books: Books, *, equity: float, total: float) -> Commitments:
             found[symbol] = held
         if is_margined:
             free -= abs(value) / books.leverage - quantity * (price - entry)
-    for under_way in _under_way(books):
-        symbol = under_way.symbol
-        value = under_way.quantity * under_way.price
-        wanted = Commitment(value, value * books.stop_fracs.get(symbol, WHOLE), value * under_way.side.sign)
-        if under_way.purpose is Purpose.HEDGE:
+    return Standing(found, hedge, free)
+
+
+def with_entries(held: Standing, books: Books, equity: float) -> Commitments:
+    """`held`, and what is under way of `books`; see `commitments`."""
+    found, hedge, free = dict(held.by_symbol), held.hedge, held.free
+    for symbol, side, quantity, price, purpose in _under_way(books):
+        value = quantity * price
+        wanted = Commitment(value, value * books.stop_fracs.get(symbol, WHOLE), value * side.sign)
+        if purpose is Purpose.HEDGE:
             hedge = _sum(hedge, wanted)
         else:
             found[symbol] = _sum(found.get(symbol, NOTHING), wanted)

@@ -1,7 +1,9 @@
 """What cannot be true of an event: numbers that are none or beyond reason, impossible times, symbols not traded."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
 
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.errors import Misconfigured
@@ -38,6 +40,7 @@ _LARGEST_VOLATILITY = 1e6  # annualised
 _MEASURES = tuple(
     name for name in MarketContext.__struct_fields__ if not name.endswith("_age")
 )  # an age may be endless
+_measures: Callable[[MarketContext], tuple[float, ...]] = attrgetter(*_MEASURES)
 _ADVANCE_MS = HOUR_MS  # how far the exchange's clock may be ahead of ours before a time of its is a fault
 
 
@@ -92,9 +95,9 @@ def _forecast_fault(now_ms: int, forecast: Forecast) -> str | None:
 
 def _context_fault(context: MarketContext) -> str | None:
     """What distances and sizes are computed from must be there; the others may be missing (NaN), never infinite."""
-    for name in _MEASURES:
-        if math.isinf(getattr(context, name)):
-            return f"{name} {getattr(context, name)}"
+    measures = _measures(context)
+    if any(map(math.isinf, measures)):
+        return next(f"{name} {each}" for name, each in zip(_MEASURES, measures, strict=True) if math.isinf(each))
     if not context.close > 0:
         return f"close {context.close} is not above 0"
     return (

@@ -20,7 +20,6 @@ from decimal import Decimal
 import msgspec
 
 from trader.config.schema import Settings
-from trader.domain.account import Position
 from trader.domain.decisions import ClosedTrade, EquitySnapshot, ExecutionReport
 from trader.domain.events import FundingSettled, StreamState, Ticked
 from trader.domain.instrument import Instrument
@@ -31,12 +30,12 @@ from trader.domain.reasons import Reason
 from trader.domain.signals import HEDGE, MarketContext, ModelHealth, ModelInfo, Regime, StrategyVerdict
 from trader.domain.undo import Part, Undo, UndoDict
 from trader.engine.state.kept import DustKept, EntryTicket, ModelCame, OpenedKept, PendingExit, RegimeKept, decoded
+from trader.engine.state.spared import Spared
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.execution.measured import CostTally
 from trader.execution.reconcile import DiscrepancyKey
 from trader.execution.tracker import OrderTracker
 from trader.market.turnover import Turnover
-from trader.portfolio.holdings import Holdings
 from trader.portfolio.ledger import Ledger
 from trader.ports import REMEMBERED_TRADES, Recovered
 from trader.risk.breakers import BreakerState
@@ -341,7 +340,7 @@ class EngineState:
         self.counters = UndoDict({"decisions": 0, "entries": 0, "orders": 0, "fills": 0, "refused": 0}, self.undo)
         self.counters |= {"unusable": 0, "failed": 0}  # events refused at the edge; events whose handler raised
         self.refusals: dict[tuple[str, str], int] = {}  # (kind, symbol) of an event -> the day it was last told
-        self.converted: tuple[list[tuple[str, Decimal]], list[Position], Holdings] | None = None  # see `held_now`
+        self.spared = Spared()
         self.failures: dict[str, int] = {}  # what was told of a failure -> how often it came since a person resumed
 
     def restore(self, remembered: Recovered) -> list[Order]:

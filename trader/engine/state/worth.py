@@ -8,30 +8,29 @@ from trader.config.schema import Settings
 from trader.domain.commitments import Commitments
 from trader.domain.instrument import Instrument
 from trader.engine.state.parts import EngineState, Worth
-from trader.portfolio.commitments import Books, commitments
+from trader.engine.state.spared import Counted
+from trader.portfolio.commitments import Books, standing, with_entries
 from trader.portfolio.holdings import Holdings, holdings
 from trader.portfolio.valuation import Valuation, value
 
 
 def worth_now(state: EngineState) -> Worth | None:
     """The account at the prices of now; None while it holds coins that have no price and never had one."""
-    return _worth(state, held_now(state), state.prices())
+    return _worth(state, _held(state), state.prices())
 
 
-def held_now(state: EngineState) -> Holdings:
-    """What the ledger holds, converted anew where one of its balances or positions is another than before."""
-    ledger = state.account.ledger
-    balances, positions = list(ledger.balances.items()), list(ledger.positions.values())
-    known = state.converted
-    if known is None or known[0] != balances or known[1] != positions:
+def _held(state: EngineState) -> Holdings:
+    """What the ledger holds; converted anew where one of its balances or positions is another than before."""
+    ledger, known = state.account.ledger, state.spared.held
+    seen = list(ledger.balances.items()), list(ledger.positions.values())
+    if known is None or known[0] != seen:
         instruments = _instruments(state)
         quote = next(iter(instruments.values())).quote
-        known = balances, positions, holdings(ledger.balances, ledger.positions, instruments, quote)
-        state.converted = known
-    return known[2]
+        known = state.spared.held = seen, holdings(ledger.balances, ledger.positions, instruments, quote)
+    return known[1]
 
 
-def _worth(state: EngineState, held: Holdings, prices: dict[str, float]) -> Worth | None:
+def _worth(state: EngineState, held: Holdings, prices: Mapping[str, float]) -> Worth | None:
     if held.symbols <= prices.keys():
         found = _valued(state, held, prices)
         return Worth(state.now_ms, found.worst_equity, found.cash, found.worst_exposure, found.worst_equity)
@@ -40,10 +39,10 @@ def _worth(state: EngineState, held: Holdings, prices: dict[str, float]) -> Wort
     if len(entries) < len(unpriced):
         worth = state.guard.worth  # coins that are no position of ours: the last that is known of the whole
         return None if worth is None else msgspec.structs.replace(worth, judged=None, unpriced=unpriced)
-    found = _valued(state, held, prices | entries)
+    found = _valued(state, held, {**prices, **entries})
     plans = state.positions.plans
     best = {symbol: plans[symbol].best_price if symbol in plans else entries[symbol] for symbol in unpriced}
-    judged = _valued(state, held, prices | best).worst_equity
+    judged = _valued(state, held, {**prices, **best}).worst_equity
     return Worth(state.now_ms, found.worst_equity, found.cash, found.worst_exposure, judged, unpriced)
 
 
@@ -61,21 +60,34 @@ def commitments_now(state: EngineState, settings: Settings, *, but: str = "") ->
 
     The newest worth stands in where coins have no price at the moment.
     """
-    held, prices = held_now(state), state.prices()
-    worth = _worth(state, held, prices) if state.account.is_opened else None
-    worth = worth or state.guard.worth
-    if worth is None:
-        return None
-    books = Books(
-        positions=held.positions,
+    held = _held(state)
+    counted = _counted(state, held, float(settings.exchange.leverage))
+    equity = counted.equity
+    if equity is None or state.orders.tracker.unknown():
+        worth = _worth(state, held, counted.books.prices) if state.account.is_opened else None
+        worth = worth or state.guard.worth
+        if worth is None:
+            return None
+        equity = worth.equity
+    books = counted.books._replace(
         algorithms=state.orders.algorithms,
         orders=state.orders.tracker.open_orders(),
         instruments=_instruments(state),
-        prices=prices,
-        stops={symbol: plan.stop_price for symbol, plan in state.positions.plans.items()},
         stop_fracs={symbol: ticket.stop_frac for symbol, ticket in state.positions.tickets.items()},
-        leverage=float(settings.exchange.leverage),
         but=but,
-        hedge=state.positions.hedge,
     )
-    return commitments(books, equity=worth.equity, total=held.cash)
+    return with_entries(counted.standing, books, equity)
+
+
+def _counted(state: EngineState, held: Holdings, leverage: float) -> Counted:
+    """What is held at the prices of now; counted anew where a price, what is held or a plan is another than before."""
+    known, plans, hedge = state.spared.counted, state.positions.plans, state.positions.hedge
+    sights = [market.book or market.candle for market in state.markets.values()]
+    seen = (held, sights, list(plans.values()), hedge, state.account.is_opened)
+    if known is None or known.seen != seen:
+        stops = {symbol: plan.stop_price for symbol, plan in plans.items()}
+        books = Books(held.positions, {}, (), {}, state.prices(), stops, {}, leverage, hedge=hedge)
+        is_certain = state.account.is_opened and held.symbols <= books.prices.keys()
+        equity = value(held, books.prices, {}).equity if is_certain else None
+        known = state.spared.counted = Counted(seen, books, standing(books, held.cash), equity)
+    return known
