@@ -31,7 +31,7 @@ from trader.domain.units import DAY_MS, HOUR_MS, MINUTE_MS
 from trader.engine.state import EngineState
 
 _LARGEST = 1e18  # more than any price, quantity or amount of one order
-_SMALLEST = 1e-18  # the unit of the finest coins; less than any price or step
+_SMALLEST = Decimal("1e-18")  # the unit of the finest coins; less than any price or step
 _HOARD = 1e30  # more than anybody has of the smallest coin
 _LARGEST_RETURN = 1.0  # a log return over the horizon beyond which a forecast is a fault: more than 2.7 times the price
 _LARGEST_FEE_FRAC = 0.1
@@ -220,7 +220,7 @@ def _number(name: str, value: float, least: float, most: float) -> str | None:
 
 def _amount(name: str, value: Decimal, *, least: float | None = None) -> str | None:
     """Finite and not beyond reason; above 0, or at least `least`."""
-    smallest = _SMALLEST if least is None else least
+    smallest: Decimal | float = _SMALLEST if least is None else least
     return None if value.is_finite() and smallest <= value <= _LARGEST else f"{name} {value}"
 
 
