@@ -115,6 +115,20 @@ def test_it_is_opened_at_the_leaders_close_that_measures_the_beta() -> None:
     assert len(sent(decided, Purpose.HEDGE)) == 1
 
 
+def test_between_closes_only_fills_make_it_look_again() -> None:
+    """1.496 at 100 and 1.507 at 101.5: a price that has risen waits for the close."""
+    scene = a_market({"hedge_beta_above": 1.5})
+    scene.enter(symbol=ETH)
+    scene.enter(symbol=SOL)
+    for symbol in (ETH, SOL):
+        scene.price(101.5, symbol)  # below the first rung
+    risen = scene.tick()
+    assert not sent(risen, Purpose.HEDGE)
+    move(scene, BETAS, 100)
+    scene.oblige()
+    assert hedges(scene)
+
+
 def test_nothing_is_hedged_where_it_is_switched_off() -> None:
     scene = a_market({"hedge": False})
     scene.enter(symbol=ETH)
@@ -211,6 +225,16 @@ def test_stale_data_of_its_symbol_is_waited_out_and_told_once() -> None:
     move(scene, BETAS, 1)
     scene.oblige()
     assert hedges(scene)
+    assert scene.engine.state.hedge.missing is None
+
+
+def test_what_is_not_needed_any_more_is_missing_no_more() -> None:
+    scene = a_market()
+    scene.hear(stream(BTC, StreamState.STALE))
+    scene.enter(symbol=ETH)
+    scene.enter(symbol=SOL)
+    assert scene.engine.state.hedge.missing is not None
+    leave(scene, SOL)
     assert scene.engine.state.hedge.missing is None
 
 
@@ -408,6 +432,20 @@ def test_a_hedge_under_way_is_given_up_by_a_flatten() -> None:
     assert scene.held(BTC) == 0
 
 
+def test_one_under_way_that_is_not_needed_any_more_is_given_up() -> None:
+    scene = a_market({"hedge_beta_below": 0.8})
+    scene.price(100.0, BTC, size=0.5)  # so that it takes slices
+    scene.enter(symbol=ETH)
+    scene.forecast(symbol=SOL)
+    scene.oblige()
+    [first] = sent(scene.tick(), Purpose.HEDGE)
+    scene.fill(first.client_id, "0", ends=OrderStatus.CANCELED)
+    assert scene.is_buying(BTC)
+    leave(scene, SOL)
+    assert not scene.is_buying(BTC)
+    assert scene.held(BTC) == 0
+
+
 def test_it_is_closed_while_halted() -> None:
     scene = a_hedged({"hedge_beta_below": 0.8, "drawdown_frac": 0.0005})
     scene.price(99.9, ETH)
@@ -489,6 +527,20 @@ def test_after_a_restart_it_is_closed_when_nothing_else_is_held_whatever_is_know
         scene.fill(stop.client_id, price=99.0)
     scene.live_on(3_000)
     assert scene.held(BTC) == 0
+
+
+def test_one_that_was_only_sent_is_known_by_its_ticket_after_a_restart() -> None:
+    scene = a_market()
+    scene.enter(symbol=ETH)
+    scene.forecast(symbol=SOL)
+    scene.oblige()
+    [intent] = sent(scene.tick(), Purpose.HEDGE)
+    scene.restart()
+    scene.fill(intent.client_id)
+    scene.reconcile(is_startup=True)
+    scene.live_on(2_000)
+    assert hedges(scene) == Decimal("-19.986")
+    assert "position.unplanned" not in notices(scene.seen)
 
 
 def test_one_under_way_goes_on_after_a_restart_as_the_hedge() -> None:

@@ -52,6 +52,10 @@ def test_a_beta_that_nobody_knows_makes_the_whole_unknown() -> None:
     assert portfolio_beta(an_account(ETH=1.0, SOL=0.0), {ETH: 1.5}) is not None
 
 
+def test_an_account_below_one_of_its_quote_has_a_beta_too() -> None:
+    assert portfolio_beta(an_account(0.5, ETH=0.1), BETAS) == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize("equity", [0.0, -1.0, math.nan, math.inf])
 def test_without_equity_there_is_no_beta(equity: float) -> None:
     assert portfolio_beta(an_account(equity, ETH=1.0), BETAS) is None
