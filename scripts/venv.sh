@@ -17,7 +17,8 @@ venv() {
     [ "$(cat "$venv_dir/.$1.stamp" 2>/dev/null)" = "$stamp" ] && return
     echo "Installing the locked dependencies into $venv_dir (about 1.3 GB, once) ..." >&2
     [ -x "$venv_dir/bin/python" ] || "$python" -m venv "$venv_dir"
-    "$venv_dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    # not compiled to bytecode: half of the work, and Python does it by itself for the fifth that is ever imported
+    "$venv_dir/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes -r "$lock"
     "$venv_dir/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     echo "$stamp" >"$venv_dir/.$1.stamp"
     is_fresh=yes
