@@ -67,7 +67,7 @@ def test_the_start_is_forgotten_after_the_warm_up() -> None:
 @pytest.mark.recorded
 @pytest.mark.parametrize("name", ["binance/BTCUSDT-1m", "binance/SUIUSDT-5m", "binance/ZECUSDT-5m"])
 def test_the_start_is_forgotten_on_recorded_candles(name: str) -> None:
-    worst = residual_in_deviations(recorded_candles(name, 40_000), name[-2:], (1, 333, 10_000, 25_000))
+    worst = residual_in_deviations(recorded_candles(name, 16_000), name[-2:], (1, 333, 4_000, 10_000))
     assert dict(zip(MODEL_INPUTS, worst, strict=True)) == pytest.approx(dict.fromkeys(MODEL_INPUTS, 0.0), abs=1e-6)
 
 
