@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kit.fitted import of_one
 from trader.adapters.parquet.candles import RecordedCandles
 from trader.bench.libraries import compiled_of
 from trader.config.market import MarketSettings
@@ -46,8 +47,7 @@ def test_the_full_parameters_compiled_equal_the_library_over_10_000_real_rows(na
     if member.kind == "mlp":  # fewer rounds: they change weights, not structure
         member = Member("mlp", {**member.parameters, "max_iter": 5})
     few = sampled(table, 1_500)
-    model = make_member(member, 42)
-    ensemble = StackedEnsemble(members={name: model}, n_splits=1).fit(few.X, few.y)
+    ensemble = of_one(name, make_member(member, 42).fit(few.X, few.y), few.X.shape[1])
     compiled = compiled_of(ensemble, few.X)
     rows = table.X[:10_000]
     assert len(rows) == 10_000

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.kit.fitted import of_one
 from trader.models import CompiledEnsemble
 from trader.models.arrays import EnsembleArrays
 from trader.models.synthetic import synthetic_ensemble
@@ -50,12 +51,7 @@ def shortened(member: Member) -> Member:
 def test_equal_to_the_library(name: str, member: Member) -> None:
     X, y = table(600, 0)
     model = make_member(shortened(member), 42).fit(X, y)
-    ensemble = StackedEnsemble(members={name: model}, n_splits=2)
-    ensemble.members_, ensemble.n_features_in_ = {name: model}, FEATURES
-    ensemble.stack_ = _single()
-    ensemble.calibrator_ = _constant()
-    ensemble.two_sided_ = False
-    compiled = _compiled(to_arrays(ensemble, REFERENCE))
+    compiled = _compiled(to_arrays(of_one(name, model, FEATURES), REFERENCE))
     fresh, _ = table(10_000, 1)
     probe = np.vstack((X, fresh))
     np.testing.assert_allclose(compiled.predict(probe), np.asarray(model.predict(probe), np.float64), rtol=0, atol=1e-6)
@@ -65,10 +61,7 @@ def test_values_on_a_split_go_the_same_way() -> None:
     X, y = table(400, 0)
     for name in ("xgboost", "lightgbm", "catboost", "random_forest", "gradient_boosting"):
         model = make_member(QUICK.members[name], 42).fit(X, y)
-        ensemble = StackedEnsemble(members={name: model})
-        ensemble.members_, ensemble.n_features_in_ = {name: model}, FEATURES
-        ensemble.stack_, ensemble.calibrator_, ensemble.two_sided_ = _single(), _constant(), False
-        arrays = to_arrays(ensemble, REFERENCE)
+        arrays = to_arrays(of_one(name, model, FEATURES), REFERENCE)
         inner = np.flatnonzero(arrays.left)
         probe = np.repeat(X[:1], len(inner), axis=0)
         probe[np.arange(len(inner)), arrays.feature[inner] % FEATURES] = arrays.threshold[inner]
@@ -82,18 +75,6 @@ def test_an_unknown_library_is_refused() -> None:
     ensemble.members_, ensemble.n_features_in_ = {"ridge": Ridge()}, FEATURES
     with pytest.raises(TypeError, match="Ridge"):
         to_arrays(ensemble, REFERENCE)
-
-
-def _single() -> Any:
-    from trader.training.stack import Stack
-
-    return Stack("mean", np.ones(1), 0.0)
-
-
-def _constant() -> Any:
-    from trader.training.calibration import Calibrator
-
-    return Calibrator(0, np.zeros(0), np.array([0.5]))
 
 
 def _compiled(arrays: EnsembleArrays) -> CompiledEnsemble:
