@@ -183,3 +183,75 @@ def test_a_raised_bar_says_why_it_is_raised() -> None:
         "edge 44.0bp < needed 45.0bp (costs took 50% of the gross of 40 trades, at most 33%: bar x 1.50)",
     )
     assert isinstance(with_bar(1.4), Signal)
+
+
+Asked = tuple[str, bool, float | None, float | None, str]  # name, passed, value, bar, code
+
+
+def gates(outcome: Signal | NoSignal) -> list[Asked]:
+    return [(gate.name, gate.passed, gate.value, gate.bar, gate.code) for gate in outcome.gates]
+
+
+def test_a_signal_keeps_what_was_asked_for_it_in_order() -> None:
+    """A prediction of 1 % with a slope of 1 against costs of 0.3 %; a cross of now, and an RSI of 50."""
+    assert gates(judged(context=CROSSED)) == [
+        ("slope", True, 1.0, 0.0, ""),
+        ("edge", True, 0.01, 0.003, ""),
+        ("bias", True, None, None, ""),
+        ("ma_crossover", True, 0.0, 8, ""),
+        ("rsi_dip", False, 50.0, 40.0, ""),
+        ("confirmed", True, 1, 1, ""),
+    ]
+
+
+def test_what_forbids_a_signal_is_marked_with_the_code_of_its_reason() -> None:
+    outcome = judged(Regime.BULL_TREND, prediction=-0.001, can_short=False)
+    assert gates(outcome) == [
+        ("slope", True, 1.0, 0.0, ""),
+        ("edge", False, 0.001, 0.003, "edge_below_bar"),
+        ("short", False, None, None, "spot_cannot_short"),
+        ("bias", False, None, None, "regime_wants_long"),
+        ("ma_crossover", False, None, 8, ""),
+        ("rsi_dip", False, None, 40.0, ""),
+        ("confirmed", False, 0, 1, "not_confirmed"),
+    ]
+    [bias] = [gate for gate in gates(judged(Regime.BEAR_TREND, context=CROSSED)) if gate[0] == "bias"]
+    assert bias == ("bias", False, None, None, "regime_wants_short")
+
+
+@pytest.mark.parametrize(
+    ("model", "prediction", "slope", "code"),
+    [
+        (a_model(slope=-0.5), 0.01, -0.5, "slope_not_positive"),
+        (a_model(no_edge=True), 0.01, 1.0, "model_without_edge"),
+        (a_model(), math.nan, 1.0, "prediction_not_finite"),
+        (a_model(), 0.0, 1.0, "prediction_zero"),
+    ],
+)
+def test_without_an_edge_nothing_else_is_asked(model: ModelInfo, prediction: float, slope: float, code: str) -> None:
+    assert gates(judged(model=model, prediction=prediction)) == [("slope", False, slope, 0.0, code)]
+
+
+@pytest.mark.parametrize(
+    ("regime", "changed", "expected"),
+    [
+        (Regime.BULL_TREND, {"require_confirmation": False}, (True, 0, 0)),
+        (Regime.HIGH_VOLATILITY, {}, (False, 0, 2)),  # all of two
+        (Regime.HIGH_VOLATILITY, {"require_confirmation": False}, (True, 0, 0)),
+    ],
+)
+def test_how_many_confirmations_are_needed(
+    regime: Regime, changed: dict[str, bool], expected: tuple[bool, int, int]
+) -> None:
+    outcome = judged(regime, settings=SETTINGS.model_copy(update=changed))
+    [(_, passed, value, bar, _)] = [gate for gate in gates(outcome) if gate[0] == "confirmed"]
+    assert (passed, value, bar) == expected
+
+
+@pytest.mark.parametrize("needed", ["any", "all"])
+def test_of_an_empty_list_none_is_needed(needed: str) -> None:
+    rule = SETTINGS.regimes[Regime.BULL_TREND].model_copy(update={"confirmations": (), "confirmations_needed": needed})
+    settings = SETTINGS.model_copy(update={"regimes": {**SETTINGS.regimes, Regime.BULL_TREND: rule}})
+    outcome = judged(settings=settings)
+    assert isinstance(outcome, Signal)
+    assert gates(outcome)[-1] == ("confirmed", True, 0, 0, "")
