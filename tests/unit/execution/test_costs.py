@@ -9,7 +9,13 @@ import pytest
 from tests.kit.builders import a_book, a_fill, a_perpetual, an_instrument, an_order
 from tests.unit.execution.driver import Run
 from trader.domain.orders import Purpose, Side
-from trader.execution.costs import assumed_round_trip_frac, fee_in_quote, round_trip_cost_frac
+from trader.execution.costs import (
+    assumed_round_trip_frac,
+    entry_cost_frac,
+    fee_in_quote,
+    funding_cost_frac,
+    round_trip_cost_frac,
+)
 from trader.execution.tca import execution_report
 
 
@@ -125,3 +131,25 @@ def test_a_fee_in_base_without_a_fill_is_worth_nothing() -> None:
     run = Run("market", "1")
     order = msgspec.structs.replace(an_order(run.last), fees=(("BTC", Decimal("0.001")), ("BNB", Decimal(0))))
     assert execution_report(run.state, [order], run.instrument, run.now_ms).fees_quote == 0
+
+
+def test_an_entry_is_a_takers_without_impact_unless_told_otherwise() -> None:
+    """0.05 % as taker, 0.02 % as maker; half of 10 bp."""
+    perpetual, book = a_perpetual(), a_book(bid=99.95, ask=100.05)
+    assert entry_cost_frac(perpetual, book) == pytest.approx(0.0005 + 0.0005)
+    assert entry_cost_frac(perpetual, book, maker_entry=True, impact_frac=0.001) == pytest.approx(0.0002 + 0.0015)
+
+
+@pytest.mark.parametrize(
+    ("from_h", "until_h", "times"),
+    [(1, 7.99, 0), (1, 8, 1), (7.99, 16, 2), (8, 16, 1), (8, 15.99, 0), (9, 33, 3), (1, 1, 0), (12, 4, 0)],
+)
+@pytest.mark.parametrize("side", list(Side))
+def test_funding_is_paid_at_each_settlement_that_is_held_through(
+    side: Side, from_h: float, until_h: float, times: int
+) -> None:
+    """Every eight hours from 0 h; a long pays 0.01 % each time and a short earns it."""
+    hour_ms, settled_ms = 3_600_000, 1_700_000_000_000
+    at = [settled_ms + round(hours * hour_ms) for hours in (from_h, until_h)]
+    cost = funding_cost_frac(0.0001, settled_ms, 8 * hour_ms, side, *at)
+    assert cost == pytest.approx(side.sign * 0.0001 * times)

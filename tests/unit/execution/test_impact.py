@@ -79,3 +79,24 @@ def test_impact_grows_with_quantity(steps: list[tuple[float, float]], quantity: 
         price += step
     small, large = estimate_impact(levels, quantity), estimate_impact(levels, quantity * factor)
     assert 0 <= small <= large * (1 + 1e-9) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("levels", "quantity", "average", "filled"),
+    [
+        ([(0.5, 0.25), (0.6, 0.75)], 0.5, 0.55, 0.5),  # coins and quantities below one
+        ([(0.5, 0.25), (0.6, 0.25)], 4.0, 0.55, 0.5),  # all there is
+        ([(100.0, -3.0), (102.0, 1.0)], 1.0, 102.0, 1.0),  # a level of less than nothing holds nothing
+    ],
+)
+def test_a_walk_takes_what_each_level_holds(
+    levels: list[tuple[float, float]], quantity: float, average: float, filled: float
+) -> None:
+    assert walk(levels, quantity) == pytest.approx((average, filled))
+
+
+@pytest.mark.parametrize(("levels", "quantity"), [([], 1.0), ([(100.0, 0.0)], 1.0), ([(100.0, 1.0)], 0.0)])
+def test_where_nothing_fills_there_is_no_average(levels: list[tuple[float, float]], quantity: float) -> None:
+    average, filled = walk(levels, quantity)
+    assert math.isnan(average)
+    assert filled == 0.0

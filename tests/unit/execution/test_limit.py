@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.kit.builders import a_book, an_instrument
@@ -9,7 +10,7 @@ from tests.unit.execution.driver import Run
 from trader.config.execution import ExecutionSettings
 from trader.domain.orders import OrderStatus, Purpose, Side, TimeInForce
 from trader.execution.algorithms import MarketState
-from trader.execution.algorithms.limit import passive_price
+from trader.execution.algorithms.limit import LimitState, dearest_price, passive_price
 
 SETTINGS = ExecutionSettings()
 
@@ -226,3 +227,38 @@ def test_while_the_book_is_lost_it_stays_where_it_is() -> None:
     run.book = a_book(bid=100.99, ask=101.01)
     run.advance(1)
     assert run.cancels == [run.last.client_id]
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "reprices", "price"),
+    [
+        (60, 0, "99.95"),
+        (60, 1, "99.99"),  # of two periods the second is the last
+        (180, 10, "99.99"),  # late, but never beyond the near touch
+    ],
+)
+def test_the_last_period_is_at_the_near_touch(timeout_s: int, reprices: int, price: str) -> None:
+    run = Run("limit", "1", settings=ExecutionSettings(limit_timeout_s=timeout_s))
+    run.ack()
+    assert isinstance(run.state, LimitState)
+    run.state = msgspec.structs.replace(run.state, reprices=reprices)
+    run.end(OrderStatus.CANCELED)
+    run.advance(2)
+    assert run.last.price == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "buys_at", "sells_at"),
+    [(99.99, 100.01, "100.00", "100.00"), (99.986, 100.014, "100.01", "99.99"), (99.99, 100.0, "99.99", "100.00")],
+)
+def test_without_an_offset_it_begins_a_tick_from_crossing(bid: float, ask: float, buys_at: str, sells_at: str) -> None:
+    """Of a touch between two ticks: a tick from the one beyond it."""
+    book, instrument = a_book(bid=bid, ask=ask), an_instrument()
+    none = ExecutionSettings(limit_offset_frac=0.0)
+    assert passive_price(instrument, book, Side.BUY, 0.0, none) == Decimal(buys_at)
+    assert passive_price(instrument, book, Side.SELL, 0.0, none) == Decimal(sells_at)
+
+
+def test_the_dearest_price_is_the_last_of_a_buy_and_the_first_of_a_sale() -> None:
+    assert dearest_price(an_instrument(), a_book(), Side.BUY, SETTINGS) == Decimal("99.99")
+    assert dearest_price(an_instrument(), a_book(), Side.SELL, SETTINGS) == Decimal("100.04")

@@ -12,6 +12,7 @@ from trader.domain.orders import OrderStatus, OrderType, Purpose, Side, TimeInFo
 from trader.domain.reasons import Code, because
 from trader.domain.refusals import Refusal, RefusalCode
 from trader.execution.algorithms import ChildChanged, ChildRefused, MarketState, Started, WokeUp
+from trader.execution.algorithms.market import dearest_price, protected_price
 
 
 def test_buys_with_an_ioc_limit_a_little_through_the_ask() -> None:
@@ -275,3 +276,16 @@ def test_what_is_left_of_another_algorithm_begins_with_no_failures() -> None:
     assert isinstance(run.state, MarketState)
     assert (run.state.failures, run.state.step) == (0, len(run.placed))
     assert run.state.deadline_ms == run.state.started_ms + 500 + 60_000
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "buys_at", "sells_at", "dearest_sale"),
+    [(99.983, 100.013, "100.02", "99.98", "99.99"), (99.987, 100.017, "100.02", "99.98", "99.99")],
+)
+def test_a_touch_between_two_ticks_is_reached(
+    bid: float, ask: float, buys_at: str, sells_at: str, dearest_sale: str
+) -> None:
+    instrument, book = an_instrument(), a_book(bid=bid, ask=ask)
+    assert protected_price(instrument, book, Side.BUY, 0.0) == Decimal(buys_at)
+    assert protected_price(instrument, book, Side.SELL, 0.0) == Decimal(sells_at)
+    assert dearest_price(instrument, book, Side.SELL, ExecutionSettings()) == Decimal(dearest_sale)

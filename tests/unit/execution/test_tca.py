@@ -13,7 +13,7 @@ from tests.unit.execution.driver import Run
 from trader.domain.decisions import ExecutionReport
 from trader.domain.orders import Order, OrderType, Purpose, Side
 from trader.execution.planner import Decided
-from trader.execution.tca import Prices, Shortfall, execution_report, shortfall, stop_report
+from trader.execution.tca import Prices, Shortfall, execution_report, fees_quote, shortfall, stop_report
 
 D = Decimal
 
@@ -123,3 +123,34 @@ def test_the_parts_are_the_whole_to_the_last_digit(
     whole = (filled * average - decision * filled) * side.sign + fees
     assert found == Shortfall(found.delay, found.spread, found.impact, fees)
     assert abs(found.total - whole) <= abs(whole) * D("1e-25")
+
+
+def test_fees_of_all_orders_and_currencies_add_up() -> None:
+    """0.30 in quote, 0.001 of the base at 97.85, 489.25 at 0.1 % for a discount coin; twice."""
+    order = msgspec.structs.replace(a_stop(), fees=(("USDT", D("0.30")), ("BTC", D("0.001")), ("BNB", D("0.01"))))
+    one = D("0.30") + D("0.09785") + D("0.48925")
+    assert fees_quote([order], an_instrument()) == one
+    assert fees_quote([order, order], an_instrument()) == 2 * one
+    nothing = msgspec.structs.replace(a_stop(), fees=(("BNB", D(0)),))
+    assert fees_quote([nothing], an_instrument()) == 0
+
+
+def test_what_a_limit_of_the_review_cut_off_was_wanted_too() -> None:
+    run = Run("market", "10")
+    cut = msgspec.structs.replace(run.state, quantity=D(4), cut=D(6))
+    assert execution_report(cut, [], run.instrument, run.now_ms).quantity == D(10)
+
+
+def test_the_row_of_a_stop_says_what_it_was() -> None:
+    book = a_book(bid=97.90, ask=97.94, size=2.0)
+    report = stop_report(a_stop(), a_fill(ts_ms=NOW_MS - 20), book, an_instrument(), NOW_MS)
+    assert (report.symbol, report.side, report.quantity, report.filled) == ("BTC/USDT", Side.SELL, D(5), D(5))
+    assert (report.decision_price, report.decided_ms, report.average_price) == (D(98), NOW_MS - 20, 97.85)
+    assert report.slippage_bps == pytest.approx((97.92 - 97.85) / 97.92 * 1e4)
+    assert report.spread_bps == pytest.approx(0.02 / 97.92 * 1e4)
+
+
+def test_a_stop_that_ended_without_a_fill_has_no_average() -> None:
+    order = msgspec.structs.replace(a_stop(), filled=D(0), filled_quote=D(0))
+    report = stop_report(order, a_fill(), None, an_instrument(), NOW_MS)
+    assert (report.average_price, report.filled, report.spread_bps) == (0.0, D(0), 0.0)

@@ -4,6 +4,7 @@ import itertools
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from tests.kit.builders import NOW_MS, a_book, an_instrument
 from tests.unit.execution.driver import Run
@@ -271,3 +272,35 @@ def test_a_slice_has_a_tenth_more_than_the_least() -> None:
     instrument = an_instrument(min_notional="5")
     assert slice_count(Decimal("0.11"), 100.0, instrument, 10) == 2  # 11 USDT, 5.5 each
     assert slice_count(Decimal("0.1099"), 100.0, instrument, 10) == 1
+
+
+@pytest.mark.parametrize(
+    ("side", "has_book", "slices"), [(Side.BUY, True, 3), (Side.SELL, True, 1), (Side.BUY, False, 10)]
+)
+def test_slices_are_counted_at_the_touch_they_take(side: Side, slices: int, *, has_book: bool) -> None:
+    """0.2 at 100 are 20 USDT, three times 5.5; at 50 they are 10."""
+    state = Run("twap", "0.2", side=side, book=a_book(bid=50.0, ask=100.0), has_book=has_book).state
+    assert isinstance(state, TwapState)
+    assert state.slices == slices
+
+
+def test_a_slice_takes_the_rest_with_it_that_could_not_be_traded_alone() -> None:
+    """Three slices of 0.055. The first found nothing and the price fell: a third alone would be 4.95 USDT."""
+    run = Run("twap", "0.165")
+    run.end()
+    run.book = a_book(bid=89.99, ask=90.01)
+    run.advance(150)
+    assert [intent.quantity for intent in run.placed] == [Decimal("0.055"), Decimal("0.165")]
+
+
+def test_no_try_is_for_more_than_is_left_and_the_last_one_ends_it() -> None:
+    run = Run("twap", "10", settings=ExecutionSettings(twap_jitter_frac=0.0))
+    run.fill("0.5")
+    while len(run.placed) < 13:
+        if run.live is not None:
+            run.end()
+        run.advance(1)
+    assert [intent.quantity for intent in run.placed[9:]] == [Decimal("9.5")] * 4
+    assert run.now_ms - NOW_MS == 294_000
+    run.end()
+    assert run.finished == "filled 0.5 of 10 in 13 slices"
