@@ -171,3 +171,59 @@ def test_what_was_held_against_a_model_is_forgotten_with_it(model_id: str, forgo
     notes = of(scene.hear(changed), KeepState)
     assert [note.value for note in notes if (note.kind, note.key) == ("health", "")] == forgotten
     assert scene.forecast(model_id=model_id).verdict is (Verdict.ENTER if forgotten else Verdict.SKIP)
+
+
+def test_a_resume_measures_from_the_worth_of_that_moment() -> None:
+    scene = valued(100.0)
+    scene.price(90.0)
+    desk = Desk(scene.settings, scene.engine.state, {})
+    guard.resume(desk)
+    assert (desk.state.guard.breakers.peak, desk.state.guard.breakers.day_start) == (9_500.0, 9_500.0)
+
+
+def test_a_position_left_at_the_very_close_was_left_since_it() -> None:
+    scene = a_scene(instruments=coins("BTC", "XRP"))
+    scene.enter(symbol=SYMBOL)
+    scene.wait(MINUTE_MS)
+    scene.command(CommandName.FLATTEN)
+    scene.oblige()
+    desk = Desk(scene.settings, scene.engine.state, {})
+    assert standing.was_left_since(desk, SYMBOL, scene.now_ms)
+    assert not standing.was_left_since(desk, SYMBOL, scene.now_ms + 1)
+    assert not standing.was_left_since(desk, "XRP/USDT", scene.now_ms)
+
+
+def kept_over(before: BreakerState, after: BreakerState) -> bool:
+    """Whether the journal hears of `after` where it has `before`."""
+    scene = a_scene()
+    desk = Desk(scene.settings, scene.engine.state, {})
+    scene.engine.state.guard.breakers = after
+    scene.engine.state.guard.breakers_kept = before
+    guard.transferred(desk, "DOGE", Decimal(1))  # nothing changes by it: what is there is looked at
+    return any(note.kind == "breakers" for note in of(desk.out, KeepState))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_news"),
+    [
+        (BreakerState(peak=1_000.0), BreakerState(peak=1_000.0), False),
+        (BreakerState(peak=1_000.0), BreakerState(peak=1_000.9), False),  # less than a thousandth
+        (BreakerState(peak=1_000.0), BreakerState(peak=1_001.0), True),
+        (BreakerState(peak=1_000.0), BreakerState(peak=999.9), True),  # after a resume
+        (BreakerState(), BreakerState(peak=1_000.0), True),
+        (BreakerState(peak=1_000.0), BreakerState(), True),
+        (BreakerState(reasons=(LOSING,)), BreakerState(reasons=(LOSING,)), False),
+        (BreakerState(reasons=(LOSING,)), BreakerState(), True),
+        (BreakerState(reasons=(LOSING,)), BreakerState(reasons=(because(Code.HALTED),)), True),
+        (BreakerState(losses_in_a_row=1), BreakerState(losses_in_a_row=2), True),
+    ],
+)
+def test_the_journal_hears_of_breakers_what_would_move_a_limit(
+    before: BreakerState, after: BreakerState, is_news: bool
+) -> None:
+    assert kept_over(before, after) is is_news
+
+
+def test_other_numbers_behind_the_same_reasons_are_no_news() -> None:
+    was, now = (BreakerState(reasons=(because(Code.FORECAST_OLD, age_s=age),)) for age in (1.0, 2.0))
+    assert not kept_over(was, now)
