@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import combinations
 from typing import NamedTuple
 
 import msgspec
@@ -29,20 +28,12 @@ class Correlations(msgspec.Struct, frozen=True):
         """-1..1; 1 for a symbol with itself; without data 1 inside a static group, else 0."""
         if one == other:
             return 1.0
-        measured = self.pairs.get((one, other) if one < other else (other, one))
+        measured = self.measured(one, other)
         return _static(one, other) if measured is None else measured
 
     def measured(self, one: str, other: str) -> float | None:
         """-1..1 of two different symbols; None without enough common returns."""
         return self.pairs.get((one, other) if one < other else (other, one))
-
-    def each_two(self, symbols: Iterable[str]) -> list[tuple[str, str, float | None]]:
-        """Each two of `symbols`, in their order, with what is `measured` of them."""
-        pairs = self.pairs
-        return [
-            (one, other, pairs.get((one, other) if one < other else (other, one)))
-            for one, other in combinations(symbols, 2)
-        ]
 
 
 def rolling_correlations(

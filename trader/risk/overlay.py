@@ -1,6 +1,7 @@
 """What the rest of a portfolio leaves to one more position: its volatility as it is, in a shock, moving as one."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from trader.config.risk import RiskSettings
@@ -38,8 +39,8 @@ def beside(
     weights = {name: each.net / committed.equity for name, each in others.items()}
     signs = {name: -1 if weight < 0 else 1 for name, weight in weights.items()} | {symbol: sign}
     alike = [
-        (one, other, (unknown if signs[one] == signs[other] else 0.0) if measured is None else measured)
-        for one, other, measured in correlations.each_two(signs)
+        (one, other, _likeness(correlations.measured(one, other), unknown, signs[one] * signs[other]))
+        for one, other in combinations(signs, 2)
     ]
     target = risk.portfolio_vol_target
     return Beside(
@@ -52,6 +53,10 @@ def beside(
         most_stacked=target * risk.portfolio_vol_stacked,
         most_gross=most_gross,
     )
+
+
+def _likeness(measured: float | None, unknown: float, signs: int) -> float:
+    return (unknown if signs > 0 else 0.0) if measured is None else measured
 
 
 def _swing(symbol: str, weights: Mapping[str, float], vols: Mapping[str, float], alike: Pairs) -> Swing:

@@ -185,9 +185,10 @@ def test_enough_of_them_make_it_whole_also_after_a_restart(restarts: bool) -> No
 
 
 def test_another_model_begins_anew() -> None:
-    scene = a_scene(EVIDENCE, model=PROVEN, real_money=True)
+    scene = a_scene(EVIDENCE, model=PROVEN, real_money=True, instruments=coins("BTC", "XRP"))
     round_trip(scene, 101.0)
     round_trip(scene, 101.0)
+    assert factors(scene, XRP, win=0.45).uncertainty == 1.0
     scene.hear(ModelChanged(model=msgspec.structs.replace(PROVEN, model_id="model-2")))
     assert told_by(scene.forecast(win=0.45, model_id="model-2")).uncertainty == pytest.approx(FIRST)
 

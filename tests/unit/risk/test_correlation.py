@@ -148,9 +148,3 @@ def test_what_does_not_move_has_no_beta_to_speak_of_and_gives_none() -> None:
     assert rolling_correlations(closes, 240, "ETH/USDT").betas == {}
     assert rolling_correlations(closes, 240, "SOL/USDT").betas == {}
     assert rolling_correlations(closes, 240).betas == {}
-
-
-def test_each_two_are_told_in_their_order_with_what_is_measured() -> None:
-    known = Correlations({("A", "B"): 0.5, ("B", "C"): -0.25})
-    assert known.each_two(["C", "B", "A"]) == [("C", "B", -0.25), ("C", "A", None), ("B", "A", 0.5)]
-    assert known.each_two(["A"]) == []

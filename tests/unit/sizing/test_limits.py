@@ -313,6 +313,13 @@ def test_halfway_to_enough_evidence_is_halfway_from_the_first_bet_to_the_usual_o
     assert result.risk_frac == pytest.approx((low + 0.05) / 2, rel=1e-4)
 
 
+def test_who_bets_less_than_a_quarter_begins_with_no_more_of_it() -> None:
+    settings = SETTINGS.model_copy(update={"kelly_fraction": 0.2})
+    told = sized(model=PROVEN, settings=settings, atr_frac=0.0, is_real_money=True).factors
+    assert told.bet_frac == pytest.approx(0.02)
+    assert told.uncertainty == pytest.approx(0.2 * NEW / 0.25 / 0.02)
+
+
 @pytest.mark.parametrize("pooled", [None, Outcomes(100, 0.5, 0.01, 0.01)])
 def test_an_edge_that_its_evidence_does_not_bound_is_no_trade_with_real_money(pooled: Outcomes | None) -> None:
     """Of 100 outcomes the bound is .001 - 1.6449 x .000995 < 0; without a count there is none. On paper it trades."""
