@@ -11,6 +11,7 @@ from trader.domain.account import Balance
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import (
     AnswerCommand,
+    CancelOrder,
     KeepFill,
     KeepOrder,
     KeepPosition,
@@ -241,3 +242,29 @@ def test_an_override_of_no_symbol_is_answered() -> None:
     [answer] = of(scene.hear(CommandReceived(command_id="o1", name=CommandName.OVERRIDE, origin="test")), AnswerCommand)
     assert answer.message == "nothing changed: no symbol is not traded"
     assert scene.now_ms == NOW_MS
+
+
+def test_an_exit_goes_on_after_a_start_with_the_order_that_it_has() -> None:
+    scene = a_scene(perpetual=True)
+    scene.enter()
+    scene.command(CommandName.FLATTEN)
+    [order] = sent(scene.seen, Purpose.FLATTEN)
+    scene.restart()
+    decided = scene.reconcile(is_startup=True)
+    assert of(decided, CancelOrder) == []
+    assert list(scene.engine.state.orders.algorithms) == [order.parent_id]
+    assert not scene.engine.state.orders.algorithms[order.parent_id].abort_reason
+
+
+def test_an_entry_whose_position_was_closed_while_nobody_was_there_is_given_up() -> None:
+    scene = a_scene({"execution": {"algorithm": "limit"}})
+    scene.forecast()
+    [entry] = sent(scene.seen)
+    scene.oblige()
+    scene.wait(1_000)
+    [stop] = sent(scene.fill(entry.client_id, "5", ends=OrderStatus.PARTIALLY_FILLED), Purpose.STOP)
+    scene.report(stop.client_id, OrderStatus.OPEN)
+    scene.restart()
+    scene.fill(stop.client_id, price=stop.stop_price)
+    decided = scene.reconcile(is_startup=True)
+    assert [cancel.ref.client_id for cancel in of(decided, CancelOrder)] == [entry.client_id]

@@ -177,18 +177,16 @@ def _book(desk: Desk, fill: Fill) -> Order | None:
     return order
 
 
-def book_foreign(desk: Desk, symbol: str) -> bool:
+def book_foreign(desk: Desk, symbol: str) -> None:
     """Fills that are not ours move a margined position and its wallet like ours: they are booked, and named.
 
-    On spot they are recognised by the balances. Call it only while no order's outcome is in doubt. Returns whether
-    there were any.
+    On spot they are recognised by the balances. Call it only while no order's outcome is in doubt.
     """
     fills = [fill for fill in desk.state.orders.tracker.disown(symbol) if fill.ts_ms >= desk.state.account.opened_ms]
     for order_id in dict.fromkeys(fill.exchange_order_id for fill in fills):
         _name_foreign(desk, symbol, [fill for fill in fills if fill.exchange_order_id == order_id])
     for fill in fills:
         _apply(desk, fill, None)
-    return bool(fills)
 
 
 def _name_foreign(desk: Desk, symbol: str, fills: list[Fill]) -> None:
