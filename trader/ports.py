@@ -4,7 +4,7 @@ All methods that wait may raise `Unavailable`; the ones that change something at
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trader.domain.account import Balance, Payment, Position
 from trader.domain.decisions import ClosedTrade, Decision, EquitySnapshot, ExecutionReport, TradingState
@@ -236,6 +236,16 @@ class Journal(Protocol):
         """Write what is queued and close."""
 
 
+class Aftermath(NamedTuple):
+    """What came of one decision, oldest first."""
+
+    orders: tuple[Order, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    executions: tuple[ExecutionReport, ...] = ()
+    trade: ClosedTrade | None = None  # the position it opened, kept or closed, once it is closed
+    position: Position | None = None  # the same while it is open
+
+
 class LedgerReader(Protocol):
     """Read-only view of the journal's database, while the daemon runs and when not. Lists are newest first."""
 
@@ -244,6 +254,15 @@ class LedgerReader(Protocol):
     def fills(self, *, limit: int) -> list[Fill]: ...
     def payments(self, *, limit: int) -> list[Payment]: ...
     def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]: ...
+    def decided_symbols(self) -> list[str]:
+        """Symbols with a decision on record, in order."""
+
+    def decision_near(self, symbol: str, open_ms: int) -> tuple[DecisionRecord | None, DecisionRecord | None]:
+        """The newest decision on a candle that opened at `open_ms` or before, and the oldest on one after."""
+
+    def aftermath(self, record: DecisionRecord, until_ms: int) -> Aftermath:
+        """What came of a decision; of one to leave, what was asked before `until_ms`."""
+
     def trades(self, *, limit: int) -> list[ClosedTrade]: ...
     def executions(self, *, limit: int) -> list[ExecutionReport]: ...
     def balances(self) -> list[Balance]: ...

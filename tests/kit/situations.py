@@ -69,7 +69,8 @@ class Forecasting(TypedDict, total=False):
 
 
 class Scene:
-    """One engine. `now_ms` moves only by `wait`; `heard` is every event so far, `seen` every decision."""
+    """One engine. `now_ms` moves only by `wait`; `turns` is every event so far with its decisions, `seen` the
+    decisions alone."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class Scene:
         self.symbol = next(iter(self.instruments))
         self.now_ms = NOW_MS
         self.seen: list[d.Decision] = []
-        self.heard: list[AnyEvent] = []
+        self.turns: list[Turn] = []
         self.timers: dict[TimerId, int] = {}
         self._unanswered: list[d.SubmitOrder | d.CancelOrder] = []
         self._fills = 0
@@ -111,8 +112,8 @@ class Scene:
         for event in events:
             self._seq += 1
             stamped = msgspec.structs.replace(event, ts_ms=self.now_ms, seq=self._seq)
-            self.heard.append(stamped)
             turn = Turn(stamped, self.engine.process(stamped))
+            self.turns.append(turn)
             self._memory.write(turn)
             decided += turn.decisions
         for decision in decided:

@@ -12,6 +12,7 @@ from trader.cli.models import models
 from trader.cli.report import report
 from trader.cli.sandbox import SANDBOX_EPILOG, chaos, sandbox
 from trader.cli.tune import TUNE_EPILOG, tune
+from trader.cli.why import WHY_EPILOG, WHY_SETTINGS, why
 
 _RUN, _LOOK, _ACT, _LEARN = "Run", "Look", "Act on the running daemon", "Learn and measure"
 
@@ -38,6 +39,7 @@ app.command(rich_help_panel=_LOOK, epilog=DOCTOR_EPILOG)(doctor)
 app.command(rich_help_panel=_LOOK, short_help="Exit code 0 if the daemon answers.")(health)
 for _reads in look.COMMANDS:
     app.command(rich_help_panel=_LOOK)(_reads)
+app.command(rich_help_panel=_LOOK, epilog=WHY_EPILOG, context_settings=WHY_SETTINGS)(why)
 app.add_typer(report, name="report", rich_help_panel=_LOOK)
 for _acts in act.COMMANDS:
     app.command(rich_help_panel=_ACT)(_acts)

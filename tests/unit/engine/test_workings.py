@@ -79,7 +79,7 @@ def test_what_was_known_is_kept() -> None:
 def test_the_votes_of_the_members_are_kept() -> None:
     scene = a_scene()
     scene.forecast()
-    [made] = [event for event in scene.heard if isinstance(event, ForecastMade)]
+    [made] = [turn.event for turn in scene.turns if isinstance(turn.event, ForecastMade)]
     scene.wait(MINUTE_MS)
     votes = {"xgboost": 0.004, "mlp": -0.001}
     later = msgspec.structs.replace(made.forecast, candle_open_ms=scene.now_ms - MINUTE_MS, members=votes)
@@ -284,7 +284,7 @@ def test_a_replay_of_the_events_gives_the_same_record_to_the_bit() -> None:
         scene.wait(MINUTE_MS)
         scene.forecast(prediction)
         scene.oblige()
-    events = msgspec.msgpack.decode(msgspec.msgpack.encode(scene.heard), type=list[AnyEvent])
+    events = msgspec.msgpack.decode(msgspec.msgpack.encode([t.event for t in scene.turns]), type=list[AnyEvent])
     again = Engine(scene.settings, EngineState(scene.settings, scene.instruments, ledger_id="test-ledger"))
     replayed = [decision for event in events for decision in again.process(event)]
     rows, same = of(scene.seen, RecordDecision), of(replayed, RecordDecision)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trader.adapters.sql import selects
+from trader.adapters.sql import selects, story
 from trader.adapters.sql.database import open_for_reading
 from trader.adapters.sql.recovery import RecoveredLedger, recovered
 from trader.domain.account import Balance, Payment, Position
@@ -11,6 +11,7 @@ from trader.domain.errors import Misconfigured
 from trader.domain.orders import Fill, Order
 from trader.domain.reasons import Reason
 from trader.domain.signals import DecisionRecord
+from trader.ports import Aftermath
 
 
 class SqlLedgerReader:
@@ -43,6 +44,21 @@ class SqlLedgerReader:
     def decisions(self, *, limit: int, symbol: str | None = None) -> list[DecisionRecord]:
         with self._engine.connect() as connection:
             return selects.decisions(connection, limit=limit, symbol=symbol)
+
+    def decided_symbols(self) -> list[str]:
+        """Symbols with a decision on record, in order."""
+        with self._engine.connect() as connection:
+            return story.decided_symbols(connection)
+
+    def decision_near(self, symbol: str, open_ms: int) -> tuple[DecisionRecord | None, DecisionRecord | None]:
+        """The newest decision on a candle that opened at `open_ms` or before, and the oldest on one after."""
+        with self._engine.connect() as connection:
+            return story.decision_near(connection, symbol, open_ms)
+
+    def aftermath(self, record: DecisionRecord, until_ms: int) -> Aftermath:
+        """What came of a decision; of one to leave, what was asked before `until_ms`."""
+        with self._engine.connect() as connection:
+            return story.aftermath(connection, record, until_ms)
 
     def trades(self, *, limit: int) -> list[ClosedTrade]:
         with self._engine.connect() as connection:
