@@ -1,14 +1,16 @@
 """The record of a strategy without a model: the gate's rule on its closed trades."""
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import ClosedTrade
 from trader.domain.orders import Side
-from trader.domain.reasons import texts
+from trader.domain.reasons import Code, texts
 from trader.domain.signals import ModelVerdict, Regime
 from trader.domain.units import DAY_MS
 from trader.models.record import judge_record
@@ -103,3 +105,23 @@ def test_only_the_strategys_own_trades_count() -> None:
     others = [a_trade(day, 1.0, strategy_id="ensemble") for day in range(100)]
     assert missing(others) == ("no closed trade on record",)
     assert judge_record("dip-buyer", [*others, *record(60)], START_MS).trades == 60
+
+
+def test_without_a_trade_the_verdict_is_still_its_own() -> None:
+    found = judge_record("dip-buyer", [], START_MS + 7)
+    assert (found.strategy_id, found.trades, found.judged_ms) == ("dip-buyer", 0, START_MS + 7)
+
+
+def test_trades_of_coins_worth_less_than_one_count_and_those_without_a_price_do_not() -> None:
+    cheap = [msgspec.structs.replace(trade, entry_price=Decimal("0.5"), quantity=Decimal(200)) for trade in record(60)]
+    nothing = msgspec.structs.replace(a_trade(3, -50.0), entry_price=Decimal(0))
+    found = judge_record("dip-buyer", [*cheap, nothing], START_MS)
+    assert (found.trades, found.verdict) == (60, ModelVerdict.TRADE)
+
+
+@pytest.mark.parametrize(("net", "share"), [(0.2, 0.5), (-0.2, math.inf)])
+def test_costs_of_a_small_account_have_their_share_too(net: float, share: float) -> None:
+    """0.2 of fees of a gross of 0.4; and of one of nothing."""
+    reasons = judge_record("dip-buyer", [a_trade(0, net, fees=0.2)], START_MS).reasons
+    [costs] = [reason for reason in reasons if reason.code is Code.COST_SHARE]
+    assert costs.numbers["share"] == pytest.approx(share)
