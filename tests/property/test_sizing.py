@@ -205,7 +205,7 @@ def test_every_factor_is_a_share_and_together_they_are_the_size(
     assert told.whole_frac == pytest.approx(told.wanted_frac * told.overlay * told.override)
     assert told.risk_frac == pytest.approx(told.whole_frac * told.part)
     if told.kelly_frac is None:
-        assert rule is SizingRule.FIXED or wish.risk_frac is not None
+        assert {rule is SizingRule.FIXED, wish.risk_frac is not None} != {False}
         return
     assert told.win_probability is not None
     assert told.win_loss is not None

@@ -111,7 +111,7 @@ def test_an_outcome_is_noted_as_it_is_told(name: str, status: OrderStatus, refus
     [noted] = of(desk.out, KeepOrder)
     assert noted.order == scene.order(entry.client_id)
     assert noted.order.status is status
-    assert refusal is None or noted.order.refusal == refusal
+    assert noted.order.refusal == refusal
 
 
 @pytest.mark.parametrize(("filled", "asks"), [("0", []), ("5", [2.0])])
