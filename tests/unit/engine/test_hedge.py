@@ -441,7 +441,9 @@ def test_one_under_way_that_is_not_needed_any_more_is_given_up() -> None:
     [first] = sent(scene.tick(), Purpose.HEDGE)
     scene.fill(first.client_id, "0", ends=OrderStatus.CANCELED)
     assert scene.is_buying(BTC)
-    leave(scene, SOL)
+    [stop] = scene.resting(SOL)
+    scene.fill(stop.client_id, price=99.0)
+    scene.tick()
     assert not scene.is_buying(BTC)
     assert scene.held(BTC) == 0
 

@@ -72,7 +72,7 @@ async def test_a_refresh_that_fails_is_told_and_tried_sooner(error: TraderError)
     failing = iter([None, error, error, None])
     switch.fails = lambda seconds: next(failing, None) if seconds else None
     lines = await lived(switch, 3.1)
-    assert [at for at, _ in switch.asked[:4]] == pytest.approx([0.0, 2.0, 2.5, 3.0], abs=0.1)
+    assert [at for at, _ in switch.asked[:4]] == pytest.approx([0.0, 2.0, 2.5, 3.0], abs=0.03)
     assert events(lines, "error") == ["dead_man.not_refreshed"]  # once
     assert events(lines) == ["dead_man.armed", "dead_man.not_refreshed", "dead_man.armed", "dead_man.off"]
 
