@@ -96,11 +96,11 @@ def test_a_stop_that_is_only_noted_closes_its_trade_as_a_stop() -> None:
     ("name", "status", "refusal"),
     [
         ("refused", OrderStatus.REJECTED, Refusal(RefusalCode.PRICE_FILTER, "too far")),
-        ("lost", OrderStatus.UNKNOWN, None),
-        ("absent", OrderStatus.NOT_PLACED, None),
+        ("lost", OrderStatus.UNKNOWN, Refusal(RefusalCode.NO_ANSWER, "timeout")),
+        ("absent", OrderStatus.NOT_PLACED, Refusal(RefusalCode.NEVER_PLACED, "not listed")),
     ],
 )
-def test_an_outcome_is_noted_as_it_is_told(name: str, status: OrderStatus, refusal: Refusal | None) -> None:
+def test_an_outcome_is_noted_as_it_is_told(name: str, status: OrderStatus, refusal: Refusal) -> None:
     scene, desk, entry = ordered()
     told: dict[str, OrderNews] = {
         "refused": OrderRefused(client_id=entry.client_id, code=RefusalCode.PRICE_FILTER, reason="too far"),
