@@ -184,8 +184,8 @@ class Desk:
 
     def annual_vol(self, symbol: str) -> float:
         """Annualised volatility at the newest close, a fraction; the reference where none was seen yet."""
-        context = self.market(symbol).context
-        return (context.annual_vol if context is not None else 0.0) or self.settings_of(symbol).sizing.reference_vol
+        context = self.state.markets[symbol].context
+        return (context is not None and context.annual_vol) or self.settings_of(symbol).sizing.reference_vol
 
     def rooms(
         self, symbol: str, stop_frac: float, committed: Commitments, annual_vol: float | None = None

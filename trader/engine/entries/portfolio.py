@@ -54,7 +54,8 @@ def own_trades(desk: Desk, strategy_id: str) -> Own:
 def _vols(desk: Desk, symbols: Iterable[str]) -> dict[str, Vols]:
     """Of each of `symbols`; a shock is never calmer than now."""
     model, found = desk.state.model.in_use, dict[str, Vols]()
+    shocked = model.shocked_vol if model is not None else {}
     for symbol in symbols:
         now = desk.annual_vol(symbol)
-        found[symbol] = Vols(now, max(now, model.shocked_vol.get(symbol, 0.0) if model is not None else 0.0))
+        found[symbol] = Vols(now, max(now, shocked.get(symbol, now)))
     return found
