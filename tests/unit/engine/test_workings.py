@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from tests.kit.builders import SYMBOL, a_context, a_model
-from tests.kit.situations import DIP, MINUTE_MS, PEAK, Scene, a_scene, of, stream
+from tests.kit.situations import DIP, HOUR_MS, MINUTE_MS, PEAK, Scene, a_scene, of, sent, stream
 from trader.domain.decisions import RecordDecision
-from trader.domain.events import AnyEvent, CommandName, ForecastMade, StreamState
+from trader.domain.events import AnyEvent, CommandName, ForecastMade, FundingSettled, StreamState
+from trader.domain.market import FundingRate
+from trader.domain.orders import Purpose
 from trader.domain.reasons import Code
 from trader.domain.signals import CONTEXT_COLUMNS, DecisionRecord, Verdict
 from trader.domain.workings import Gate, Workings
@@ -298,3 +300,49 @@ def test_a_record_is_read_back_as_it_was_written_and_stays_small() -> None:
     assert msgspec.msgpack.decode(stored, type=Workings) == record
     assert len(stored) < 2_000  # a row of an entry; one that opens nothing has no size in it
     assert len(msgspec.msgpack.encode(workings(a_scene().forecast(0.001)))) < 1_000
+
+
+# --- what the review says, and what is kept apart ---------------------------------------------------------
+
+
+def test_an_order_that_the_review_refuses_is_told_as_a_gate() -> None:
+    """Sized at 2,500, and no order may be worth more than 1,000."""
+    record = a_scene({"risk": {"max_order_notional_frac": 0.1}}).forecast()
+    review = of_gate(record, "review")
+    assert (record.verdict, review.passed, review.code) == (Verdict.ENTER, False, Code.ORDER_LIMIT)
+    assert workings(record).orders == 0
+    assert record.reasons[-1].code is Code.ORDER_LIMIT
+
+
+def test_a_slice_at_a_time_is_reviewed_as_it_is_sent() -> None:
+    record = a_scene({"execution": {"algorithm": "twap"}}).forecast()
+    carriage = workings(record).carriage
+    assert carriage is not None
+    assert carriage.algorithm == "twap"
+    assert (of_gate(record, "review").passed, workings(record).orders) == (True, 1)
+
+
+def test_what_a_person_wants_closed_is_closed_by_their_word() -> None:
+    scene = a_scene()
+    scene.forecast(0.02)
+    [entry] = sent(scene.seen, Purpose.ENTRY)
+    scene.override(stance="ban")
+    scene.fill(entry.client_id)
+    scene.ignore()
+    scene.wait(MINUTE_MS)
+    record = scene.forecast(0.02)
+    assert record.verdict is Verdict.EXIT
+    assert [(gate.name, gate.code) for gate in workings(record).gates] == [("ban", Code.OVERRIDDEN)]
+
+
+def test_funding_that_is_due_is_a_gate_with_its_edge() -> None:
+    scene = a_scene(perpetual=True)
+    scene.enter()
+    settled_ms = scene.now_ms + MINUTE_MS - 8 * HOUR_MS + 30_000
+    scene.hear(FundingSettled(funding=FundingRate(scene.symbol, settled_ms, 0.01)))
+    scene.wait(MINUTE_MS)
+    record = scene.forecast(0.0005)
+    due = of_gate(record, "funding")
+    assert record.verdict is Verdict.EXIT
+    assert due.value == pytest.approx(0.01)
+    assert (due.bar, due.code) == (0.0005, Code.FUNDING_ABOVE_EDGE)

@@ -93,12 +93,12 @@ def enter(desk: Desk, opening: Opening, record: DecisionRecord) -> DecisionRecor
         annual_vol=desk.annual_vol(view.symbol),
     )
     decided = Decided(view.context.close, view.candle_close_ms, carried.modelled_frac)
-    _begin(desk, ticket, sized, carried.algorithm, decided, notes)
+    refused = _begin(desk, ticket, sized, carried.algorithm, decided, notes)
     reasons = (*wanted.reasons, *sized.limits, *_shrink_reasons(desk, opening), *_part_reasons(desk, opening))
     return msgspec.structs.replace(
         record,
         verdict=Verdict.ENTER,
-        reasons=(*reasons, carried.impact),
+        reasons=(*reasons, carried.impact, *refused),
         side=wanted.side,
         quantity=sized.quantity,
         algorithm=carried.algorithm,
@@ -112,7 +112,8 @@ def _none(record: DecisionRecord, reason: Reason) -> DecisionRecord:
 
 def _begin(
     desk: Desk, ticket: EntryTicket, sized: Sized, algorithm: AlgorithmName, decided: Decided, notes: Notes
-) -> None:
+) -> tuple[Reason, ...]:
+    """What the review had against its first order, if it had."""
     desk.state.positions.tickets[ticket.symbol] = ticket
     desk.keep("ticket", ticket.symbol, ticket)
     desk.state.counters["entries"] += 1
@@ -135,6 +136,7 @@ def _begin(
         notes.refuses(GateName.REVIEW, refused[0])
     elif notes.orders:
         notes.passes(GateName.REVIEW)
+    return refused
 
 
 def _note_carriage(desk: Desk, opening: Opening, carried: Carried) -> None:

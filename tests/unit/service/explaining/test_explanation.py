@@ -98,6 +98,11 @@ SENTENCES: dict[str, tuple[Callable[[], Scene], str]] = {
         partial(decided, stopped_out, lambda s: s.forecast()),
         "Did not buy BTC/USDT {later}: stopped out: locked for 3 more candles.",
     ),
+    "refused by the review": (
+        partial(decided, lambda s: s.forecast(), settings={"risk": {"max_order_notional_frac": 0.1}}),
+        "Wanted to buy 24.91651 BTC/USDT {at}, and the review refused it: "
+        "order 2499.38 above the limit of 1000.00 USDT.",
+    ),
     "abstained": (
         partial(decided, lambda s: s.forecast(missing=("leader",))),
         "Did nothing in BTC/USDT {at}: no forecast: leader missing.",
