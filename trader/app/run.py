@@ -187,7 +187,7 @@ async def _trade(
     )
     exchange_settings = settings.exchange
     runner = Runner(
-        engine=Engine(settings, state, strategies, is_real_money=settings.mode == "live" and not settings.is_loopback),
+        engine=Engine(settings, state, strategies, is_real_money=settings.is_real_money),
         inbox=inbox,
         journal=journal,
         feed=feed,

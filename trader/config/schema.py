@@ -54,6 +54,11 @@ class Settings(Section):
         """Whether orders can only ever reach a simulator on this machine."""
         return self.exchange.id == "sandbox" or self.exchange.endpoint is not None
 
+    @property
+    def is_real_money(self) -> bool:
+        """Whether a loss is one."""
+        return self.mode == "live" and not self.is_loopback
+
     def for_symbol(self, symbol: str) -> "Settings":
         """These settings as they are for `symbol`."""
         own = self.symbols.get(symbol)
@@ -105,6 +110,6 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _real_money_needs_the_gate(self) -> "Settings":
-        if self.mode == "live" and not self.is_loopback and self.model.gate == "warn":
+        if self.is_real_money and self.model.gate == "warn":
             raise ValueError("model.gate: warn is allowed only in paper or with a loopback endpoint; set enforce")
         return self

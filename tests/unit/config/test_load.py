@@ -223,3 +223,16 @@ def test_knobs_of_before_are_read_as_they_were_meant(tmp_path: Path) -> None:
     assert settings.for_symbol("BTC/USDT").risk.target_at_r == 5.0
     path.write_text(f"risk: {{{before}, target_at_r: 3.5}}\n")
     assert load(path, environ={}).risk.target_at_r == 3.5
+
+
+@pytest.mark.parametrize(
+    ("given", "is_real"),
+    [
+        ({"mode": "live", "model": {"gate": "enforce"}, "exchange": {"id": "binance"}}, True),
+        ({"mode": "live", "exchange": {"id": "sandbox"}}, False),
+        ({"mode": "live", "exchange": {"id": "binance", "endpoint": "https://127.0.0.1:9000"}}, False),
+        ({"mode": "paper", "exchange": {"id": "binance"}}, False),
+    ],
+)
+def test_money_is_real_where_orders_leave_this_machine(given: dict[str, object], is_real: bool) -> None:
+    assert Settings.model_validate(given).is_real_money is is_real
