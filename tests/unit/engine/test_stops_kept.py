@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.kit.situations import MINUTE_MS, Scene, a_scene, of, sent
@@ -87,3 +88,12 @@ def test_on_a_perpetual_the_stop_is_not_resized_with_every_fill_of_an_exit() -> 
     scene.oblige()
     assert scene.held() == 0
     assert scene.stops() == []
+
+
+def test_a_stop_that_trails_is_moved_by_the_price_that_moves_it_and_by_no_other() -> None:
+    scene = guarded()
+    plans = scene.engine.state.positions.plans
+    plans[scene.symbol] = msgspec.structs.replace(scene.plan(), partial_done=True, trailing=True)
+    assert len(sent(scene.price(104.0), Purpose.STOP)) == 1
+    scene.oblige()
+    assert sent(scene.price(103.9), Purpose.STOP) == []
