@@ -50,6 +50,7 @@ def measure(rounds: int = 30) -> dict[str, float]:
     return {
         "book_flat_p50_us": _median_us(flat, _books(SYMBOLS)),
         "book_held_p50_us": _median_us(held, _books(HELD)),
+        "book_of_a_new_best_p50_us": _median_us(holding_engine(), rising_books(HELD)),
         "tick_flat_p50_us": _tick_us(flat),
         "tick_10_held_p50_us": _tick_us(held),
         "close_20_symbols_p50_ms": median(closes) * 1e3,
@@ -72,6 +73,12 @@ def _close(engine: Engine, number: int) -> tuple[float, int]:
 
 def _books(symbols: Sequence[str], events: int = 2_000) -> list[AnyEvent]:
     return [BookUpdated(book=a_book(symbols[n % len(symbols)], n), ts_ms=NOW_MS + n) for n in range(events)]
+
+
+def rising_books(symbols: Sequence[str], events: int = 1_000) -> list[AnyEvent]:
+    """Each better for a long than all before, below the first rung: what must be judged and written down."""
+    made = (_book_at(symbols[n % len(symbols)], 100.35 + 0.01 * (n // len(symbols)), 500.0) for n in range(events))
+    return [BookUpdated(book=book, ts_ms=NOW_MS + n) for n, book in enumerate(made)]
 
 
 def _tick_us(engine: Engine, ticks: int = 300) -> float:
@@ -151,7 +158,10 @@ def a_forecast(symbol: str, prediction: float, open_ms: int) -> Forecast:
 
 
 def a_book(symbol: str, step: int, size: float = 500.0) -> Book:
-    mid = 100.0 + 0.01 * (step % 7)
+    return _book_at(symbol, 100.0 + 0.01 * (step % 7), size)
+
+
+def _book_at(symbol: str, mid: float, size: float) -> Book:
     bids = tuple((round(mid - 0.01 * (n + 1), 2), size) for n in range(20))
     asks = tuple((round(mid + 0.01 * (n + 1), 2), size) for n in range(20))
     return Book(symbol, NOW_MS, bids, asks)
