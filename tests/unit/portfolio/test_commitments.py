@@ -89,6 +89,12 @@ def test_what_was_sold_to_nothing_counts_nothing() -> None:
     assert commitments(books, equity=1.0, total=5.0).by_symbol == {}
 
 
+def test_what_was_sold_to_nothing_hides_nothing_that_comes_after_it() -> None:
+    positions = held(a_position("0"), a_position("-2", symbol=PERPETUAL.symbol))
+    found = commitments(NOTHING._replace(positions=positions), equity=1.0, total=5.0)
+    assert dict(found.by_symbol) == {PERPETUAL.symbol: Commitment(200.0, 200.0, -200.0)}
+
+
 def test_margin_is_what_a_perpetual_ties_less_what_it_has_earned() -> None:
     """Short 2 at 100, now 90: worth 180, at leverage 3 60 of margin, 20 earned."""
     symbol = PERPETUAL.symbol
@@ -147,6 +153,12 @@ def test_an_order_counts_by_itself_once_its_parent_has_ended() -> None:
 def test_an_exit_order_alone_commits_to_nothing() -> None:
     order = an_order(an_intent(side=Side.SELL, purpose=Purpose.STOP))
     assert commitments(NOTHING._replace(orders=(order,)), equity=1.0, total=0.0).by_symbol == {}
+
+
+def test_an_exit_order_hides_no_entry_that_comes_after_it() -> None:
+    orders = (an_order(an_intent(side=Side.SELL, purpose=Purpose.STOP)), an_order(an_intent("t-2", price="101")))
+    found = commitments(NOTHING._replace(orders=orders), equity=1.0, total=0.0)
+    assert found.of(SPOT.symbol) == Commitment(101.0, 101.0, 101.0)
 
 
 def test_a_market_order_without_a_price_counts_at_the_market_or_at_what_it_was_decided_at() -> None:

@@ -10,6 +10,7 @@ from trader.domain.account import Balance, Position
 from trader.domain.closing import CloseReason
 from trader.domain.decisions import ClosedTrade
 from trader.domain.orders import Fill, Side
+from trader.domain.undo import Undo
 from trader.portfolio import Ledger, LedgerChange
 
 SPOT, PERPETUAL = an_instrument(), a_perpetual()
@@ -135,6 +136,13 @@ def test_a_rest_worth_an_order_is_not_dust() -> None:
     assert ledger.dust == {"BTC": D("0.04")}
 
 
+def test_a_rest_worth_exactly_the_least_order_is_not_dust() -> None:
+    ledger = a_ledger()
+    ledger.apply(buy("1"), SPOT)
+    assert ledger.apply(sell("0.95"), SPOT).closed is None  # 5 USDT
+    assert ledger.quantity("BTC/USDT") == D("0.05")
+
+
 def test_a_rest_of_exactly_the_minimum_quantity_is_not_dust() -> None:
     coarse = an_instrument(min_quantity="0.1", min_notional="0")
     ledger = a_ledger()
@@ -227,6 +235,19 @@ def test_an_adopted_position_is_told_and_what_was_never_held_can_be_dropped() ->
     flat = msgspec.structs.replace(found, symbol="ETH/USDT:USDT", quantity=D(0))
     assert ledger.adopt(flat).position == flat
     assert list(ledger.positions) == [PERPETUAL.symbol]
+
+
+def test_a_booking_can_be_taken_back() -> None:
+    undo = Undo()
+    ledger = Ledger(undo)
+    ledger.open_with([Balance("USDT", D(1000))])
+    ledger.apply(buy("1"), SPOT)
+    mark, balances, positions = undo.mark(), dict(ledger.balances), dict(ledger.positions)
+    ledger.apply(sell("0.99999"), SPOT)
+    assert ledger.dust == {"BTC": D("0.00001")}
+    undo.back_to(mark)
+    assert (ledger.balances, ledger.positions, ledger.dust) == (balances, positions, {})
+    assert closed(ledger.apply(sell("1", "103"), SPOT)).profit_quote == D(3)
 
 
 def test_nobody_outside_can_change_it() -> None:

@@ -11,7 +11,8 @@ from trader.domain.orders import Order, OrderStatus, Purpose, Side
 from trader.portfolio import Valuation, holdings, value
 
 SPOT, PERPETUAL = an_instrument(), a_perpetual()
-INSTRUMENTS = {SPOT.symbol: SPOT, PERPETUAL.symbol: PERPETUAL}
+ETHER, ETHER_PERPETUAL = an_instrument("ETH/USDT"), a_perpetual("ETH/USDT:USDT")
+INSTRUMENTS = {each.symbol: each for each in (SPOT, PERPETUAL, ETHER, ETHER_PERPETUAL)}
 D = Decimal
 LONG = Position(SPOT.symbol, D(2), D(100), NOW_MS)
 SHORT = Position(PERPETUAL.symbol, D(-2), D(100), NOW_MS)
@@ -43,6 +44,16 @@ def test_a_perpetual_is_worth_its_unrealised_profit() -> None:
     assert (worth.equity, worth.exposure) == (1020.0, 180.0)
 
 
+def test_what_is_held_is_added_up() -> None:
+    """Coins at their last listed symbol: 3 x 90 and 2 x 45. Earned: -2 x (90 - 100) and 4 x (45 - 40)."""
+    balances = {"USDT": D(1000), "BTC": D(3), "ETH": D(2)}
+    ether = Position(ETHER_PERPETUAL.symbol, D(4), D(40), NOW_MS)
+    prices = {SPOT.symbol: 110.0, ETHER.symbol: 50.0, PERPETUAL.symbol: 90.0, ETHER_PERPETUAL.symbol: 45.0}
+    worth = worth_of(balances, {each.symbol: each for each in (LONG, SHORT, ether)}, prices)
+    assert worth.equity == 1000 + 270 + 90 + 20 + 20
+    assert worth.exposure == 220 + 180 + 180  # 2 x 110, 2 x 90, 4 x 45
+
+
 def test_without_a_price_the_exposure_is_not_forgotten() -> None:
     worth = worth_of({"USDT": D(1000), "BTC": D(2)}, {SPOT.symbol: LONG}, {})
     assert worth.exposure == 200.0
@@ -55,6 +66,13 @@ def test_unknown_orders_are_taken_at_their_worst() -> None:
     assert worth.equity == 1000.0
     assert worth.worst_equity == pytest.approx(1000 - 20 - 0.12)
     assert worth.worst_exposure == 120.0
+
+
+def test_an_unknown_order_at_a_better_price_than_the_markets_loses_its_fee_alone() -> None:
+    unknown = [an_order(an_intent(quantity="2", price="90"), status=OrderStatus.UNKNOWN)]
+    worth = worth_of({"USDT": D(1000)}, {}, {SPOT.symbol: 100.0}, unknown)
+    assert worth.worst_equity == pytest.approx(1000 - 0.18)
+    assert worth.worst_exposure == 180.0
 
 
 def test_all_unknown_orders_are_added_up() -> None:
