@@ -495,13 +495,15 @@ def test_an_isolated_one_is_stopped_before_it_is_liquidated() -> None:
 def test_its_loss_locks_no_symbol_and_is_no_loss_in_a_row() -> None:
     scene = a_hedged({"consecutive_losses": 1})
     [stop] = scene.resting(BTC)
+    scene.wait(1_000)
     scene.fill(stop.client_id, price=125.0)
     decided = scene.tick()
     [trade] = [each.trade for each in of(scene.seen, d.RecordTrade)]
     assert (trade.reason, trade.profit_quote < 0) == (CloseReason.STOP, True)
     assert "symbol.locked" not in notices(scene.seen)
     assert "losses in a row" not in " ".join(scene.trading()[1])
-    assert sent(decided, Purpose.HEDGE)  # the portfolio still needs one
+    assert not sent(decided, Purpose.HEDGE)
+    assert sent(move(scene, BETAS, 1), Purpose.HEDGE)  # the portfolio still needs one
 
 
 # --- over a restart -----------------------------------------------------------------------------------------------

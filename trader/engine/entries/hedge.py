@@ -1,10 +1,11 @@
 """The hedge: opened when the portfolio moves much more than the leader, closed when it does not any more.
 
-Judged when the leader's candle closes, which is when betas are measured, and on the tick after fills. It is a position
-like any other but for this: no cap counts it, no strategy has a say about it, and nothing but its stop, a person and
-this file ends it.
+Judged when the leader's candle closes, which is when betas are measured, and on the tick after something was filled or
+an entry given up. It is a position like any other but for this: no cap counts it, no strategy has a say about it, and
+nothing but its stop, a person and this file ends it.
 """
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from trader.domain.closing import CloseReason
@@ -43,8 +44,13 @@ def on_close(desk: Desk) -> None:
 
 
 def on_tick(desk: Desk) -> None:
-    """Look again where something was filled since: a portfolio that was stopped out needs no hedge."""
-    if desk.state.hedge.seen_fills != desk.state.counters["fills"]:
+    """Look again where something was filled since: a portfolio that was stopped out needs no hedge.
+
+    Nor does one that was counted with an entry which has ended with less than it wanted.
+    """
+    state = desk.state
+    hedge = state.hedge
+    if hedge.seen_fills != state.counters["fills"] or not hedge.seen_entries <= state.positions.tickets.keys():
         _judge(desk)
 
 
@@ -54,7 +60,7 @@ def _judge(desk: Desk) -> None:
     committed = desk.commitments() if state.account.is_reconciled else None
     if committed is None:
         return
-    hedge.seen_fills = state.counters["fills"]
+    hedge.seen_fills, hedge.seen_entries = state.counters["fills"], frozenset(state.positions.tickets)
     hedge.beta = portfolio_beta(committed, state.correlations.betas, _leaving(desk))
     if hedge.beta is None:
         return
@@ -149,9 +155,19 @@ def _forbidden(desk: Desk, symbol: str) -> Reason | None:
         return because(Code.OVERRIDDEN, f"{said.words} by {said.by}")
     if desk.held(symbol) or symbol in state.positions.tickets or symbol in state.positions.exits:
         return because(Code.HEDGE_TAKEN, symbol)
+    if _was_ended(desk):
+        return because(Code.LEFT_AT_THIS_CLOSE)
     if market.stream is not StreamState.LIVE:
         return because(Code.DATA_STALE, market.stream_reason)
     return because(Code.ORDER_UNKNOWN) if state.orders.tracker.unknown_in(symbol) else None
+
+
+def _was_ended(desk: Desk) -> bool:
+    """Whether one ended since the leader's close: who closed it, or takes no stop, gets no other with every tick."""
+    leader = next(iter(desk.state.markets.values())).candle
+    close_ms = leader.close_ms if leader is not None else 0
+    recent = takewhile(lambda trade: trade.closed_ms >= close_ms, reversed(desk.state.standing.trades))
+    return any(trade.strategy_id == HEDGE for trade in recent)
 
 
 def _ticket(desk: Desk, means: _Means) -> EntryTicket:

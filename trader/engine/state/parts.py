@@ -275,13 +275,14 @@ class GuardState(Part):
 class HedgeState(Part):
     """What the hedge is judged by. Whether there is one say the plan and the ticket of its symbol."""
 
-    __slots__ = ("beta", "missing", "seen_fills")
+    __slots__ = ("beta", "missing", "seen_entries", "seen_fills")
 
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
         self.beta: float | None = None  # of the portfolio without the hedge; None: not known
         self.missing: Reason | None = None  # why there is none, though there should be
         self.seen_fills = -1  # how many fills there were when it was last judged
+        self.seen_entries: frozenset[str] = frozenset()  # symbols with an entry under way then
 
 
 class ModelState(Part):
