@@ -36,20 +36,24 @@ class DeadMan:
         """Refresh until cancelled."""
         try:
             while True:
-                is_refreshed = await self._refresh()
-                await asyncio.sleep(self._after_s / (_REFRESHES if is_refreshed else _RETRIES))
+                asked_s = asyncio.get_running_loop().time()
+                is_refreshed = await self._refresh(asked_s)
+                # from asking to asking: an exchange that answers slowly counts from when it was asked
+                taken_s = asyncio.get_running_loop().time() - asked_s
+                least_s = self._after_s / _RETRIES
+                await asyncio.sleep(max(least_s, self._after_s / _REFRESHES - taken_s) if is_refreshed else least_s)
         except asyncio.CancelledError:
             if self._is_stopping() and self._off_at_stop:
                 await self._switch_off()
             raise
 
-    async def _refresh(self) -> bool:
-        asked_s = asyncio.get_running_loop().time()
+    async def _refresh(self, asked_s: float) -> bool:
         try:
             await self._switch.cancel_after(self._after_s)
         except TraderError as error:
             self._tell_failure(error)
             return False
+        self._tell_lapse(asked_s, "refreshing takes too long")
         if self._failures or self._refreshed_s is None:
             log.info("dead_man.armed", after_s=self._after_s, failures=self._failures)
         self._refreshed_s, self._failures, self._is_lapsed = asked_s, 0, False
@@ -60,10 +64,12 @@ class DeadMan:
         self._failures += 1
         if self._failures == 1:
             log.error("dead_man.not_refreshed", error=str(error), after_s=self._after_s)
-        late_s = asyncio.get_running_loop().time() - (self._refreshed_s or 0.0)
-        if self._refreshed_s is not None and late_s >= self._after_s and not self._is_lapsed:
+        self._tell_lapse(asyncio.get_running_loop().time(), str(error))
+
+    def _tell_lapse(self, now_s: float, error: str) -> None:
+        if self._refreshed_s is not None and now_s - self._refreshed_s >= self._after_s and not self._is_lapsed:
             self._is_lapsed = True
-            log.error("dead_man.lapsed", error=str(error), message="the exchange cancels resting entries and exits")
+            log.error("dead_man.lapsed", error=error, message="the exchange cancels resting entries and exits")
 
     async def _switch_off(self) -> None:
         try:

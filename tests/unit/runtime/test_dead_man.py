@@ -21,12 +21,14 @@ class Switch:
         self.asked: list[tuple[float, float]] = []
         self.fails: Callable[[float], TraderError | None] = lambda _seconds: None
         self.hangs = False
+        self.takes_s = 0.0
         self.began_s = asyncio.get_running_loop().time()
 
     async def cancel_after(self, seconds: float) -> None:
         self.asked.append((asyncio.get_running_loop().time() - self.began_s, seconds))
         if self.hangs:
             await asyncio.Event().wait()
+        await asyncio.sleep(self.takes_s)
         error = self.fails(seconds)
         if error is not None:
             raise error
@@ -56,6 +58,22 @@ async def test_it_is_refreshed_at_a_third_of_its_time() -> None:
     assert [seconds for _, seconds in switch.asked] == [AFTER_S] * 4 + [0.0]
     assert [at for at, _ in switch.asked[:4]] == pytest.approx([0.0, 2.0, 4.0, 6.0], abs=0.1)
     assert events(lines) == ["dead_man.armed", "dead_man.off"]
+
+
+async def test_an_exchange_that_answers_slowly_is_asked_no_later() -> None:
+    """Its time runs from when it was asked: with the answer's 1.5 s on top a third would be more than half."""
+    switch = Switch()
+    switch.takes_s = 1.5
+    lines = await lived(switch, 4.1, is_stopped=False)
+    assert [at for at, _ in switch.asked] == pytest.approx([0.0, 2.0, 4.0], abs=0.1)
+    assert events(lines, "error") == []
+
+
+async def test_a_refresh_that_takes_longer_than_the_switch_waits_is_told() -> None:
+    switch = Switch()
+    switch.takes_s = AFTER_S + 0.5
+    lines = await lived(switch, 21.0, is_stopped=False)
+    assert events(lines, "error") == ["dead_man.lapsed"] * 2  # it lapses anew in each
 
 
 async def test_only_a_clean_stop_switches_it_off_and_only_by_choice() -> None:
