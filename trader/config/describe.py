@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -50,6 +50,10 @@ def allowed(field: FieldInfo) -> str:
 
 def _kind(annotation: Any, limits: tuple[object, ...]) -> str:
     origin = get_origin(annotation)
+    if origin is Annotated:  # a part of a union with limits of its own
+        part, *own = get_args(annotation)
+        nested = [limit for each in own for limit in (each.metadata if isinstance(each, FieldInfo) else [each])]
+        return _kind(part, (*limits, *nested))
     if names := _names(annotation):
         return _choice(names)
     if origin in (Union, UnionType):
