@@ -15,6 +15,7 @@ from trader.sizing.evidence import Odds, Own, lower_probability, odds_of, proven
 from trader.sizing.kelly import kelly_fraction, shrunk_probability
 from trader.sizing.view import SizingView
 
+_NOTHING = 1e-9  # a mean win or loss that small, as a share of the price, is none; with less a ratio overflows
 OWN = "own"  # in place of a rule: the strategy said what it risks
 
 
@@ -59,9 +60,9 @@ def kelly(bet: Bet, settings: SizingSettings) -> SizeFactors | Reason:
     forecast, model, view = bet.forecast, bet.model, bet.view
     if forecast is None or model is None:
         return because(Code.KELLY_WITHOUT_FORECAST)
-    if not (model.average_win_frac > 0 and model.average_loss_frac > 0):
-        return because(Code.NO_TRACK_RECORD)
     odds = odds_of(model, view.regime, view.own, settings.evidence_trades)
+    if not min(model.average_win_frac, model.average_loss_frac, odds.win_frac, odds.loss_frac) > _NOTHING:
+        return because(Code.NO_TRACK_RECORD)
     probability = shrunk_probability(forecast.win_probability, model.base_rate, settings.probability_shrink)
     bet_frac = _clamped(probability, odds, settings.kelly_fraction, settings)
     if not bet_frac * bet.wish.size_multiplier > 0:

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from tests.kit.builders import a_model
-from tests.kit.situations import DIP, Scene, a_scene, coins, of
+from tests.kit.situations import DIP, Scene, a_scene, coins, of, told
 from trader.domain.decisions import RecordTrade
 from trader.domain.events import CommandName, ModelChanged
 from trader.domain.reasons import Code
-from trader.domain.signals import DecisionRecord, Outcomes, Verdict
+from trader.domain.signals import DecisionRecord, Outcomes, Regime, Verdict
 from trader.domain.sizing import SizeFactors
 from trader.domain.units import MINUTE_MS
 
@@ -197,3 +197,19 @@ def test_a_model_that_tells_no_count_of_its_outcomes_trades_no_real_money() -> N
     record = a_scene(real_money=True).forecast()
     assert record.verdict is Verdict.SKIP
     assert record.reasons[0].code is Code.KELLY_UNPROVEN
+
+
+@pytest.mark.parametrize(
+    ("win", "loss", "here"),
+    [
+        (0.02, 5e-324, None),
+        (5e-324, 0.01, Outcomes(1e12, 0.5, 0.0, 0.01)),
+        (1e6, 1e-303, None),
+    ],
+)
+def test_a_record_of_next_to_nothing_is_none(win: float, loss: float, here: Outcomes | None) -> None:
+    """Blended it is 0, and divided by it more than a number holds: the daemon halted at the next forecast."""
+    by_regime = {} if here is None else dict.fromkeys(Regime, here)
+    scene = a_scene(model=a_model(by_regime=by_regime, average_win_frac=win, average_loss_frac=loss))
+    assert told(scene.forecast(win=0.9)) == ("the model has no record of wins and losses",)
+    assert scene.counted("failed") == (0,)
