@@ -32,6 +32,7 @@ from trader.engine.state.worth import commitments_now
 from trader.execution.algorithms.registry import AlgorithmState
 from trader.portfolio.commitments import WHOLE
 from trader.risk.caps import free_room, positions_with, rooms
+from trader.risk.correlation import close_vol
 from trader.risk.cost_budget import Budget
 from trader.risk.review import Refused, ReviewView, review
 from trader.risk.stops import PositionPlan
@@ -183,9 +184,15 @@ class Desk:
         return commitments_now(self.state, self.settings, but=but)
 
     def annual_vol(self, symbol: str) -> float:
-        """Annualised volatility at the newest close, a fraction; the reference where none was seen yet."""
-        context = self.state.markets[symbol].context
-        return (context is not None and context.annual_vol) or self.settings_of(symbol).sizing.reference_vol
+        """Annualised volatility at the newest close, a fraction; the reference where none was seen yet.
+
+        Between a start and the first forecast of the symbol it is that of the closes the engine was told.
+        """
+        market = self.state.markets[symbol]
+        if market.context is not None and market.context.annual_vol:
+            return market.context.annual_vol
+        reference = self.settings_of(symbol).sizing.reference_vol
+        return close_vol(market.closes, self.candle_ms) or reference
 
     def rooms(
         self, symbol: str, stop_frac: float, committed: Commitments, annual_vol: float | None = None

@@ -1,12 +1,17 @@
 """Which symbols move together, and with the market, from rolling returns; static groups where those are missing."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
+from statistics import stdev
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from trader.domain.units import YEAR_MS
 
 MIN_RETURNS = 30  # common ones before a correlation counts: its standard error is then below 0.2
 _FLAT = 1e-12  # a spread below this share of the returns' squares is rounding: the series did not move
@@ -60,6 +65,16 @@ def rolling_correlations(
         if i < j and np.isfinite(measured[i, j])
     }
     return Correlations(pairs, _betas(symbols, moments, leader))
+
+
+def close_vol(closes: Iterable[tuple[int, float]], candle_ms: int) -> float | None:
+    """Annualised standard deviation of log returns, a fraction >= 0; None of fewer than 30.
+
+    `closes`: (open time in ms, close > 0). Only candles that follow each other by `candle_ms` make a return.
+    """
+    known = sorted(dict(closes).items())
+    returns = [math.log(close / before) for (at, before), (then, close) in pairwise(known) if then - at == candle_ms]
+    return stdev(returns) * math.sqrt(YEAR_MS / candle_ms) if len(returns) >= MIN_RETURNS else None
 
 
 def correlated_exposure(symbol: str, exposures: Mapping[str, float], correlations: Correlations, limit: float) -> float:
