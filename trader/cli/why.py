@@ -18,7 +18,7 @@ WHY_EPILOG = (
     "newest decision:  [b]trader why BTC/USDT -2h[/b]."
 )
 WHY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-"""So that -2h is a time and no option."""
+"""So that -2h is a time and no option; with -h as one, the h of it would be read as that."""
 
 _MARKS = {
     "passed": ("\u2713", "green"),
@@ -30,6 +30,7 @@ _LABEL_WIDTH = 17
 
 
 def why(
+    context: typer.Context,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="For example BTC/USDT, or btc.")],
     time: Annotated[
         str | None,
@@ -39,6 +40,9 @@ def why(
     json: JsonOption = False,
 ) -> None:
     """Explain one decision, taken or not: what was asked, with which numbers, and what came of it."""
+    if "-h" in (symbol, time):
+        typer.echo(context.get_help())
+        return
     from trader.adapters.ledger import open_ledger
     from trader.cli.output import console, print_json
     from trader.domain.market import timeframe_ms

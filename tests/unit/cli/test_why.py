@@ -78,6 +78,13 @@ def test_a_time_that_begins_with_a_dash_is_no_option(trader: Trader) -> None:
         assert "<- decided it" in out
 
 
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_no_symbol(flag: str, trader: Trader) -> None:
+    code, out, err = trader("why", flag)
+    assert (code, err) == (0, "")
+    assert "Explain one decision" in out
+
+
 def test_a_program_gets_json(trader: Trader) -> None:
     code, out, err = trader("why", "BTC/USDT", "22:13:20", "--json")
     assert code == 0, err

@@ -3,6 +3,7 @@
 from trader.domain.decisions import ClosedTrade, ExecutionReport
 from trader.domain.orders import Order, Purpose, Side
 from trader.domain.signals import DecisionRecord, Verdict
+from trader.domain.units import BPS
 from trader.ports import Aftermath
 from trader.service.explaining.lines import Line, Section
 from trader.service.explaining.wording import amount, at, clock, money, price
@@ -44,11 +45,15 @@ def _order(order: Order) -> str:
 
 
 def _cost(report: ExecutionReport) -> str:
+    """The whole against the price when it was decided; slippage, also a market order's, against that of arrival."""
     worth = float(report.average_price * float(report.filled)) or 1.0
-    shortfall = f"{float(report.shortfall_quote) / worth * 1e4:.1f} bp ({money(report.shortfall_quote)})"
+    in_all, delay, fees = (
+        float(part) / worth * BPS for part in (report.shortfall_quote, report.delay_quote, report.fees_quote)
+    )
     return (
-        f"{shortfall} in all by {report.algorithm.value}: fees {money(report.fees_quote)}, "
-        f"slippage {report.slippage_bps:.1f} bp; a market order would have cost {report.market_order_bps:.1f} bp"
+        f"{in_all:.1f} bp ({money(report.shortfall_quote)}) in all by {report.algorithm.value}: delay {delay:.1f} bp, "
+        f"slippage {report.slippage_bps:.1f} bp, fees {fees:.1f} bp ({money(report.fees_quote)}); "
+        f"a market order's slippage would have been {report.market_order_bps:.1f} bp"
     )
 
 

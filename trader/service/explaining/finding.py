@@ -11,6 +11,8 @@ from trader.service.explaining.wording import at
 
 TIMES = "14:15, 2025-11-23T14:15 (UTC), -2h (also s, m, d; before the newest decision), or ms since 1970"
 _EVER_MS = 2**62
+_LAST_MS = 253_402_300_800_000
+"""The end of the year 9999, beyond which no calendar is written."""
 _UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _AGO = re.compile(r"-?(\d+(?:\.\d+)?)([smhd])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -65,19 +67,26 @@ def known_symbol(ledger: LedgerReader, text: str) -> str:
 def moment_of(text: str, newest_ms: int) -> int:
     """A time as ms UTC. What is relative is so to `newest_ms`: market time may run fast, or have stopped.
 
-    Raises `NoSuchTime`, which says what is allowed.
+    Raises `NoSuchTime`, which says what is allowed, also for one before 1970 or after 9999.
     """
-    said = text.strip()
-    if said.isdigit() and len(said) >= 12:
+    try:
+        ms = _read(text.strip(), newest_ms)
+    except (ValueError, OverflowError):
+        ms = -1
+    if not 0 <= ms < _LAST_MS:
+        raise NoSuchTime(f"{text!r} is no time; allowed: {TIMES}")
+    return ms
+
+
+def _read(said: str, newest_ms: int) -> int:
+    """Raises `ValueError` or `OverflowError` where it is none."""
+    if said.isdecimal() and len(said) >= 12:
         return int(said)
     if (ago := _AGO.fullmatch(said.lower())) is not None:
         return newest_ms - round(float(ago[1]) * _UNIT_MS[ago[2]])
-    try:
-        if (clock := _CLOCK.fullmatch(said)) is not None:
-            return _latest(int(clock[1]), int(clock[2]), int(clock[3] or 0), newest_ms)
-        told = datetime.fromisoformat(said)
-    except ValueError:
-        raise NoSuchTime(f"{text!r} is no time; allowed: {TIMES}") from None
+    if (clock := _CLOCK.fullmatch(said)) is not None:
+        return _latest(int(clock[1]), int(clock[2]), int(clock[3] or 0), newest_ms)
+    told = datetime.fromisoformat(said)
     return round((told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 

@@ -1,5 +1,6 @@
 """One decision in plain words: the sentence names what was decided and by what, the sections how it came about."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -217,6 +218,20 @@ def test_what_came_of_an_entry_is_told_to_its_end(tmp_path: Path) -> None:
     assert label == "closed"
     assert text.startswith("long from 100.01 to ")
     assert ", stop: -" in text
+
+
+def test_the_parts_of_what_it_cost_add_up(tmp_path: Path) -> None:
+    told = {label: text for _, label, text in lines_of(explained(decided(entered), tmp_path), AFTER)}
+    said = re.fullmatch(
+        r"(.+) bp \(.+\) in all by market: delay (.+) bp, slippage (.+) bp, fees (.+) bp \(.+\); "
+        r"a market order's slippage would have been (.+) bp",
+        told["cost"],
+    )
+    assert said is not None, told["cost"]
+    in_all, delay, slippage, fees, market = map(float, said.groups())
+    assert in_all == pytest.approx(delay + slippage + fees, abs=0.2)  # each is rounded
+    assert fees == 10.0
+    assert market == slippage  # it was one
 
 
 def test_what_came_of_an_exit_is_told(tmp_path: Path) -> None:

@@ -37,7 +37,14 @@ def test_a_time_is_read_in_all_the_ways_it_is_written(text: str, wanted_ms: int)
     assert moment_of(text, NEWEST_MS) == wanted_ms
 
 
-@pytest.mark.parametrize("text", ["", "noon", "25:00", "14:60", "-2w", "--jsn", "2025-13-01", "12", "-h"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "noon", "25:00", "14:60", "-2w", "--jsn", "2025-13-01", "12", "-h", "\u00b2" * 12),
+        # beyond what a calendar has
+        *("-99999999999h", "-" + "9" * 400 + "d", "9" * 20, "9" * 5_000, "0001-01-01T00:00+10:00"),
+    ],
+)
 def test_what_is_no_time_is_named_with_what_is_allowed(text: str) -> None:
     with pytest.raises(NoSuchTime, match=r"is no time; allowed: 14:15, .*-2h") as refused:
         moment_of(text, NEWEST_MS)
