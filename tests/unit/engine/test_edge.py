@@ -216,6 +216,10 @@ BAD_BOOKS: dict[str, tuple[Book, str]] = {
     "ask infinite": (replace(GOOD, asks=a_side((INF, 1.0))), "level price inf is not finite"),
     "bid below zero": (replace(GOOD, bids=a_side((-1.0, 1.0))), "level (-1.0, 1.0) is out of range"),
     "nothing at the bid": (replace(GOOD, bids=a_side((99.99, 0.0))), "level (99.99, 0.0) is out of range"),
+    "bid of nothing": (replace(GOOD, bids=a_side((0.0, 1.0))), "level (0.0, 1.0) is out of range"),
+    "nothing at the ask": (replace(GOOD, asks=a_side((100.01, 0.0))), "level (100.01, 0.0) is out of range"),
+    "endless at the bid": (replace(GOOD, bids=a_side((99.99, INF))), "level (99.99, inf) is out of range"),
+    "endless at the ask": (replace(GOOD, asks=a_side((100.01, INF))), "level (100.01, inf) is out of range"),
     "quantity NaN": (replace(GOOD, asks=a_side((100.01, NAN))), "level (100.01, nan) is out of range"),
 }
 
@@ -231,6 +235,14 @@ def test_a_book_that_cannot_be_leaves_the_old_one(book: Book, fault: str) -> Non
     ]
     assert photograph(scene.engine.state, without=COUNTS | {"refused_since_ms"}) == before
     assert scene.counted("unusable") == (2,)
+
+
+def test_a_book_of_less_than_one_can_be() -> None:
+    scene = a_scene()
+    book = replace(GOOD, bids=a_side((0.02, 0.5)), asks=a_side((0.03, 0.5)))
+    assert scene.hear(BookUpdated(book=book)) == []
+    assert scene.engine.state.markets[SYMBOL].book == book
+    assert scene.counted("unusable") == (0,)
 
 
 def test_books_that_stay_wrong_make_the_symbol_stale_until_one_is_right() -> None:

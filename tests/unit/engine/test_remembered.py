@@ -1,20 +1,24 @@
 """What a restart remembers: of older versions in their shapes, and of symbols that are no longer configured."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 import pytest
 
-from tests.kit.builders import an_instrument
+from tests.kit.builders import NOW_MS, SYMBOL, a_fill, an_instrument
 from tests.kit.situations import MINUTE_MS, Scene, a_scene, coins, of, sent
 from trader.config import Settings
-from trader.domain.decisions import KeepState
+from trader.domain.account import Position
+from trader.domain.closing import CloseReason
+from trader.domain.decisions import ClosedTrade, KeepState
 from trader.domain.errors import Misconfigured
 from trader.domain.events import CommandName, Ticked
-from trader.domain.orders import OrderStatus, Purpose
+from trader.domain.orders import OrderStatus, Purpose, Side
 from trader.domain.refusals import Refusal, RefusalCode
 from trader.engine.state import EngineState
 from trader.engine.state.remembered import require_known_symbols
+from trader.ports import REMEMBERED_TRADES
 from trader.runtime.memory import Memory
 from trader.runtime.turn import Turn
 
@@ -156,3 +160,36 @@ def test_a_kind_nobody_knows_refuses_the_start_by_name() -> None:
     memory = Memory("test-ledger", state={("hedge", "x"): b""})
     with pytest.raises(Misconfigured, match="state of kind 'hedge' \\(key 'x'\\), which this version does not know"):
         state.restore(memory)
+
+
+# --- trades ---------------------------------------------------------------------------------------------------
+
+
+def of_memory(memory: Memory) -> EngineState:
+    state = EngineState(Settings(), {SYMBOL: an_instrument()}, ledger_id="test-ledger")
+    state.restore(memory)
+    return state
+
+
+def test_a_trade_that_goes_on_after_a_restart_is_told_whole() -> None:
+    """2 bought at 100; 1 sold at 110 before the restart, 1 at 120 after it."""
+    out = a_fill("f-2", side=Side.SELL, price="110", ts_ms=NOW_MS + 1)
+    memory = Memory(
+        "test-ledger",
+        positions_by_symbol={SYMBOL: Position(SYMBOL, Decimal(1), Decimal(100), NOW_MS, Decimal(10))},
+        fills_by_symbol={SYMBOL: [a_fill("f-1", quantity="2"), out]},
+    )
+    last = msgspec.structs.replace(out, fill_id="f-3", price=Decimal(120), ts_ms=NOW_MS + 2)
+    trade = of_memory(memory).account.ledger.apply(last, an_instrument()).closed
+    assert trade is not None
+    assert (trade.quantity, trade.exit_price, trade.profit_quote) == (Decimal(2), Decimal(115), Decimal(30))
+
+
+def test_trades_are_remembered_oldest_first_and_not_for_ever() -> None:
+    one = Decimal(1)
+    older, newer = (
+        ClosedTrade(SYMBOL, Side.BUY, NOW_MS, NOW_MS + ms, one, one, one, one, one, CloseReason.EXIT) for ms in (1, 2)
+    )
+    trades = of_memory(Memory("test-ledger", trades_closed=[older, newer])).standing.trades
+    assert list(trades) == [older, newer]
+    assert trades.maxlen == REMEMBERED_TRADES

@@ -51,15 +51,16 @@ def both_ways(
 
 
 def test_fees_in_base_never_came_in_and_went_out_with_a_sale() -> None:
-    """In: 0.8 (of 1, fee 0.2) at 100 and 0.2 at 150, 110 in all. Out: 0.5 (0.4, fee 0.1) at 120 and 0.5 at 90."""
+    """In: 0.8 (of 1, fee 0.2) at 100 and 0.2 (of 0.3, fee 0.1) at 150. Out: 0.5 (0.4, fee 0.1) at 120 and 0.5 at 90."""
     since = [
         buy("1", "100", fee="0.2", fee_currency="BTC"),
-        at(1, buy("0.2", "150", fee="0.05")),
-        at(2, sell("0.4", "120", fee="0.1", fee_currency="BTC")),
+        at(1, buy("0.3", "150", fee="0.1", fee_currency="BTC")),
+        at(2, sell("0.1", "120", fee="0.05")),
+        at(3, sell("0.3", "120", fee="0.1", fee_currency="BTC")),
     ]
-    told = both_ways([], since, at(3, sell("0.5", "90")), SPOT, a_ledger())
-    # fees: 0.2 x 100, 0.05 and 0.1 x 120
-    assert told == (D(1), D(110), D(105), D(105) - D(110) - D("32.05"))
+    told = both_ways([], since, at(4, sell("0.5", "90")), SPOT, a_ledger())
+    # 110 came in, 105 went out, fees: 0.2 x 100, 0.1 x 150, 0.05 and 0.1 x 120
+    assert told == (D(1), D(110), D(105), D(105) - D(110) - D("47.05"))
 
 
 def test_dust_that_joined_came_in_at_the_first_price() -> None:
