@@ -86,7 +86,7 @@ _ORDERS = (
     Column("reason", _of("reason"), grows=True),
 )
 _DECISIONS = (
-    Column("candle", lambda row: moment(row["candle_open_ms"])[:-3]),
+    Column("decided", lambda row: moment(row["ts_ms"])[:-3]),  # at the close: what `trader why` is asked with
     Column("symbol", _of("symbol")),
     Column("verdict", _verdict),
     Column("regime", lambda row: row["regime"].replace("_", " ")),

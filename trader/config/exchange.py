@@ -38,8 +38,8 @@ class ExchangeSettings(Section):
     """Websocket ping interval, real seconds."""
     dead_man_s: Annotated[float, Field(ge=5, le=3_600)] | None = None
     """The exchange cancels resting entries and exits when it has not heard of the daemon for this long, real seconds
-    (refreshed at a third of it); null: never. Protective stops stay. Live, on Binance's perpetuals; elsewhere it is
-    refused (docs/decisions/0021)."""
+    (refreshed at a third of it); null: never. Protective stops stay. For live trading of Binance's perpetuals; live
+    elsewhere it is refused (docs/decisions/0021), and on paper nothing is there to cancel."""
     dead_man_off_at_stop: bool = True
     """Whether a clean stop switches that off; else the exchange cancels, so much later, what still rests."""
     allow_withdrawal_keys: bool = False

@@ -361,7 +361,14 @@ def test_tables_fit_a_hundred_columns(here: Path, ledger: Path, trader: Told, co
 def test_nothing_is_cut_off(ledger: Path, trader: Told) -> None:
     for command, words in {
         "orders": ("11-14 22:13:20", "BTC/USDT", "0.001", "50,000.10", "filled"),
-        "decisions": ("11-14 22:12", "range bound", "24.0", "buy 0.001 limit", "edge 3.1bp < needed 24.0bp"),
+        "decisions": (
+            "11-14 22:13",
+            "11-14 22:12",
+            "range bound",
+            "24.0",
+            "buy 0.001 limit",
+            "edge 3.1bp < needed 24.0bp",
+        ),
         "fills": ("0.050 USDT", "maker", "50.00"),
         "trades": ("ETH/USDT", "3,030.00", "13.48", "take_profit", "72% of +2.5", "-0.8"),
         "payments": ("BTC/USDT:USDT", "funding", "-0.25074286", "USDT", "FUNDING_FEE-9-BTCUSDT"),
